@@ -1,0 +1,37 @@
+//! `PUT /api/v1/groups/{id}/members/{accountId}`: makes an account a direct member; it may be one already.
+//!
+//! 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators only.
+
+use shared::api::responses::MemberResponse;
+use shared::app::{App, Function};
+use shared::authz::Administer;
+use shared::domain::{Change, Missing, Outcome};
+use shared::http::request::{account, group_id};
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("add-member", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Administer>(&request)?;
+    let group = group_id(&request)?;
+    let account = account(&request);
+    let unknown = Missing::Account(account.text);
+    let Some(id) = account.id else {
+        return Err(unknown.into());
+    };
+    match app
+        .store
+        .change_member(&granted, &group, Change::Add(id), app.clock.now())
+        .await?
+    {
+        Outcome::Added(member) | Outcome::AlreadyMember(member) => {
+            Ok(Reply::ok(&MemberResponse::from(&member)).membership_settled(true))
+        }
+        _ => Err(unknown.into()),
+    }
+}

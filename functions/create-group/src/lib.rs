@@ -1,0 +1,33 @@
+//! `POST /api/v1/groups`: a new group.
+//!
+//! 201 with the group, its `ETag` and its `Location`. With an `Idempotency-Key` used before in the last 24 hours by the
+//! same caller: the first response again for the same body, 409 for another. Administrators only.
+
+use shared::api::requests::CreateGroupRequest;
+use shared::api::responses::GroupResponse;
+use shared::app::{App, Function};
+use shared::authz::Administer;
+use shared::domain::Group;
+use shared::http::request::{idempotency_key, json_body};
+use shared::http::{ApiError, Reply, Request};
+use shared::store::IdempotencyKey;
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("create-group", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 400, 401, 403, 409, 413, 415, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Administer>(&request)?;
+    let key = idempotency_key(&request)?;
+    let body = CreateGroupRequest::parse(json_body(&request)?)?;
+    let idempotency = key.map(|key| IdempotencyKey {
+        key,
+        request_digest: body.digest(),
+    });
+    let group = Group::new(app.new_group_id(), body.0, app.clock.now());
+    let group = app.store.create_group(&granted, group, idempotency).await?;
+    Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.version))
+}

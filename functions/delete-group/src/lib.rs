@@ -1,0 +1,23 @@
+//! `DELETE /api/v1/groups/{id}`: the group is gone from the moment this answers, whatever its size.
+//!
+//! 204; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
+
+use shared::app::{App, Function};
+use shared::authz::Administer;
+use shared::http::request::{group_id, if_match};
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("delete-group", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 400, 401, 403, 404, 412, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Administer>(&request)?;
+    let only_at = if_match(&request)?;
+    let id = group_id(&request)?;
+    app.store.delete_group(&granted, &id, only_at.as_deref()).await?;
+    Ok(Reply::no_content())
+}

@@ -1,0 +1,23 @@
+//! `GET /api/v1/groups/{id}`: one group.
+//!
+//! 200 with the group and its `ETag`; 404 when it does not exist. Any authenticated caller, or those in `READ_ROLES`.
+
+use shared::api::responses::GroupResponse;
+use shared::app::{App, Function};
+use shared::authz::Read;
+use shared::http::request::group_id;
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("get-group", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Read>(&request)?;
+    let id = group_id(&request)?;
+    let group = app.store.require_group(&granted, &id).await?;
+    Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
+}

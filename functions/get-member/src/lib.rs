@@ -1,0 +1,26 @@
+//! `GET /api/v1/groups/{id}/members/{accountId}`: whether, and how, an account is a member.
+//!
+//! 200 with the member; 404 when the group does not exist or the account is no member of it. Any authenticated caller, or
+//! those in `READ_ROLES`.
+
+use shared::api::responses::MemberResponse;
+use shared::app::{App, Function};
+use shared::authz::Read;
+use shared::domain::Missing;
+use shared::http::request::{account, group_id};
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("get-member", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Read>(&request)?;
+    let group = group_id(&request)?;
+    let account = account(&request).id.ok_or(Missing::Member)?;
+    let member = app.store.require_member(&granted, &group, &account).await?;
+    Ok(Reply::ok(&MemberResponse::from(&member)))
+}

@@ -1,0 +1,30 @@
+//! `DELETE /api/v1/groups/{id}/members/{accountId}`: makes an account no member any more.
+//!
+//! 204; 404 when the group does not exist or the account is no member of it. Administrators only.
+
+use shared::app::{App, Function};
+use shared::authz::Administer;
+use shared::domain::{Change, Missing, Outcome};
+use shared::http::request::{account, group_id};
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("remove-member", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 401, 403, 404, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Administer>(&request)?;
+    let group = group_id(&request)?;
+    let account = account(&request).id.ok_or(Missing::Member)?;
+    match app
+        .store
+        .change_member(&granted, &group, Change::Remove(account), app.clock.now())
+        .await?
+    {
+        Outcome::Removed => Ok(Reply::no_content().membership_settled(true)),
+        _ => Err(Missing::Member.into()),
+    }
+}

@@ -1,0 +1,30 @@
+//! `PUT /api/v1/groups/{id}`: changes the fields given, and only those.
+//!
+//! 200 with the group and its `ETag`; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
+
+use shared::api::requests::UpdateGroupRequest;
+use shared::api::responses::GroupResponse;
+use shared::app::{App, Function};
+use shared::authz::Administer;
+use shared::http::request::{group_id, if_match, json_body};
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("update-group", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 400, 401, 403, 404, 412, 413, 415, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Administer>(&request)?;
+    let only_at = if_match(&request)?;
+    let UpdateGroupRequest(changes) = UpdateGroupRequest::parse(json_body(&request)?)?;
+    let id = group_id(&request)?;
+    let now = app.clock.now();
+    let group = app
+        .store
+        .update_group(&granted, &id, &changes, only_at.as_deref(), now)
+        .await?;
+    Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
+}

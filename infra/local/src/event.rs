@@ -1,0 +1,214 @@
+//! An HTTP request as the event that API Gateway sends (HTTP API, payload format 2.0), and a function's answer as an
+//! HTTP response.
+
+use std::collections::BTreeMap;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{
+    CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, USER_AGENT,
+};
+use axum::http::request::Parts;
+use axum::http::{Response, StatusCode, uri::Authority};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// What the gateway found out about a request before it calls the function.
+pub struct Routed<'a> {
+    /// Names the request.
+    pub request_id: &'a str,
+    /// The route's path, with parameters in braces.
+    pub route_path: &'a str,
+    /// What stands for the parameters, as in the path.
+    pub path_parameters: Vec<(String, String)>,
+    /// The token's claims, flattened.
+    pub claims: &'a BTreeMap<String, String>,
+    /// When the request came.
+    pub time: OffsetDateTime,
+}
+
+/// The event.
+#[must_use]
+pub fn of_request(parts: &Parts, body: &Bytes, routed: &Routed<'_>) -> Value {
+    let query = parts.uri.query().unwrap_or_default();
+    let (body, is_base64_encoded) = event_body(&parts.headers, body);
+    let mut event = json!({
+        "version": "2.0",
+        "routeKey": format!("{} {}", parts.method, routed.route_path),
+        "rawPath": decode(parts.uri.path()),
+        "rawQueryString": query,
+        "headers": headers(&parts.headers),
+        "requestContext": request_context(parts, routed),
+        "isBase64Encoded": is_base64_encoded,
+    });
+    // What there is none of is left out.
+    if !body.is_empty() {
+        event["body"] = json!(body);
+    }
+    if !query.is_empty() {
+        event["queryStringParameters"] = query_parameters(query);
+    }
+    if !routed.path_parameters.is_empty() {
+        let decoded = routed
+            .path_parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), json!(decode(value))));
+        event["pathParameters"] = decoded.collect::<Map<_, _>>().into();
+    }
+    let cookies = text(parts.headers.get(COOKIE)).split(';').map(str::trim);
+    let cookies: Vec<&str> = cookies.filter(|cookie| !cookie.is_empty()).collect();
+    if !cookies.is_empty() {
+        event["cookies"] = json!(cookies);
+    }
+    event
+}
+
+fn request_context(parts: &Parts, routed: &Routed<'_>) -> Value {
+    json!({
+        "accountId": "123456789012",
+        "apiId": "local",
+        "authorizer": { "jwt": { "claims": routed.claims, "scopes": null } },
+        "domainName": "local",
+        "domainPrefix": "local",
+        "http": {
+            "method": parts.method.as_str(),
+            "path": decode(parts.uri.path()),
+            "protocol": "HTTP/1.1",
+            "sourceIp": "127.0.0.1",
+            "userAgent": text(parts.headers.get(USER_AGENT)),
+        },
+        "requestId": routed.request_id,
+        "routeKey": format!("{} {}", parts.method, routed.route_path),
+        "stage": "$default",
+        "time": gateway_time(routed.time),
+        "timeEpoch": routed.time.unix_timestamp() * 1_000,
+    })
+}
+
+/// The body as the event carries it, and whether that is base64.
+fn event_body(headers: &HeaderMap, body: &Bytes) -> (String, bool) {
+    match std::str::from_utf8(body) {
+        Ok(text) if is_text(headers) || text.is_empty() => (text.to_owned(), false),
+        _ => (STANDARD.encode(body), true),
+    }
+}
+
+/// API Gateway decodes the path once, wherever it shows it.
+fn decode(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
+}
+
+/// The form of the access log's `$context.requestTime`.
+fn gateway_time(time: OffsetDateTime) -> String {
+    let form = format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
+    time.format(form).unwrap_or_default()
+}
+
+fn text(value: Option<&HeaderValue>) -> &str {
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Bodies of other types come in base64.
+fn is_text(headers: &HeaderMap) -> bool {
+    let content_type = text(headers.get(CONTENT_TYPE)).to_ascii_lowercase();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.starts_with("text/")
+        || ["json", "xml", "javascript"]
+            .iter()
+            .any(|kind| essence.ends_with(kind))
+}
+
+/// Lower-case names; several of one name are joined with commas; cookies stand apart.
+fn headers(headers: &HeaderMap) -> Map<String, Value> {
+    let mut joined = Map::new();
+    for name in headers.keys().filter(|name| **name != COOKIE) {
+        let values: Vec<&str> = headers
+            .get_all(name)
+            .iter()
+            .map(|value| text(Some(value)))
+            .collect();
+        let value = values.join(",");
+        // A deployed gateway is only reached by a name that it has.
+        if *name != HOST || value.parse::<Authority>().is_ok() {
+            joined.insert(name.to_string(), json!(value));
+        }
+    }
+    joined
+}
+
+/// As the gateway gives them beside the raw query: several of one name are joined with commas.
+fn query_parameters(query: &str) -> Value {
+    let mut joined: BTreeMap<String, String> = BTreeMap::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")));
+        let entry = joined.entry(name);
+        entry
+            .and_modify(|values| *values = format!("{values},{value}"))
+            .or_insert(value);
+    }
+    json!(joined)
+}
+
+/// A function's answer as it goes back to the gateway.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status_code: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    cookies: Vec<String>,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+/// The response that a function's answer stands for; 502, as of a deployed gateway, for one that stands for none.
+#[must_use]
+pub fn to_response(answer: Value) -> Response<Body> {
+    read_answer(answer).unwrap_or_else(|| own_response(StatusCode::BAD_GATEWAY, "Internal Server Error"))
+}
+
+fn read_answer(answer: Value) -> Option<Response<Body>> {
+    let answer: Answer = serde_json::from_value(answer).ok()?;
+    let body = answer.body.unwrap_or_default();
+    let body = if answer.is_base64_encoded {
+        STANDARD.decode(body).ok()?
+    } else {
+        body.into_bytes()
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(answer.status_code).ok()?;
+    for (name, value) in answer.headers {
+        response
+            .headers_mut()
+            .append(HeaderName::try_from(name).ok()?, value.parse().ok()?);
+    }
+    for cookie in answer.cookies {
+        response.headers_mut().append(SET_COOKIE, cookie.parse().ok()?);
+    }
+    Some(response)
+}
+
+/// A response that the gateway makes by itself.
+#[must_use]
+pub fn own_response(status: StatusCode, message: &str) -> Response<Body> {
+    json_response(status, &json!({ "message": message }))
+}
+
+/// A response that no function made.
+#[must_use]
+pub fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,26 @@
+//! The Groups API on one machine, made from the files that deploy it: `template.yaml` says which routes there are, which
+//! functions answer them, what their environment is, who issues tokens and what the table looks like.
+
+pub mod demo;
+pub mod development_key;
+pub mod event;
+pub mod events;
+pub mod functions;
+pub mod gateway;
+pub mod jwt;
+pub mod table;
+pub mod template;
+
+use std::fmt;
+
+/// Why the local API cannot start, or cannot do what it was asked: one line for a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Problem(pub String);
+
+impl Problem {
+    /// What could not be done, and why.
+    pub fn new(what: impl fmt::Display, why: impl fmt::Display) -> Self {
+        Self(format!("{what}: {why}"))
+    }
+}

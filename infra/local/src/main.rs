@@ -1,0 +1,248 @@
+//! `cargo local`: the whole API on this machine.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use groups_local::development_key::DevelopmentKey;
+use groups_local::gateway::Gateway;
+use groups_local::jwt::{TokenRequest, Verifier, sign};
+use groups_local::template::{Template, root};
+use groups_local::{Problem, demo, table};
+use shared::app::App;
+use shared::config::Config;
+use shared::domain::Clock;
+use shared::domain::clock::SystemClock;
+use shared::store::{Store, client_for};
+use tokio::net::TcpListener;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Seconds that the tokens printed at the start are good for: a working day.
+const START_TOKEN_SECONDS: i64 = 12 * 60 * 60;
+
+/// The Groups API on this machine: gateway, functions, table, tokens and demo data.
+#[derive(Parser)]
+#[command(
+    name = "cargo local",
+    bin_name = "cargo local",
+    args_conflicts_with_subcommands = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArguments,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Prints a token to call the local API with.
+    Token(TokenArguments),
+}
+
+#[derive(Args)]
+struct ServeArguments {
+    /// Port to listen on, on 127.0.0.1.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// File to keep the embedded table in; without it, the table is in memory and gone at the end.
+    #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
+    data: Option<PathBuf>,
+    /// Another DynamoDB to use instead of the embedded table, such as DynamoDB Local.
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Starts without demo data.
+    #[arg(long)]
+    empty: bool,
+}
+
+#[derive(Args)]
+struct TokenArguments {
+    /// A role of the caller; may be repeated.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// Who the caller is.
+    #[arg(long, default_value = "developer")]
+    sub: String,
+    /// Seconds until the token expires; may be negative.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 3600,
+        allow_negative_numbers = true
+    )]
+    expires_in: i64,
+}
+
+/// What every command needs.
+struct Workspace {
+    template: Template,
+    config: Config,
+    key: DevelopmentKey,
+}
+
+impl Workspace {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a variable of the developer's stands before the template's"
+    )]
+    fn open() -> Result<Self, Problem> {
+        let here = std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))?;
+        let template = Template::find(&here)?;
+        let variable = |name: &str| {
+            std::env::var(name)
+                .ok()
+                .or_else(|| template.environment.get(name).cloned())
+        };
+        let config = Config::from_variables(variable).map_err(|error| Problem(error.to_string()))?;
+        let key = DevelopmentKey::load(root(&here)?)?;
+        Ok(Self {
+            template,
+            config,
+            key,
+        })
+    }
+
+    fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
+        let issued_at = SystemClock.now().unix_seconds();
+        let roles_claim = &self.config.roles_claim;
+        let token = TokenRequest {
+            sub,
+            roles,
+            roles_claim,
+            issued_at,
+            expires_in,
+        };
+        sign(&self.key, &self.template.authorizer, &token)
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Some(Command::Token(token)) => print_token(&token),
+        None => run(&arguments.serve),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the token is the command's output")]
+fn print_token(arguments: &TokenArguments) -> Result<(), Problem> {
+    let TokenArguments {
+        roles,
+        sub,
+        expires_in,
+    } = arguments;
+    println!("{}", Workspace::open()?.token(sub, roles, *expires_in)?);
+    Ok(())
+}
+
+fn run(arguments: &ServeArguments) -> Result<(), Problem> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Problem::new("cannot start", error))?;
+    runtime.block_on(serve(arguments))
+}
+
+async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_max_level(LevelFilter::INFO)
+        .init();
+    let workspace = Workspace::open()?;
+    let Workspace {
+        template,
+        config,
+        key,
+    } = &workspace;
+    let port = arguments.port;
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                Problem(format!("port {port} is in use; choose another with --port"))
+            }
+            _ => Problem::new(format!("cannot listen on port {port}"), error),
+        })?;
+    let store = open_store(arguments, template, config).await?;
+    let verifier = Verifier::new(key, &template.authorizer)?;
+    let app = App::new(config.clone(), store, Arc::new(SystemClock));
+    let gateway = Gateway::new(template, verifier, app)?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Problem::new("cannot tell the address", error))?;
+    greet(&workspace, &format!("http://{address}"))?;
+    let stop = async {
+        // Without a handler for it, the signal ends the process all the same.
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    gateway.serve(listener, stop).await
+}
+
+async fn open_store(
+    arguments: &ServeArguments,
+    template: &Template,
+    config: &Config,
+) -> Result<Store, Problem> {
+    let endpoint = match &arguments.endpoint_url {
+        Some(url) => check_url(url)?.to_owned(),
+        None => table::start_embedded(arguments.data.as_deref()).await?,
+    };
+    let client = client_for(&endpoint, |builder| builder);
+    let created = table::create(&client, &config.table_name, &template.table);
+    let created = created
+        .await
+        .map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
+    let store = Store::new(client, &config.table_name);
+    if created && !arguments.empty {
+        demo::fill(
+            &store.until(tokio::time::Instant::now() + std::time::Duration::from_secs(60)),
+            &config.policy,
+        )
+        .await?;
+    }
+    Ok(store)
+}
+
+fn in_file(problem: Problem, file: Option<&Path>) -> Problem {
+    match file {
+        Some(path) => Problem::new(format!("cannot use the data file {}", path.display()), problem),
+        None => problem,
+    }
+}
+
+fn check_url(url: &str) -> Result<&str, Problem> {
+    let uri = url
+        .parse::<axum::http::Uri>()
+        .ok()
+        .filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
+    uri.map(|_| url)
+        .ok_or_else(|| Problem(format!("--endpoint-url {url} is not an http URL")))
+}
+
+#[expect(clippy::print_stdout, reason = "this is for the person who started it")]
+fn greet(workspace: &Workspace, address: &str) -> Result<(), Problem> {
+    let administrator = workspace.token("administrator", &[admin_role(workspace)], START_TOKEN_SECONDS)?;
+    let reader = workspace.token("reader", &[], START_TOKEN_SECONDS)?;
+    let (groups, team) = (format!("{address}/api/v1/groups"), demo::engineering_team());
+    println!("Groups API on {address}\n");
+    println!("Administrator's token:\n{administrator}\n");
+    println!("Reader's token:\n{reader}\n");
+    println!("curl -H 'Authorization: Bearer {reader}' '{groups}?limit=5'");
+    println!("curl -H 'Authorization: Bearer {reader}' '{groups}/{team}/members'");
+    println!(
+        "curl -H 'Authorization: Bearer {administrator}' -H 'Content-Type: application/json' \
+         -d '{{\"name\": \"My first group\"}}' '{groups}'"
+    );
+    Ok(())
+}
+
+fn admin_role(workspace: &Workspace) -> String {
+    workspace.config.policy.admin_role.as_str().to_owned()
+}

@@ -1,0 +1,204 @@
+//! Reads `template.yaml`: routes, functions' environment, authorizer, table.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+
+use crate::Problem;
+
+/// What the template says, with its parameters filled in.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// What the gateway answers.
+    pub routes: Vec<Route>,
+    /// What every function finds in its environment.
+    pub environment: BTreeMap<String, String>,
+    /// Seconds that an invocation may take.
+    pub timeout_seconds: u64,
+    /// Whose tokens are taken.
+    pub authorizer: Authorizer,
+    /// The table's properties, in the words of CloudFormation.
+    pub table: Value,
+    /// The statements of each function's policy, by its name.
+    pub policies: BTreeMap<String, Value>,
+}
+
+/// A route of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// In upper case.
+    pub method: String,
+    /// With parameters in braces.
+    pub path: String,
+    /// The name of the function's binary.
+    pub function: String,
+}
+
+/// The JWT authorizer of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorizer {
+    /// What `iss` must be.
+    pub issuer: String,
+    /// What `aud` must have one of.
+    pub audiences: Vec<String>,
+}
+
+impl Template {
+    /// Reads the template in this folder or the nearest one above it.
+    ///
+    /// # Errors
+    /// There is none, or it does not say what it must.
+    pub fn find(from: &Path) -> Result<Self, Problem> {
+        let root = root(from)?;
+        let path = root.join("template.yaml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Problem::new("cannot read template.yaml", error))?;
+        Self::parse(&text)
+    }
+
+    /// Reads a template; parameters take their defaults, what has none a name of this machine's.
+    ///
+    /// # Errors
+    /// It is no YAML, or does not say what it must.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let documents =
+            Yaml::load_from_str(text).map_err(|error| Problem::new("template.yaml is not YAML", error))?;
+        let document = documents
+            .first()
+            .map(to_json)
+            .ok_or_else(|| missing("a document"))?;
+        let resolve = |value: &Value| resolve(&document["Parameters"], value);
+
+        let globals = &document["Globals"]["Function"];
+        let environment = globals["Environment"]["Variables"]
+            .as_object()
+            .ok_or_else(|| missing("an environment"))?;
+        let environment = environment
+            .iter()
+            .map(|(name, value)| (name.clone(), resolve(value)))
+            .collect();
+        let jwt = &of_type(&document, "AWS::Serverless::HttpApi")?.1["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"];
+        let audiences = jwt["audience"].as_array().ok_or_else(|| missing("an audience"))?;
+        let authorizer = Authorizer {
+            issuer: resolve(&jwt["issuer"]),
+            audiences: audiences.iter().map(resolve).collect(),
+        };
+
+        let mut routes = Vec::new();
+        let mut policies = BTreeMap::new();
+        for (_, resource) in resources(&document, "AWS::Serverless::Function") {
+            let function = text_of(&resource["Metadata"]["BuildProperties"]["Binary"], "a Binary")?;
+            let properties = &resource["Properties"];
+            for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
+                routes.extend(route(event, &function)?);
+            }
+            policies.insert(function, properties["Policies"][0]["Statement"].clone());
+        }
+        Ok(Self {
+            routes,
+            environment,
+            timeout_seconds: globals["Timeout"].as_u64().ok_or_else(|| missing("a Timeout"))?,
+            authorizer,
+            table: of_type(&document, "AWS::DynamoDB::Table")?.1.clone(),
+            policies,
+        })
+    }
+}
+
+/// The folder with `template.yaml`: this one or the nearest above it.
+///
+/// # Errors
+/// There is none.
+pub fn root(from: &Path) -> Result<&Path, Problem> {
+    let found = from
+        .ancestors()
+        .find(|folder| folder.join("template.yaml").is_file());
+    found.ok_or_else(|| Problem("there is no template.yaml here or in a folder above".into()))
+}
+
+fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {
+    if event["Type"] != "HttpApi" {
+        return Ok(None);
+    }
+    let properties = &event["Properties"];
+    let method = text_of(&properties["Method"], "a Method")?.to_uppercase();
+    Ok(Some(Route {
+        method,
+        path: text_of(&properties["Path"], "a Path")?,
+        function: function.to_owned(),
+    }))
+}
+
+fn resources<'a>(document: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let all = document["Resources"].as_object().into_iter().flatten();
+    all.filter(move |(_, resource)| resource["Type"] == kind)
+}
+
+fn of_type<'a>(document: &'a Value, kind: &'a str) -> Result<(&'a String, &'a Value), Problem> {
+    let (name, resource) = resources(document, kind).next().ok_or_else(|| missing(kind))?;
+    Ok((name, &resource["Properties"]))
+}
+
+fn text_of(value: &Value, what: &str) -> Result<String, Problem> {
+    value.as_str().map(str::to_owned).ok_or_else(|| missing(what))
+}
+
+fn missing(what: &str) -> Problem {
+    Problem::new("template.yaml lacks", what)
+}
+
+/// What stands for the parameters and resources that have no value of their own on this machine.
+const LOCAL_NAMES: [(&str, &str); 3] = [
+    ("JwtIssuer", "https://issuer.local"),
+    ("JwtAudience", "groups-api"),
+    ("Table", "groups"),
+];
+
+/// A value with its reference followed: a parameter's default, or a local name.
+fn resolve(parameters: &Value, value: &Value) -> String {
+    let Some(name) = value["Ref"].as_str() else {
+        return plain(value);
+    };
+    match &parameters[name]["Default"] {
+        Value::Null => LOCAL_NAMES
+            .iter()
+            .find(|(local, _)| *local == name)
+            .map_or(name, |(_, value)| value)
+            .to_owned(),
+        default => plain(default),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// YAML as JSON; CloudFormation's short forms (`!Ref`, `!GetAtt`, `!Sub`) become their long ones.
+fn to_json(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(scalar) => match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Boolean(value) => json!(value),
+            Scalar::Integer(value) => json!(value),
+            Scalar::FloatingPoint(value) => json!(value.into_inner()),
+            Scalar::String(value) => json!(value),
+        },
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
+        Yaml::Mapping(pairs) => pairs
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str()?.to_owned(), to_json(value))))
+            .collect::<Map<_, _>>()
+            .into(),
+        Yaml::Tagged(tag, value) => {
+            let name = match tag.suffix.as_str() {
+                "Ref" => "Ref".to_owned(),
+                function => format!("Fn::{function}"),
+            };
+            json!({ name: to_json(value) })
+        }
+        Yaml::Representation(text, _, _) => json!(text),
+        Yaml::Alias(_) | Yaml::BadValue => Value::Null,
+    }
+}

@@ -1,0 +1,231 @@
+//! Reads the fields of a JSON object and collects every fault on the way.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::Value;
+
+use crate::domain::Violation;
+
+/// One thing wrong with what was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field, parameter or header.
+    pub field: String,
+    /// What is wrong and what would be right.
+    pub violation: Violation,
+}
+
+impl Fault {
+    /// A fault of the field, parameter or header.
+    #[must_use]
+    pub fn new(field: impl Into<String>, violation: Violation) -> Self {
+        Self {
+            field: field.into(),
+            violation,
+        }
+    }
+}
+
+/// Everything wrong with what was sent; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self(vec![fault])
+    }
+}
+
+impl fmt::Display for Faults {
+    /// One sentence that says what would be right, for every field.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Fault { field, violation }) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{field} must be {}", violation.expected)?;
+        }
+        Ok(())
+    }
+}
+
+const OBJECT: &str = "a JSON object";
+
+/// The fields of one JSON object, taken out one after the other.
+#[derive(Debug)]
+pub struct Fields {
+    prefix: &'static str,
+    left: Vec<(String, Value)>,
+    faults: Vec<Fault>,
+}
+
+/// A JSON object as its fields in order, repeated ones included: a map would keep the last of them in silence.
+struct Object(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(OBJECT)
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Object(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
+    }
+}
+
+impl Fields {
+    /// Reads the object that a body holds.
+    ///
+    /// # Errors
+    /// Empty, not JSON, or JSON of another type.
+    pub fn of_body(body: &[u8]) -> Result<Self, Faults> {
+        let fault = |reason| Faults::from(Fault::new("body", Violation::new(reason, OBJECT)));
+        if body.is_empty() {
+            return Err(fault("is empty"));
+        }
+        let Object(left) = serde_json::from_slice(body).map_err(|error| {
+            fault(if error.is_data() {
+                "is JSON of another type"
+            } else {
+                "is not well-formed JSON"
+            })
+        })?;
+        Ok(Self::of_pairs("", left))
+    }
+
+    /// Takes the fields of an object inside another; `prefix` goes before their names in faults.
+    ///
+    /// # Errors
+    /// JSON of another type.
+    pub fn of_value(value: Value, name: &'static str, prefix: &'static str) -> Result<Self, Faults> {
+        match value {
+            Value::Object(map) => Ok(Self::of_pairs(prefix, map.into_iter().collect())),
+            _ => Err(Fault::new(name, Violation::new("is JSON of another type", OBJECT)).into()),
+        }
+    }
+
+    fn of_pairs(prefix: &'static str, mut pairs: Vec<(String, Value)>) -> Self {
+        let mut fields = Self {
+            prefix,
+            left: Vec::with_capacity(pairs.len()),
+            faults: Vec::new(),
+        };
+        for (name, value) in pairs.drain(..) {
+            if fields.left.iter().any(|(earlier, _)| *earlier == name) {
+                fields.fault(&name, Violation::new("is given more than once", "given once"));
+            } else {
+                fields.left.push((name, value));
+            }
+        }
+        fields
+    }
+
+    /// Notes a fault of a field.
+    pub fn fault(&mut self, name: &str, violation: Violation) {
+        let field = format!("{}{name}", self.prefix);
+        self.faults.push(Fault { field, violation });
+    }
+
+    /// Takes a field out; `None` when it is not there.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        let index = self.left.iter().position(|(field, _)| field == name)?;
+        Some(self.left.remove(index).1)
+    }
+
+    /// Takes a text out and reads it; `None` when it is not there or is at fault.
+    pub fn text<T>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Result<T, Violation>,
+    ) -> Option<T> {
+        let result = match self.take(name)? {
+            Value::String(text) => read(&text),
+            Value::Null => Err(Violation::new("is null", expected)),
+            _ => Err(Violation::new("is not a string", expected)),
+        };
+        result.map_err(|violation| self.fault(name, violation)).ok()
+    }
+
+    /// As [`Self::text`], for a text that must be there.
+    pub fn required<T>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Result<T, Violation>,
+    ) -> Option<T> {
+        if !self.left.iter().any(|(field, _)| field == name) {
+            self.fault(name, Violation::new("is missing", expected));
+        }
+        self.text(name, expected, read)
+    }
+
+    /// Takes a boolean out; `None` when it is not there or is at fault.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        let value = self.take(name)?;
+        if value.as_bool().is_none() {
+            self.fault(name, Violation::new("is not a boolean", "true or false"));
+        }
+        value.as_bool()
+    }
+
+    /// Takes a list of texts out; empty when it is not there or is at fault.
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let Some(value) = self.take(name) else {
+            return Vec::new();
+        };
+        serde_json::from_value(value).unwrap_or_else(|_| {
+            self.fault(
+                name,
+                Violation::new("is not a list of strings", "a list of account ids"),
+            );
+            Vec::new()
+        })
+    }
+
+    /// Gives what was read, or all faults; fields that are left are among these, but where `others` says not to mind.
+    /// `value` is `None` only where a field that must be there is at fault.
+    ///
+    /// # Errors
+    /// Anything was at fault.
+    pub fn finish<T>(mut self, others: Others<'_>, value: Option<T>) -> Result<T, Faults> {
+        if let Others::Refused { read_only } = others {
+            for (name, _) in std::mem::take(&mut self.left) {
+                let reason = if read_only.contains(&name.as_str()) {
+                    "is read-only"
+                } else {
+                    "is not known here"
+                };
+                self.fault(&name, Violation::new(reason, "left out"));
+            }
+        }
+        value
+            .filter(|_| self.faults.is_empty())
+            .ok_or(Faults(self.faults))
+    }
+}
+
+/// What becomes of fields that nobody took.
+#[derive(Debug, Clone, Copy)]
+pub enum Others<'a> {
+    /// They are faults; those in `read_only` are known, but not to be written.
+    Refused {
+        /// Fields that only answers have.
+        read_only: &'a [&'a str],
+    },
+    /// They are none of our business.
+    Ignored,
+}

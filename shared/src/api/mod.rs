@@ -1,0 +1,8 @@
+//! What goes over the wire: requests read field by field, responses in the shape of the contract.
+
+pub mod fields;
+pub mod requests;
+pub mod responses;
+
+pub use fields::{Fault, Faults, Fields};
+pub use requests::RequestedAccount;

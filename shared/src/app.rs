@@ -1,0 +1,157 @@
+//! What every function shares: its start, and the way of a request through it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_http::lambda_runtime::tower::service_fn;
+use lambda_http::{Request, RequestExt};
+use tokio::time::Instant;
+
+use crate::authz::{Action, Caller, Granted, Policy};
+use crate::config::{Config, ConfigError};
+use crate::domain::clock::SystemClock;
+use crate::domain::{Clock, GroupId};
+use crate::http::{ApiError, HttpResponse, Reply, request};
+use crate::store::{Store, client_from_environment};
+use crate::telemetry;
+
+/// Kept back of an invocation's time, to answer that time is up.
+const ANSWER_TIME: Duration = Duration::from_millis(250);
+
+/// What a handler needs.
+#[derive(Clone)]
+pub struct App {
+    /// Groups, members and accounts.
+    pub store: Store,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    config: Arc<Config>,
+}
+
+impl App {
+    /// An app over this store.
+    #[must_use]
+    pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            config: Arc::new(config),
+        }
+    }
+
+    /// The app of a deployed function.
+    ///
+    /// # Errors
+    /// A variable of the environment is missing or unreadable.
+    pub async fn from_environment() -> Result<Self, ConfigError> {
+        let config = Config::from_environment()?;
+        let store = Store::new(client_from_environment().await, &config.table_name);
+        Ok(Self::new(config, store, Arc::new(SystemClock)))
+    }
+
+    /// Who may do what.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
+    /// The caller, and the proof that they may do `A`.
+    ///
+    /// # Errors
+    /// 401 without a caller, 403 when the policy denies it.
+    pub fn authorize<A: Action>(&self, request: &Request) -> Result<Granted<A>, ApiError> {
+        let caller: Caller = request::caller(request, &self.config.roles_claim)?;
+        Ok(self.policy().authorize(&caller)?)
+    }
+
+    /// An id for a group created now.
+    #[must_use]
+    pub fn new_group_id(&self) -> GroupId {
+        GroupId::new(self.clock.unix_millis(), fastrand::u128(..))
+    }
+
+    /// The same app, with the time that Lambda gave this invocation.
+    fn for_invocation(&self, request: &Request) -> Self {
+        let Some(context) = request
+            .lambda_context_ref()
+            .filter(|context| context.deadline > 0)
+        else {
+            return self.clone();
+        };
+        let left = Duration::from_millis(context.deadline.saturating_sub(SystemClock.unix_millis()));
+        let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
+        Self {
+            store: self.store.until(deadline),
+            ..self.clone()
+        }
+    }
+}
+
+/// How a handler is called.
+pub type Handler = for<'a> fn(&'a App, Request) -> BoxedAnswer<'a>;
+/// What a handler answers, in time.
+pub type BoxedAnswer<'a> = futures::future::BoxFuture<'a, Result<Reply, ApiError>>;
+
+/// One endpoint: its name, which is also its binary's and its folder's, and its handler.
+#[derive(Clone, Copy)]
+pub struct Function {
+    /// In the form verb-noun.
+    pub name: &'static str,
+    handler: Handler,
+}
+
+impl Function {
+    /// A function of that name.
+    #[must_use]
+    pub const fn new(name: &'static str, handler: Handler) -> Self {
+        Self { name, handler }
+    }
+
+    /// Answers a request; whatever goes wrong becomes an answer too, and a line in the log.
+    pub async fn answer(self, app: &App, request: Request) -> HttpResponse {
+        let started = Instant::now();
+        let request_id = request::request_id(&request);
+        let app = app.for_invocation(&request);
+        let reply = match (self.handler)(&app, request).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                if error.told().status.is_server_error() {
+                    tracing::error!(function = self.name, request_id, cause = %error.cause(), "request failed");
+                }
+                Reply::error(&error, &request_id)
+            }
+        };
+        let response = HttpResponse::from(reply);
+        let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_millis());
+        tracing::info!(function = self.name, request_id, status, milliseconds, "request");
+        response
+    }
+
+    /// Runs the function under Lambda until the environment is shut down.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        telemetry::start();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let outcome = match runtime {
+            Ok(runtime) => runtime.block_on(self.serve()),
+            Err(error) => Err(error.to_string()),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => {
+                tracing::error!(function = self.name, reason, "the function cannot run");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    async fn serve(self) -> Result<(), String> {
+        let app = App::from_environment().await.map_err(|error| error.to_string())?;
+        let app = &app;
+        let service = service_fn(move |request: Request| async move {
+            Ok::<_, std::convert::Infallible>(self.answer(app, request).await)
+        });
+        lambda_http::run(service).await.map_err(|error| error.to_string())
+    }
+}

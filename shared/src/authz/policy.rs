@@ -1,0 +1,108 @@
+//! What a role allows.
+
+use std::marker::PhantomData;
+
+use super::{Caller, Role};
+
+/// What a caller may be allowed to do.
+pub trait Action: sealed::Sealed {
+    /// Whether the policy allows it to the caller.
+    fn is_allowed(policy: &Policy, caller: &Caller) -> bool;
+}
+
+/// Reading groups and members.
+#[derive(Debug)]
+pub struct Read;
+
+/// Creating, changing and deleting groups, and changing who is a member.
+#[derive(Debug)]
+pub struct Administer;
+
+/// Taking in what the account system tells. No caller may: see [`Granted::event_source`].
+#[derive(Debug)]
+pub struct Ingest;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Read {}
+    impl Sealed for super::Administer {}
+    impl Sealed for super::Ingest {}
+}
+
+impl Action for Read {
+    fn is_allowed(policy: &Policy, caller: &Caller) -> bool {
+        policy.read_roles.is_empty()
+            || policy.read_roles.iter().any(|role| caller.has(role))
+            || Administer::is_allowed(policy, caller)
+    }
+}
+
+impl Action for Administer {
+    fn is_allowed(policy: &Policy, caller: &Caller) -> bool {
+        caller.has(&policy.admin_role)
+    }
+}
+
+impl Action for Ingest {
+    fn is_allowed(_: &Policy, _: &Caller) -> bool {
+        false
+    }
+}
+
+/// Which roles may do what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// May do everything.
+    pub admin_role: Role,
+    /// May read; when empty, every authenticated caller may.
+    pub read_roles: Vec<Role>,
+}
+
+/// The caller may not do this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied;
+
+impl Policy {
+    /// Decides whether the caller may.
+    ///
+    /// # Errors
+    /// The caller lacks the role.
+    pub fn authorize<A: Action>(&self, caller: &Caller) -> Result<Granted<A>, Denied> {
+        if A::is_allowed(self, caller) {
+            Ok(Granted::to(caller.subject()))
+        } else {
+            Err(Denied)
+        }
+    }
+}
+
+/// Proof that somebody may do `A`. Only this module makes one.
+#[derive(Debug)]
+pub struct Granted<A: Action> {
+    actor: String,
+    action: PhantomData<A>,
+}
+
+impl<A: Action> Granted<A> {
+    fn to(actor: &str) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            action: PhantomData,
+        }
+    }
+
+    /// Who acts: the `sub` of the caller, or the name of the system.
+    #[must_use]
+    pub fn actor(&self) -> &str {
+        &self.actor
+    }
+}
+
+impl Granted<Ingest> {
+    /// What an event's source may do. Who may put events on the bus is decided there, by its resource policy, and not
+    /// by anything in the event.
+    #[must_use]
+    pub fn event_source(source: &str) -> Self {
+        Self::to(source)
+    }
+}

@@ -1,0 +1,107 @@
+//! What the environment decides.
+
+use std::time::Duration;
+
+use crate::authz::{Policy, Role};
+
+/// What a deployment decides; see `template.yaml` for where each comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `TABLE_NAME`: the table.
+    pub table_name: String,
+    /// `ROLES_CLAIM`: the claim of the token with the caller's roles.
+    pub roles_claim: String,
+    /// `ADMIN_ROLE` and `READ_ROLES` (comma-separated, may be empty): who may do what.
+    pub policy: Policy,
+    /// `SETTLE_BUDGET_MS`: how long a write may go on to bring groups above up to date before it answers.
+    pub settle_budget: Duration,
+}
+
+/// A variable that is missing or unreadable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("environment variable {name} {reason}")]
+pub struct ConfigError {
+    /// Its name.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unreadable.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(|name| {
+            std::env::var_os(name).map(|value| value.into_string().unwrap_or_default())
+        })
+    }
+
+    /// Reads the variables that `get` gives.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unreadable.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let variable = |name| {
+            get(name).ok_or(ConfigError {
+                name,
+                reason: "is not set",
+            })
+        };
+        let filled = |name| match variable(name)? {
+            value if value.trim().is_empty() => Err(ConfigError {
+                name,
+                reason: "is empty",
+            }),
+            value => Ok(value),
+        };
+        let unreadable = |name, reason| move || ConfigError { name, reason };
+        let table_name = filled("TABLE_NAME")?;
+        let roles_claim = filled("ROLES_CLAIM")?;
+        let admin_role = Role::parse(&filled("ADMIN_ROLE")?)
+            .ok_or_else(unreadable("ADMIN_ROLE", "holds a space or a bracket"))?;
+        let read_roles = variable("READ_ROLES")?;
+        let names = read_roles
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let read_roles: Option<Vec<Role>> = names.map(Role::parse).collect();
+        let read_roles =
+            read_roles.ok_or_else(unreadable("READ_ROLES", "holds a role with a space or a bracket"))?;
+        let settle_budget = filled("SETTLE_BUDGET_MS")?
+            .parse()
+            .map(Duration::from_millis)
+            .map_err(|_| unreadable("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
+        check_endpoint(get("AWS_ENDPOINT_URL_DYNAMODB"))?;
+        Ok(Self {
+            table_name,
+            roles_claim,
+            policy: Policy {
+                admin_role,
+                read_roles,
+            },
+            settle_budget,
+        })
+    }
+}
+
+/// The SDK reads this one itself, and would say at the first request what is better said at the start.
+fn check_endpoint(url: Option<String>) -> Result<(), ConfigError> {
+    let Some(url) = url else { return Ok(()) };
+    let uri: Option<lambda_http::http::Uri> = url.parse().ok();
+    match uri
+        .as_ref()
+        .and_then(|uri| Some((uri.scheme_str()?, uri.host()?)))
+    {
+        Some(("http" | "https", _)) => Ok(()),
+        _ => Err(ConfigError {
+            name: "AWS_ENDPOINT_URL_DYNAMODB",
+            reason: "is not an http or https URL",
+        }),
+    }
+}

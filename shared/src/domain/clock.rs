@@ -1,0 +1,81 @@
+//! Time, as a dependency: nothing reads the system's clock but [`SystemClock`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Where the present comes from.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    fn unix_millis(&self) -> u64;
+
+    /// The present as the API shows it.
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds((self.unix_millis() / 1_000).cast_signed())
+    }
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    fn unix_millis(&self) -> u64 {
+        std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |elapsed| {
+                u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+            })
+    }
+}
+
+/// A moment in UTC with whole seconds, written as RFC 3339 with `Z`: `2024-01-15T10:30:00Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Timestamp(OffsetDateTime);
+
+impl Timestamp {
+    /// The moment so many seconds after 1970; beyond the years that RFC 3339 can write, the epoch.
+    #[must_use]
+    pub fn from_unix_seconds(seconds: i64) -> Self {
+        let moment = OffsetDateTime::from_unix_timestamp(seconds)
+            .ok()
+            .filter(|moment| (0..=9999).contains(&moment.year()));
+        Self(moment.unwrap_or(OffsetDateTime::UNIX_EPOCH))
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.unix_timestamp()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (t, (hour, minute, second)) = (self.0, self.0.to_hms());
+        let (year, month, day) = (t.year(), u8::from(t.month()), t.day());
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
+    }
+}
+
+impl From<Timestamp> for String {
+    fn from(timestamp: Timestamp) -> Self {
+        timestamp.to_string()
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = time::error::Parse;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let moment = OffsetDateTime::parse(&text, &Rfc3339)?;
+        Ok(Self::from_unix_seconds(moment.unix_timestamp()))
+    }
+}

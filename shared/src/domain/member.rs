@@ -1,0 +1,82 @@
+//! Members: accounts in groups.
+
+use super::{Account, AccountId, Timestamp, Violation};
+
+/// How an account is a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MembershipType {
+    /// Added to the group itself.
+    Direct,
+    /// Only inherited from a nested group.
+    Indirect,
+}
+
+impl MembershipType {
+    /// Reads the lower-case name of a type.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        match text {
+            "direct" => Ok(Self::Direct),
+            "indirect" => Ok(Self::Indirect),
+            _ => Err(Violation::new("is no membership type", "direct or indirect")),
+        }
+    }
+
+    /// The lower-case name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Indirect => "indirect",
+        }
+    }
+}
+
+/// An account as a member of one group, with the account's fields as they were last copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The account.
+    pub account: Account,
+    /// How it is a member.
+    pub membership_type: MembershipType,
+    /// When it became one, by whichever way came first.
+    pub added_at: Timestamp,
+}
+
+/// One account to add to or remove from a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Make it a direct member.
+    Add(AccountId),
+    /// Make it no direct member.
+    Remove(AccountId),
+}
+
+impl Change {
+    /// The account that is to change.
+    #[must_use]
+    pub const fn account(&self) -> &AccountId {
+        match self {
+            Self::Add(id) | Self::Remove(id) => id,
+        }
+    }
+}
+
+/// What came of a [`Change`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is a direct member from now on.
+    Added(Member),
+    /// It was a direct member before.
+    AlreadyMember(Member),
+    /// It is no member any more.
+    Removed,
+    /// It was no member before.
+    NotDirectMember,
+    /// The account system has told of no such account, or that it is gone.
+    UnknownAccount,
+    /// Nothing happened yet: the table was too busy for it in the time there was. Ask again.
+    Retry,
+}

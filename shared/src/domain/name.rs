@@ -1,0 +1,112 @@
+//! Names of groups, and the one way that names and search terms are compared.
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::ComposingNormalizerBorrowed;
+
+use super::Violation;
+
+/// A group's name: trimmed, 1 to 256 characters (Unicode scalar values), no control characters. Need not be unique.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupName(String);
+
+impl GroupName {
+    /// Characters in the longest name.
+    pub const MAX_CHARS: usize = 256;
+    /// What a name is, after "must be".
+    pub const EXPECTED: &'static str = "1 to 256 characters";
+
+    /// Trims and checks a name.
+    ///
+    /// # Errors
+    /// Empty after trimming, longer than 256 characters, or with a control character.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Violation::new("is empty", Self::EXPECTED));
+        }
+        if text.chars().count() > Self::MAX_CHARS {
+            return Err(Violation::new("is longer than 256 characters", Self::EXPECTED));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Violation::new(
+                "has a control character",
+                "free of control characters",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Text as it is compared: Unicode NFKC (UAX #15), then full case folding (The Unicode Standard, section 3.13).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoldedText(String);
+
+impl FoldedText {
+    /// Folds a name or a search term.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let normal = const { ComposingNormalizerBorrowed::new_nfkc() }.normalize(text);
+        Self(CaseMapper::new().fold_string(&normal).into_owned())
+    }
+
+    /// Folds a search term after trimming: `None` when nothing is left.
+    ///
+    /// # Errors
+    /// Longer than 64 characters.
+    pub fn search_term(text: &str) -> Result<Option<Self>, Violation> {
+        let text = text.trim();
+        if text.chars().count() > 64 {
+            return Err(Violation::new(
+                "is longer than 64 characters",
+                "1 to 64 characters",
+            ));
+        }
+        Ok((!text.is_empty()).then(|| Self::of(text)))
+    }
+
+    /// The place of this text in an order by name.
+    #[must_use]
+    pub fn sort_key(&self) -> SortKey {
+        SortKey::cut(&self.0)
+    }
+
+    /// The place of this text in the order of a search for `term`: the text from the first match on.
+    #[must_use]
+    pub fn from_first_match(&self, term: &Self) -> Option<SortKey> {
+        self.0.find(&term.0).map(|offset| SortKey::cut(&self.0[offset..]))
+    }
+
+    /// The folded text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The place of a name in an order: folded text, at most [`SortKey::MAX_BYTES`] of it. Names that agree so far are
+/// ordered by id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SortKey(String);
+
+impl SortKey {
+    /// A sort key of DynamoDB holds 1,024 bytes; a group id and a separator want 41 of them.
+    pub const MAX_BYTES: usize = 960;
+
+    /// The text, cut at a character boundary.
+    #[must_use]
+    pub fn cut(folded: &str) -> Self {
+        Self(folded[..folded.floor_char_boundary(Self::MAX_BYTES)].to_owned())
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

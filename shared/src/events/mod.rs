@@ -1,0 +1,5 @@
+//! What other systems tell by events.
+
+pub mod incoming;
+
+pub use incoming::AccountEvent;

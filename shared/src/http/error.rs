@@ -1,0 +1,141 @@
+//! The one table from what went wrong to what the client is told.
+
+use std::time::Duration;
+
+use lambda_http::http::StatusCode;
+
+use crate::api::{Fault, Faults};
+use crate::authz::Denied;
+use crate::domain::{Error, Missing, Violation};
+
+/// Why a request is not answered as asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The request is not as the contract says.
+    Validation(Faults),
+    /// No caller, or none that the gateway verified.
+    Unauthorized,
+    /// The caller lacks the role.
+    Forbidden,
+    /// The body is over 64 KiB.
+    PayloadTooLarge,
+    /// The body is not JSON by its content type.
+    UnsupportedMediaType,
+    /// The store says no.
+    Store(Error),
+}
+
+impl From<Faults> for ApiError {
+    fn from(faults: Faults) -> Self {
+        Self::Validation(faults)
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(_: Denied) -> Self {
+        Self::Forbidden
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::ForeignCursor => Self::Validation(
+                Fault::new(
+                    "after",
+                    Violation::new("is not a cursor of this list", "an endCursor of the same list"),
+                )
+                .into(),
+            ),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<Missing> for ApiError {
+    fn from(missing: Missing) -> Self {
+        Self::Store(Error::Missing(missing))
+    }
+}
+
+/// What the client is told: status, code, sentence.
+#[derive(Debug)]
+pub struct Told {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The code of the contract.
+    pub code: &'static str,
+    /// A sentence without anything of our inside.
+    pub message: String,
+    /// When to try again.
+    pub retry_after: Option<Duration>,
+}
+
+impl ApiError {
+    /// What the log is told of a fault of ours; the client is not.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Store(error) => error.to_string(),
+            _ => self.told().message,
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        let (status, code, message) = match self {
+            Self::Validation(faults) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", faults.to_string()),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "UNAUTHORIZED",
+                "a valid token is required".into(),
+            ),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                "the caller lacks the role for this".into(),
+            ),
+            Self::PayloadTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "PAYLOAD_TOO_LARGE",
+                "the body is over 64 KiB".into(),
+            ),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "the body must be sent with content type application/json".into(),
+            ),
+            Self::Store(error) => told_of_store(error),
+        };
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1));
+        Told {
+            status,
+            code,
+            message,
+            retry_after,
+        }
+    }
+}
+
+fn told_of_store(error: &Error) -> (StatusCode, &'static str, String) {
+    match error {
+        Error::Missing(missing) => (StatusCode::NOT_FOUND, "NOT_FOUND", missing.to_string()),
+        Error::VersionMismatch => (
+            StatusCode::PRECONDITION_FAILED,
+            "PRECONDITION_FAILED",
+            error.to_string(),
+        ),
+        Error::IdempotencyKeyReused => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),
+        Error::Unavailable { .. } => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "UNAVAILABLE",
+            "the service is busy; try again".into(),
+        ),
+        Error::ForeignCursor | Error::Internal { .. } => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL_ERROR",
+            "an internal error occurred".into(),
+        ),
+    }
+}

@@ -1,0 +1,219 @@
+//! What a request says.
+
+use lambda_http::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+
+use super::ApiError;
+use crate::api::{Fault, Faults, RequestedAccount};
+use crate::authz::{Caller, read_roles_claim};
+use crate::domain::{AccountId, Cursor, GroupId, Missing, Version, Violation};
+
+/// Bytes in the largest body.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The caller that the gateway's JWT authorizer verified, with the roles in the claim of that name.
+///
+/// # Errors
+/// Without claims, or without a `sub` among them, there is no caller: 401.
+pub fn caller(request: &Request, roles_claim: &str) -> Result<Caller, ApiError> {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
+        return Err(ApiError::Unauthorized);
+    };
+    let jwt = context
+        .authorizer
+        .as_ref()
+        .and_then(|authorizer| authorizer.jwt.as_ref());
+    let claim = |name| jwt.and_then(|jwt| jwt.claims.get(name)).map(String::as_str);
+    let roles = claim(roles_claim).map(read_roles_claim).unwrap_or_default();
+    claim("sub")
+        .and_then(|subject| Caller::new(subject, roles))
+        .ok_or(ApiError::Unauthorized)
+}
+
+/// Names the request in answers and logs: API Gateway's id of it, else Lambda's.
+#[must_use]
+pub fn request_id(request: &Request) -> String {
+    let gateway = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    let lambda = || {
+        request
+            .lambda_context_ref()
+            .map(|context| context.request_id.clone())
+    };
+    gateway.or_else(lambda).unwrap_or_default()
+}
+
+/// The group that the path names.
+///
+/// # Errors
+/// An id that cannot exist is not found.
+pub fn group_id(request: &Request) -> Result<GroupId, Missing> {
+    let parameters = request.path_parameters();
+    parameters
+        .first("id")
+        .and_then(GroupId::parse)
+        .ok_or(Missing::Group)
+}
+
+/// The account that the path names.
+#[must_use]
+pub fn account(request: &Request) -> RequestedAccount {
+    RequestedAccount::of(request.path_parameters().first("accountId").unwrap_or_default())
+}
+
+/// The body.
+///
+/// # Errors
+/// Over 64 KiB, or not JSON by its content type.
+pub fn json_body(request: &Request) -> Result<&[u8], ApiError> {
+    let body: &[u8] = request.body();
+    if body.len() > MAX_BODY_BYTES {
+        return Err(ApiError::PayloadTooLarge);
+    }
+    let content_type = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    let is_json = essence.eq_ignore_ascii_case("application/json")
+        || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
+    if body.is_empty() || is_json {
+        Ok(body)
+    } else {
+        Err(ApiError::UnsupportedMediaType)
+    }
+}
+
+/// The versions that `If-Match` names; `None` where any will do.
+///
+/// # Errors
+/// Not a list of entity tags (RFC 9110, section 13.1.1).
+pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, Faults> {
+    let Some(value) = request.headers().get(IF_MATCH) else {
+        return Ok(None);
+    };
+    let value = value.to_str().unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(None);
+    }
+    let tags: Option<Vec<Option<Version>>> = value.split(',').map(|tag| entity_tag(tag.trim())).collect();
+    let fault = || {
+        Fault::new(
+            "If-Match",
+            Violation::new("is not a list of entity tags", "an ETag or *"),
+        )
+    };
+    Ok(Some(tags.ok_or_else(fault)?.into_iter().flatten().collect()))
+}
+
+/// Reads an entity tag: `None` for what is none, `Some(None)` for one that no group has (a weak one never matches).
+fn entity_tag(text: &str) -> Option<Option<Version>> {
+    let (weak, tag) = text.strip_prefix("W/").map_or((false, text), |tag| (true, tag));
+    let opaque = tag.strip_prefix('"')?.strip_suffix('"')?;
+    if opaque.contains('"') {
+        return None;
+    }
+    let version = opaque
+        .parse()
+        .ok()
+        .filter(|version: &u64| !weak && version.to_string() == opaque);
+    Some(version.map(Version))
+}
+
+/// The `Idempotency-Key`, when there is one.
+///
+/// # Errors
+/// Not 1 to 255 visible ASCII characters.
+pub fn idempotency_key(request: &Request) -> Result<Option<&str>, Faults> {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let bytes = value.as_bytes();
+    let fits = (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    let key = value.to_str().ok().filter(|_| fits);
+    let violation = Violation::new(
+        "is empty, too long or not visible ASCII",
+        "1 to 255 visible ASCII characters",
+    );
+    key.map(Some)
+        .ok_or_else(|| Fault::new("Idempotency-Key", violation).into())
+}
+
+/// The parameters of a query, taken one after the other; faults are collected.
+#[derive(Debug)]
+pub struct Query {
+    left: Vec<(String, String)>,
+    faults: Vec<Fault>,
+}
+
+impl Query {
+    /// The query of a request.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let parameters = request.query_string_parameters();
+        let mut query = Self {
+            left: Vec::new(),
+            faults: Vec::new(),
+        };
+        let mut pairs: Vec<_> = parameters.iter().collect();
+        pairs.sort_unstable();
+        for (name, value) in pairs {
+            if query.left.iter().any(|(earlier, _)| earlier == name) {
+                query.fault(name, Violation::new("is given more than once", "given once"));
+            } else {
+                query.left.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        query
+    }
+
+    /// Notes a fault of a parameter.
+    pub fn fault(&mut self, name: &str, violation: Violation) {
+        self.faults.push(Fault::new(name, violation));
+    }
+
+    /// Takes a parameter out and reads it; `None` when it is not there or is at fault.
+    pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, Violation>) -> Option<T> {
+        let index = self.left.iter().position(|(parameter, _)| parameter == name)?;
+        let (name, value) = self.left.swap_remove(index);
+        read(&value)
+            .map_err(|violation| self.fault(&name, violation))
+            .ok()
+    }
+
+    /// Takes the cursor out.
+    pub fn after(&mut self) -> Option<Cursor> {
+        self.take("after", |text| Ok(Cursor(text.to_owned())))
+    }
+
+    /// Takes the account out whose groups are asked for.
+    pub fn member(&mut self) -> Option<RequestedAccount> {
+        self.take("member", |text| match text {
+            "" => Err(Violation::new("is empty", AccountId::EXPECTED)),
+            text => Ok(RequestedAccount::of(text)),
+        })
+    }
+
+    /// Gives all faults, parameters that are left among them.
+    ///
+    /// # Errors
+    /// Anything was at fault.
+    pub fn finish(mut self) -> Result<(), Faults> {
+        for (name, _) in std::mem::take(&mut self.left) {
+            self.fault(&name, Violation::new("is not known here", "left out"));
+        }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Faults(self.faults))
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The Groups API but for its endpoints: what it speaks about, who may do what, what goes over the wire, the table, and
+//! the frame that runs a handler under Lambda. `ARCHITECTURE.md` has the map.
+
+pub mod api;
+pub mod app;
+pub mod authz;
+pub mod config;
+pub mod domain;
+pub mod events;
+pub mod http;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,255 @@
+//! Groups one by one.
+
+use sha2::{Digest, Sha256};
+
+use super::Store;
+use super::expression::Expression;
+use super::items::{GroupItem, IdempotencyItem, State, from_row, read_group, to_row};
+use super::keys::{Attribute, Attributes, Key, ListKey};
+use super::table::Written;
+use super::transact::{Action, Commit};
+use crate::authz::{Administer, Granted, Read};
+use crate::domain::{Error, Group, GroupChanges, GroupId, GroupType, Missing, Timestamp, Version};
+
+/// How long the same key gives the same response.
+const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
+
+/// A caller's promise that requests with this key are one and the same.
+#[derive(Debug, Clone, Copy)]
+pub struct IdempotencyKey<'a> {
+    /// As the caller chose it.
+    pub key: &'a str,
+    /// What the request asks for: SHA-256.
+    pub request_digest: [u8; 32],
+}
+
+impl Store {
+    /// The group, if it exists. One `GetItem`.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn get_group(&self, _: &Granted<Read>, id: &GroupId) -> Result<Option<Group>, Error> {
+        self.find_group(id).await
+    }
+
+    /// The group. One `GetItem`.
+    ///
+    /// # Errors
+    /// [`Missing::Group`].
+    pub async fn require_group(&self, granted: &Granted<Read>, id: &GroupId) -> Result<Group, Error> {
+        self.get_group(granted, id)
+            .await?
+            .ok_or(Error::Missing(Missing::Group))
+    }
+
+    pub(super) async fn find_group(&self, id: &GroupId) -> Result<Option<Group>, Error> {
+        let row = self.table.get(&Key::group(id)).await?;
+        row.map_or(Ok(None), read_group)
+    }
+
+    /// Creates the group. One `PutItem`, or one transaction with an idempotency key.
+    ///
+    /// Gives the group as it was created: with an idempotency key used before for the same request, as it was then.
+    ///
+    /// # Errors
+    /// [`Error::IdempotencyKeyReused`] for a key used before for another request.
+    pub async fn create_group(
+        &self,
+        granted: &Granted<Administer>,
+        group: Group,
+        idempotency: Option<IdempotencyKey<'_>>,
+    ) -> Result<Group, Error> {
+        let key = Key::group(&group.id);
+        let mut row = to_row(&key, &GroupItem::new(&group, super::random_text()))?;
+        row.extend(list_key(&group).to_attributes());
+        let mut e = Expression::default();
+        let condition = e.no_row();
+        match idempotency {
+            // A row of this id can only be our own, from an attempt whose answer got lost.
+            None => self.table.put(row, e, condition).await.map(|_| group),
+            Some(idempotency) => {
+                let create = Action::Put { row, e, condition };
+                self.create_group_once(granted, group, create, idempotency).await
+            }
+        }
+    }
+
+    async fn create_group_once(
+        &self,
+        granted: &Granted<Administer>,
+        group: Group,
+        create: Action,
+        idempotency: IdempotencyKey<'_>,
+    ) -> Result<Group, Error> {
+        let key = Key::idempotency(&idempotency.digest(granted.actor()));
+        let item = IdempotencyItem {
+            request_hash: hex(&idempotency.request_digest),
+            response_id: group.id,
+            created_at: group.created_at,
+            expires_at: group.created_at.unix_seconds() + IDEMPOTENCY_SECONDS,
+        };
+        let row = to_row(&key, &item)?;
+        let mut e = Expression::default();
+        // Rows outlive their time: DynamoDB deletes them when it comes to it.
+        let condition = format!(
+            "{} OR {}",
+            e.no_row(),
+            e.less(Attribute::ExpiresAt, group.created_at.unix_seconds())
+        );
+        match self
+            .table
+            .transact(vec![create, Action::Put { row, e, condition }])
+            .await?
+        {
+            Commit::Done => Ok(group),
+            Commit::Refused(mut found) => {
+                let row = found.pop().flatten().ok_or_else(refused_without_row)?;
+                first_response(row, &item.request_hash, group)
+            }
+        }
+    }
+
+    /// Changes the group's profile. One `UpdateItem`; with nothing to change, one `GetItem`.
+    ///
+    /// # Errors
+    /// [`Missing::Group`], or [`Error::VersionMismatch`] when it is at none of the versions in `only_at`.
+    pub async fn update_group(
+        &self,
+        _: &Granted<Administer>,
+        id: &GroupId,
+        changes: &GroupChanges,
+        only_at: Option<&[Version]>,
+        now: Timestamp,
+    ) -> Result<Group, Error> {
+        if changes.is_empty() {
+            return self.group_at(id, only_at).await;
+        }
+        let mut e = Expression::default();
+        let mut set = vec![e.set(Attribute::UpdatedAt, now.to_string())];
+        if let Some(name) = &changes.name {
+            let sort_key = crate::domain::FoldedText::of(name.as_str()).sort_key();
+            set.push(e.set(Attribute::Name, name.as_str()));
+            set.push(e.set(Attribute::ListSk, ListKey::group(&sort_key, id).sort()));
+        }
+        if let Some(description) = &changes.description {
+            set.push(e.set(Attribute::Description, description.as_str()));
+        }
+        if let Some(group_type) = changes.group_type {
+            let group_type = match group_type {
+                GroupType::Security => "security",
+                GroupType::Distribution => "distribution",
+            };
+            set.push(e.set(Attribute::GroupType, group_type));
+        }
+        if let Some(is_privileged) = changes.is_privileged {
+            set.push(e.set(Attribute::IsPrivileged, is_privileged));
+        }
+        let row = self.write_group(id, e, set, "", only_at).await?;
+        read_group(row)?.ok_or(Error::Missing(Missing::Group))
+    }
+
+    /// Deletes the group: from the moment this returns it does not exist for anyone. One `UpdateItem`.
+    ///
+    /// # Errors
+    /// As [`Store::update_group`].
+    pub async fn delete_group(
+        &self,
+        _: &Granted<Administer>,
+        id: &GroupId,
+        only_at: Option<&[Version]>,
+    ) -> Result<(), Error> {
+        let mut e = Expression::default();
+        let set = vec![e.set(Attribute::State, State::Deleting.as_str())];
+        let remove = format!(
+            "REMOVE {}, {}",
+            e.remove(Attribute::ListPk),
+            e.remove(Attribute::ListSk)
+        );
+        self.write_group(id, e, set, &remove, only_at).await.map(drop)
+    }
+
+    /// Writes to a group's row, which gains a version, if it is active and at one of the versions in `only_at`.
+    async fn write_group(
+        &self,
+        id: &GroupId,
+        mut e: Expression,
+        mut set: Vec<String>,
+        further: &str,
+        only_at: Option<&[Version]>,
+    ) -> Result<Attributes, Error> {
+        if only_at.is_some_and(<[_]>::is_empty) {
+            // Only versions that no group has.
+            self.find_group(id).await?.ok_or(Missing::Group)?;
+            return Err(Error::VersionMismatch);
+        }
+        let change_id = super::random_text();
+        set.push(e.set(Attribute::ChangeId, change_id.clone()));
+        let mut condition = e.equal(Attribute::State, State::Active.as_str());
+        if let Some(versions) = only_at {
+            let at = versions
+                .iter()
+                .map(|version| e.equal(Attribute::Version, version.0.cast_signed()));
+            let at: Vec<_> = at.collect();
+            condition = format!("{condition} AND ({})", at.join(" OR "));
+        }
+        let update = format!(
+            "SET {} {further} ADD {}",
+            set.join(", "),
+            e.add(Attribute::Version, 1)
+        );
+        let found = match self.table.update(&Key::group(id), e, update, condition).await? {
+            Written::Done(row) => return row.ok_or_else(refused_without_row),
+            Written::Refused(found) => found.ok_or(Missing::Group)?,
+        };
+        let (_, item): (_, GroupItem) = from_row(found.clone())?;
+        match item {
+            // Our own write, by an attempt whose answer got lost.
+            GroupItem { change_id: last, .. } if last == change_id => Ok(found),
+            GroupItem {
+                state: State::Active, ..
+            } => Err(Error::VersionMismatch),
+            _ => Err(Missing::Group.into()),
+        }
+    }
+
+    async fn group_at(&self, id: &GroupId, only_at: Option<&[Version]>) -> Result<Group, Error> {
+        let group = self.find_group(id).await?.ok_or(Missing::Group)?;
+        match only_at {
+            Some(versions) if !versions.contains(&group.version) => Err(Error::VersionMismatch),
+            _ => Ok(group),
+        }
+    }
+}
+
+fn list_key(group: &Group) -> ListKey {
+    let (name, id) = group.list_position();
+    ListKey::group(&name, &id)
+}
+
+/// The response that a key stands for, told again: what the same request made then.
+fn first_response(row: Attributes, request_hash: &str, group: Group) -> Result<Group, Error> {
+    let (_, first): (_, IdempotencyItem) = from_row(row)?;
+    if first.request_hash != request_hash {
+        return Err(Error::IdempotencyKeyReused);
+    }
+    Ok(Group::new(first.response_id, group.profile, first.created_at))
+}
+
+fn refused_without_row() -> Error {
+    Error::Internal {
+        operation: "group row",
+        code: "not given back".into(),
+    }
+}
+
+impl IdempotencyKey<'_> {
+    /// Names the key among all callers': none can meet another's.
+    fn digest(&self, caller: &str) -> String {
+        let digest = Sha256::new_with_prefix((caller.len() as u64).to_be_bytes());
+        hex(&digest.chain_update(caller).chain_update(self.key).finalize())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,157 @@
+//! Groups by the page.
+
+use std::collections::BTreeMap;
+
+use super::Store;
+use super::cursor::{Position, Scope};
+use super::items::{MembershipItem, from_row, read_account, read_group};
+use super::keys::{Attributes, Key, ListKey, Range};
+use super::table::Rows;
+use crate::authz::{Granted, Read};
+use crate::domain::{
+    AccountId, Cursor, Error, FoldedText, Group, GroupId, Limit, MembershipType, Missing, Page, SortKey,
+};
+
+/// A place in an order by name, or by the text from a match on.
+type Place = (SortKey, GroupId);
+
+/// Cuts what was read, one item past the page where there is one, to a page.
+pub(super) fn page<T, P: Position>(
+    mut items: Vec<T>,
+    limit: Limit,
+    scope: &Scope,
+    position: impl Fn(&T) -> P,
+) -> Page<T> {
+    let more = items.len() > limit.items();
+    items.truncate(limit.items());
+    let next = items
+        .last()
+        .filter(|_| more)
+        .map(|last| scope.cursor(&position(last)));
+    Page { items, next }
+}
+
+impl Store {
+    /// All groups, by name without case, then id. One `Query` on the index, eventually consistent.
+    ///
+    /// # Errors
+    /// [`Error::ForeignCursor`].
+    pub async fn list_groups(
+        &self,
+        _: &Granted<Read>,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Group>, Error> {
+        let scope = Scope::new("groups", &[]);
+        let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
+        let after = after.map(|(name, id)| (Key::group(&id), Some(ListKey::group(&name, &id))));
+        let wanted = Some(limit.items() + 1);
+        let rows = self
+            .table
+            .query(Rows {
+                after,
+                wanted,
+                ..Rows::all(&Range::Groups)
+            })
+            .await?;
+        Ok(page(read_groups(rows)?, limit, &scope, Group::list_position))
+    }
+
+    /// The groups with the term in their names, by the text from the first match on, then id.
+    ///
+    /// # Errors
+    /// [`Error::ForeignCursor`].
+    pub async fn search_groups(
+        &self,
+        _: &Granted<Read>,
+        term: &FoldedText,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Group>, Error> {
+        let scope = Scope::new("search", &[term.as_str()]);
+        let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
+        let rows = self.table.query(Rows::all(&Range::Groups)).await?;
+        // A walk of all names, of which only the page and one more are kept.
+        let mut hits = BTreeMap::new();
+        for group in read_groups(rows)? {
+            let text = FoldedText::of(group.profile.name.as_str()).from_first_match(term);
+            let place = text.map(|text| (text, group.id));
+            if let Some(place) = place.filter(|place| after.as_ref().is_none_or(|after| place > after)) {
+                hits.insert(place, group);
+                if hits.len() > limit.items() + 1 {
+                    hits.pop_last();
+                }
+            }
+        }
+        let page = page(hits.into_iter().collect(), limit, &scope, |(place, _)| {
+            place.clone()
+        });
+        Ok(Page {
+            items: page.items.into_iter().map(|(_, group)| group).collect(),
+            next: page.next,
+        })
+    }
+
+    /// The groups that the account is in, by name without case, then id. One `Query`, then `BatchGetItem`s side by side;
+    /// strongly consistent.
+    ///
+    /// # Errors
+    /// [`Missing::Account`], [`Error::ForeignCursor`].
+    pub async fn list_groups_of_account(
+        &self,
+        _: &Granted<Read>,
+        account: &AccountId,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<(Group, MembershipType)>, Error> {
+        let scope = Scope::new("groups of account", &[account.as_str()]);
+        let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
+        let range = Range::AccountAndMemberships(account.clone());
+        let mut rows = self.table.query(Rows::all(&range)).await?.into_iter();
+        let known = rows
+            .next()
+            .filter(|row| Key::of_row(row) == Some(Key::account(account)));
+        known
+            .map_or(Ok(None), read_account)?
+            .ok_or_else(|| Missing::Account(account.to_string()))?;
+
+        let mut groups = self.groups_of_memberships(rows).await?;
+        groups.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));
+        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        groups.truncate(limit.items() + 1);
+        let page = page(groups, limit, &scope, |(place, _)| place.clone());
+        Ok(Page {
+            items: page.items.into_iter().map(|(_, found)| found).collect(),
+            next: page.next,
+        })
+    }
+
+    /// The groups behind membership rows, those that are being deleted left out.
+    async fn groups_of_memberships(
+        &self,
+        rows: impl Iterator<Item = Attributes>,
+    ) -> Result<Vec<(Place, (Group, MembershipType))>, Error> {
+        let mut types = std::collections::HashMap::new();
+        for row in rows {
+            let (key, item): (_, MembershipItem) = from_row(row)?;
+            types.extend(
+                key.as_membership()
+                    .map(|id| (Key::group(&id), item.membership_type())),
+            );
+        }
+        let keys: Vec<Key> = types.keys().cloned().collect();
+        let mut groups = Vec::with_capacity(keys.len());
+        for (key, row) in self.table.batch_get(&keys).await? {
+            if let (Some(group), Some(membership_type)) = (read_group(row)?, types.get(&key)) {
+                groups.push((group.list_position(), (group, *membership_type)));
+            }
+        }
+        Ok(groups)
+    }
+}
+
+fn read_groups(rows: Vec<Attributes>) -> Result<Vec<Group>, Error> {
+    rows.into_iter()
+        .filter_map(|row| read_group(row).transpose())
+        .collect()
+}

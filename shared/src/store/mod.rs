@@ -1,0 +1,63 @@
+//! The single table. Every method that shows something takes a proof that its caller may read, every method that
+//! changes something a proof that its caller may change it; every answer is one or two requests.
+//!
+//! Alone in the project this module imports the AWS SDK, and in it `keys` alone knows how rows are addressed.
+
+mod accounts;
+mod attempt;
+mod client;
+mod cursor;
+mod expression;
+mod groups;
+mod items;
+pub mod keys;
+mod lists;
+mod members;
+mod table;
+mod transact;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use tokio::time::Instant;
+
+pub use client::{client_for, client_from_environment};
+pub use groups::IdempotencyKey;
+use table::Table;
+
+/// Groups, members and accounts in a table of DynamoDB.
+#[derive(Debug, Clone)]
+pub struct Store {
+    table: Table,
+}
+
+impl Store {
+    /// Over the table of that name; a call has ten seconds unless [`Store::until`] says otherwise.
+    #[must_use]
+    pub fn new(client: Client, table: &str) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        Self {
+            table: Table {
+                client,
+                name: table.into(),
+                deadline,
+            },
+        }
+    }
+
+    /// The same store, which gives up at the deadline.
+    #[must_use]
+    pub fn until(&self, deadline: Instant) -> Self {
+        Self {
+            table: Table {
+                deadline,
+                ..self.table.clone()
+            },
+        }
+    }
+}
+
+/// 128 random bits as text, to tell one write from another.
+fn random_text() -> String {
+    format!("{:032x}", fastrand::u128(..))
+}

@@ -1,0 +1,229 @@
+//! The requests to the table, one method each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::time::Instant;
+
+use super::attempt::{Backoff, attempt, internal, is_transient};
+use super::expression::Expression;
+use super::keys::{Attribute, Attributes, Key, LIST_INDEX, ListKey, Range};
+use crate::domain::Error;
+
+/// Keys that one `BatchGetItem` takes.
+const BATCH_KEYS: usize = 100;
+/// Requests of one call that are under way side by side.
+const SIDE_BY_SIDE: usize = 16;
+
+/// The table, for as long as one invocation has time.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pub(super) client: Client,
+    pub(super) name: Arc<str>,
+    pub(super) deadline: Instant,
+}
+
+/// What came of a write under a condition.
+pub(super) enum Written {
+    /// It is written; the row as it is now, when the write gives it back.
+    Done(Option<Attributes>),
+    /// The condition does not hold for the row as it is, if there is one.
+    Refused(Option<Attributes>),
+}
+
+/// What one Query is to read.
+pub(super) struct Rows<'a> {
+    pub(super) range: &'a Range,
+    /// The row to start after.
+    pub(super) after: Option<(Key, Option<ListKey>)>,
+    /// How many rows are wanted; all of them when `None`.
+    pub(super) wanted: Option<usize>,
+    /// What a row must fulfil to be among them.
+    pub(super) filter: Option<(Expression, String)>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) const fn all(range: &'a Range) -> Self {
+        Self {
+            range,
+            after: None,
+            wanted: None,
+            filter: None,
+        }
+    }
+}
+
+impl Table {
+    /// `GetItem`, strongly consistent.
+    pub(super) async fn get(&self, key: &Key) -> Result<Option<Attributes>, Error> {
+        const OPERATION: &str = "GetItem";
+        let request = self
+            .client
+            .get_item()
+            .table_name(&*self.name)
+            .consistent_read(true);
+        let request = request.set_key(Some(key.to_attributes()));
+        let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+        Ok(sent.map_err(internal(OPERATION))?.item)
+    }
+
+    /// `BatchGetItem`, strongly consistent, of any number of different keys; rows that do not exist are left out.
+    pub(super) async fn batch_get(&self, keys: &[Key]) -> Result<HashMap<Key, Attributes>, Error> {
+        let requests: Vec<_> = keys
+            .chunks(BATCH_KEYS)
+            .map(|chunk| self.batch_get_chunk(chunk.to_vec()))
+            .collect();
+        stream::iter(requests)
+            .buffer_unordered(SIDE_BY_SIDE)
+            .try_fold(HashMap::with_capacity(keys.len()), |mut rows, chunk| async move {
+                rows.extend(chunk);
+                Ok(rows)
+            })
+            .await
+    }
+
+    async fn batch_get_chunk(&self, keys: Vec<Key>) -> Result<HashMap<Key, Attributes>, Error> {
+        const OPERATION: &str = "BatchGetItem";
+        let mut left: Vec<Attributes> = keys.iter().map(Key::to_attributes).collect();
+        let mut rows = HashMap::with_capacity(keys.len());
+        let mut backoff = Backoff::new(OPERATION, self.deadline);
+        loop {
+            let wanted = KeysAndAttributes::builder()
+                .consistent_read(true)
+                .set_keys(Some(left));
+            let wanted = wanted.build().map_err(|_| Error::Internal {
+                operation: OPERATION,
+                code: "request not made".into(),
+            })?;
+            let request = self.client.batch_get_item().request_items(&*self.name, wanted);
+            let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+            let output = sent.map_err(internal(OPERATION))?;
+            let found = output.responses.into_iter().flatten().flat_map(|(_, rows)| rows);
+            rows.extend(found.filter_map(|row| Some((Key::of_row(&row)?, row))));
+            // What a throttled table did not look at comes back as keys.
+            let unprocessed = output.unprocessed_keys.unwrap_or_default();
+            left = unprocessed.into_values().flat_map(|wanted| wanted.keys).collect();
+            if left.is_empty() {
+                return Ok(rows);
+            }
+            backoff.pause().await?;
+        }
+    }
+
+    /// `Query`, one per megabyte; strongly consistent but for the index.
+    pub(super) async fn query(&self, rows: Rows<'_>) -> Result<Vec<Attributes>, Error> {
+        const OPERATION: &str = "Query";
+        let Rows {
+            range,
+            after,
+            wanted,
+            filter,
+        } = rows;
+        let wanted = wanted.unwrap_or(usize::MAX);
+        // A limit counts rows before the filter: with one, a page of the table is the better stretch.
+        let is_limited = filter.is_none();
+        let request = self.query_of(range, filter);
+        let mut start = after.map(|(key, list_key)| {
+            let mut start = key.to_attributes();
+            start.extend(list_key.iter().flat_map(ListKey::to_attributes));
+            start
+        });
+        let mut found = Vec::new();
+        loop {
+            let limit = i32::try_from(wanted - found.len()).ok().filter(|_| is_limited);
+            let request = request.clone().set_limit(limit).set_exclusive_start_key(start);
+            let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+            let output = sent.map_err(internal(OPERATION))?;
+            found.extend(output.items.unwrap_or_default());
+            start = output.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() || found.len() >= wanted {
+                found.truncate(wanted);
+                return Ok(found);
+            }
+        }
+    }
+
+    fn query_of(&self, range: &Range, filter: Option<(Expression, String)>) -> QueryFluentBuilder {
+        let (partition, sort_bounds) = range.bounds();
+        let in_index = sort_bounds.is_none();
+        let (mut e, filter) = filter.map_or_else(Default::default, |(e, filter)| (e, Some(filter)));
+        let condition = match sort_bounds {
+            Some((first, last)) => {
+                format!(
+                    "{} AND {}",
+                    e.equal(Attribute::Pk, partition),
+                    e.between(Attribute::Sk, first, last)
+                )
+            }
+            None => e.equal(Attribute::ListPk, partition),
+        };
+        self.client
+            .query()
+            .table_name(&*self.name)
+            .set_index_name(in_index.then(|| LIST_INDEX.to_owned()))
+            .consistent_read(!in_index)
+            .key_condition_expression(condition)
+            .set_filter_expression(filter)
+            .set_expression_attribute_names(e.names())
+            .set_expression_attribute_values(e.values())
+    }
+
+    /// `PutItem` under a condition.
+    pub(super) async fn put(
+        &self,
+        row: Attributes,
+        e: Expression,
+        condition: String,
+    ) -> Result<Written, Error> {
+        const OPERATION: &str = "PutItem";
+        let request = self
+            .client
+            .put_item()
+            .table_name(&*self.name)
+            .set_item(Some(row))
+            .condition_expression(condition)
+            .set_expression_attribute_names(e.names())
+            .set_expression_attribute_values(e.values());
+        let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+        match sent {
+            Ok(_) => Ok(Written::Done(None)),
+            Err(error) if error.is_conditional_check_failed_exception() => Ok(Written::Refused(None)),
+            Err(error) => Err(internal(OPERATION)(error)),
+        }
+    }
+
+    /// `UpdateItem` under a condition; gives the row back, as it is now or as it was found.
+    pub(super) async fn update(
+        &self,
+        key: &Key,
+        e: Expression,
+        update: String,
+        condition: String,
+    ) -> Result<Written, Error> {
+        const OPERATION: &str = "UpdateItem";
+        let request = self
+            .client
+            .update_item()
+            .table_name(&*self.name)
+            .set_key(Some(key.to_attributes()))
+            .update_expression(update)
+            .condition_expression(condition)
+            .set_expression_attribute_names(e.names())
+            .set_expression_attribute_values(e.values())
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+        match sent {
+            Ok(output) => Ok(Written::Done(output.attributes)),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Written::Refused(failed.item))
+            }
+            Err(error) => Err(internal(OPERATION)(error)),
+        }
+    }
+}
