@@ -1,1 +1,21 @@
-//! x
+//! The one test binary: everything through the front door, against a real emulator of DynamoDB.
+//!
+//! By default the embedded one; with `DYNAMODB_ENDPOINT=http://127.0.0.1:8000` whatever answers there.
+
+mod harness;
+
+mod authorization;
+mod binaries;
+mod budget;
+mod cargo_local;
+mod concurrency;
+mod config;
+mod cursors;
+mod domain;
+mod events;
+mod faults;
+mod gateway;
+mod keys;
+mod routes;
+mod template;
+mod tidy;

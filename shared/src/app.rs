@@ -33,11 +33,7 @@ impl App {
     /// An app over this store.
     #[must_use]
     pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            store,
-            clock,
-            config: Arc::new(config),
-        }
+        Self { store, clock, config: Arc::new(config) }
     }
 
     /// The app of a deployed function.
@@ -73,18 +69,12 @@ impl App {
 
     /// The same app, with the time that Lambda gave this invocation.
     fn for_invocation(&self, request: &Request) -> Self {
-        let Some(context) = request
-            .lambda_context_ref()
-            .filter(|context| context.deadline > 0)
-        else {
+        let Some(context) = request.lambda_context_ref().filter(|context| context.deadline > 0) else {
             return self.clone();
         };
         let left = Duration::from_millis(context.deadline.saturating_sub(SystemClock.unix_millis()));
         let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
-        Self {
-            store: self.store.until(deadline),
-            ..self.clone()
-        }
+        Self { store: self.store.until(deadline), ..self.clone() }
     }
 }
 

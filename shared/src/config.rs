@@ -32,14 +32,9 @@ impl Config {
     ///
     /// # Errors
     /// The first variable that is missing or unreadable.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn from_environment() -> Result<Self, ConfigError> {
-        Self::from_variables(|name| {
-            std::env::var_os(name).map(|value| value.into_string().unwrap_or_default())
-        })
+        Self::from_variables(|name| std::env::var_os(name).map(|value| value.into_string().unwrap_or_default()))
     }
 
     /// Reads the variables that `get` gives.
@@ -47,46 +42,26 @@ impl Config {
     /// # Errors
     /// The first variable that is missing or unreadable.
     pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let variable = |name| {
-            get(name).ok_or(ConfigError {
-                name,
-                reason: "is not set",
-            })
-        };
+        let variable = |name| get(name).ok_or(ConfigError { name, reason: "is not set" });
         let filled = |name| match variable(name)? {
-            value if value.trim().is_empty() => Err(ConfigError {
-                name,
-                reason: "is empty",
-            }),
+            value if value.trim().is_empty() => Err(ConfigError { name, reason: "is empty" }),
             value => Ok(value),
         };
         let unreadable = |name, reason| move || ConfigError { name, reason };
         let table_name = filled("TABLE_NAME")?;
         let roles_claim = filled("ROLES_CLAIM")?;
-        let admin_role = Role::parse(&filled("ADMIN_ROLE")?)
-            .ok_or_else(unreadable("ADMIN_ROLE", "holds a space or a bracket"))?;
+        let admin_role =
+            Role::parse(&filled("ADMIN_ROLE")?).ok_or_else(unreadable("ADMIN_ROLE", "holds a space or a bracket"))?;
         let read_roles = variable("READ_ROLES")?;
-        let names = read_roles
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
+        let names = read_roles.split(',').map(str::trim).filter(|name| !name.is_empty());
         let read_roles: Option<Vec<Role>> = names.map(Role::parse).collect();
-        let read_roles =
-            read_roles.ok_or_else(unreadable("READ_ROLES", "holds a role with a space or a bracket"))?;
+        let read_roles = read_roles.ok_or_else(unreadable("READ_ROLES", "holds a role with a space or a bracket"))?;
         let settle_budget = filled("SETTLE_BUDGET_MS")?
             .parse()
             .map(Duration::from_millis)
             .map_err(|_| unreadable("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
         check_endpoint(get("AWS_ENDPOINT_URL_DYNAMODB"))?;
-        Ok(Self {
-            table_name,
-            roles_claim,
-            policy: Policy {
-                admin_role,
-                read_roles,
-            },
-            settle_budget,
-        })
+        Ok(Self { table_name, roles_claim, policy: Policy { admin_role, read_roles }, settle_budget })
     }
 }
 
@@ -94,14 +69,8 @@ impl Config {
 fn check_endpoint(url: Option<String>) -> Result<(), ConfigError> {
     let Some(url) = url else { return Ok(()) };
     let uri: Option<lambda_http::http::Uri> = url.parse().ok();
-    match uri
-        .as_ref()
-        .and_then(|uri| Some((uri.scheme_str()?, uri.host()?)))
-    {
+    match uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.host()?))) {
         Some(("http" | "https", _)) => Ok(()),
-        _ => Err(ConfigError {
-            name: "AWS_ENDPOINT_URL_DYNAMODB",
-            reason: "is not an http or https URL",
-        }),
+        _ => Err(ConfigError { name: "AWS_ENDPOINT_URL_DYNAMODB", reason: "is not an http or https URL" }),
     }
 }

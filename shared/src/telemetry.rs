@@ -4,13 +4,7 @@ use tracing::Level;
 
 /// Starts logging for this process; a second start changes nothing.
 pub fn start() {
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_max_level(Level::INFO);
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(Level::INFO);
     // Whoever came first stays.
-    let _ = subscriber
-        .with_current_span(false)
-        .with_span_list(false)
-        .try_init();
+    let _ = subscriber.with_current_span(false).with_span_list(false).try_init();
 }

@@ -24,11 +24,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let Some(id) = account.id else {
         return Err(unknown.into());
     };
-    match app
-        .store
-        .change_member(&granted, &group, Change::Add(id), app.clock.now())
-        .await?
-    {
+    match app.store.change_member(&granted, &group, Change::Add(id), app.clock.now()).await? {
         Outcome::Added(member) | Outcome::AlreadyMember(member) => {
             Ok(Reply::ok(&MemberResponse::from(&member)).membership_settled(true))
         }

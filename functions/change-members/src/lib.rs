@@ -11,8 +11,7 @@ use shared::http::request::{group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
-pub const FUNCTION: Function =
-    Function::new("change-members", |app, request| Box::pin(handler(app, request)));
+pub const FUNCTION: Function = Function::new("change-members", |app, request| Box::pin(handler(app, request)));
 
 /// Answers a request.
 ///
@@ -22,9 +21,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let body = ChangeMembersRequest::parse(json_body(&request)?)?;
     let group = group_id(&request)?;
-    let outcomes = app
-        .store
-        .change_members(&granted, &group, &body.changes(), app.clock.now())
-        .await?;
+    let outcomes = app.store.change_members(&granted, &group, &body.changes(), app.clock.now()).await?;
     Ok(Reply::ok(&OutcomesResponse::new(&body, outcomes)).membership_settled(true))
 }

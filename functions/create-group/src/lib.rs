@@ -23,10 +23,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let key = idempotency_key(&request)?;
     let body = CreateGroupRequest::parse(json_body(&request)?)?;
-    let idempotency = key.map(|key| IdempotencyKey {
-        key,
-        request_digest: body.digest(),
-    });
+    let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });
     let group = Group::new(app.new_group_id(), body.0, app.clock.now());
     let group = app.store.create_group(&granted, group, idempotency).await?;
     Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.version))

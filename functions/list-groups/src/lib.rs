@@ -21,19 +21,12 @@ pub const FUNCTION: Function = Function::new("list-groups", |app, request| Box::
 /// 400, 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
-    let Parameters {
-        limit,
-        after,
-        search,
-        member,
-    } = Parameters::parse(&request)?;
+    let Parameters { limit, after, search, member } = Parameters::parse(&request)?;
     let (store, after) = (&app.store, after.as_ref());
     Ok(match (member, search) {
         (Some(member), _) => {
             let account = member.id.ok_or(Missing::Account(member.text))?;
-            let page = store
-                .list_groups_of_account(&granted, &account, limit, after)
-                .await?;
+            let page = store.list_groups_of_account(&granted, &account, limit, after).await?;
             Reply::ok(&GroupsResponse::from(&page))
         }
         (None, Some(term)) => {
@@ -62,17 +55,9 @@ impl Parameters {
         let search = query.take("search", FoldedText::search_term).flatten();
         let member = query.member();
         if search.is_some() && member.is_some() {
-            query.fault(
-                "search",
-                Violation::new("is given with member", "left out where member is given"),
-            );
+            query.fault("search", Violation::new("is given with member", "left out where member is given"));
         }
         query.finish()?;
-        Ok(Self {
-            limit: limit.unwrap_or(Limit::DEFAULT),
-            after,
-            search,
-            member,
-        })
+        Ok(Self { limit: limit.unwrap_or(Limit::DEFAULT), after, search, member })
     }
 }

@@ -26,9 +26,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     query.finish()?;
     let id = group_id(&request)?;
     let limit = limit.unwrap_or(Limit::MAX_MEMBERS);
-    let (page, count) = app
-        .store
-        .list_members(&granted, &id, only, limit, after.as_ref())
-        .await?;
+    let (page, count) = app.store.list_members(&granted, &id, only, limit, after.as_ref()).await?;
     Ok(Reply::ok(&MembersResponse::new(&page, count)))
 }

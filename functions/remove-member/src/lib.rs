@@ -19,11 +19,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let group = group_id(&request)?;
     let account = account(&request).id.ok_or(Missing::Member)?;
-    match app
-        .store
-        .change_member(&granted, &group, Change::Remove(account), app.clock.now())
-        .await?
-    {
+    match app.store.change_member(&granted, &group, Change::Remove(account), app.clock.now()).await? {
         Outcome::Removed => Ok(Reply::no_content().membership_settled(true)),
         _ => Err(Missing::Member.into()),
     }

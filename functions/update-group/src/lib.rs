@@ -22,9 +22,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let UpdateGroupRequest(changes) = UpdateGroupRequest::parse(json_body(&request)?)?;
     let id = group_id(&request)?;
     let now = app.clock.now();
-    let group = app
-        .store
-        .update_group(&granted, &id, &changes, only_at.as_deref(), now)
-        .await?;
+    let group = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
     Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
 }

@@ -3,8 +3,8 @@
 use shared::authz::{Administer, Caller, Granted, Ingest, Policy};
 use shared::domain::group::Description;
 use shared::domain::{
-    Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType,
-    Outcome, Timestamp,
+    Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Outcome,
+    Timestamp,
 };
 use shared::store::Store;
 
@@ -141,9 +141,7 @@ pub async fn fill(store: &Store, policy: &Policy) -> Result<(), Problem> {
         store.put_account(&ingest, &account).await.map_err(failed)?;
     }
     for (index, demo) in GROUPS.iter().enumerate() {
-        fill_group(store, &administer, index, demo)
-            .await
-            .map_err(failed)?;
+        fill_group(store, &administer, index, demo).await.map_err(failed)?;
     }
     Ok(())
 }
@@ -160,16 +158,8 @@ fn accounts() -> impl Iterator<Item = Account> {
     })
 }
 
-async fn fill_group(
-    store: &Store,
-    granted: &Granted<Administer>,
-    index: usize,
-    demo: &DemoGroup,
-) -> Result<(), Error> {
-    let unfit = |_| Error::Internal {
-        operation: "demo data",
-        code: "unfit".into(),
-    };
+async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, demo: &DemoGroup) -> Result<(), Error> {
+    let unfit = |_| Error::Internal { operation: "demo data", code: "unfit".into() };
     let profile = GroupProfile {
         name: GroupName::parse(demo.name).map_err(unfit)?,
         description: Description::parse(demo.description).map_err(unfit)?,
@@ -177,18 +167,12 @@ async fn fill_group(
         is_privileged: demo.is_privileged,
     };
     let created_at = Timestamp::from_unix_seconds(i64::from(CREATED_AT));
-    let group = store
-        .create_group(granted, Group::new(group_id(index), profile, created_at), None)
-        .await?;
+    let group = store.create_group(granted, Group::new(group_id(index), profile, created_at), None).await?;
     let members = accounts().skip(demo.every - 1).step_by(demo.every);
     let changes: Vec<Change> = members.map(|account| Change::Add(account.id)).collect();
-    let outcomes = store
-        .change_members(granted, &group.id, &changes, created_at)
-        .await?;
+    let outcomes = store.change_members(granted, &group.id, &changes, created_at).await?;
     match outcomes.contains(&Outcome::Retry) {
-        true => Err(Error::Unavailable {
-            operation: "demo data",
-        }),
+        true => Err(Error::Unavailable { operation: "demo data" }),
         false => Ok(()),
     }
 }

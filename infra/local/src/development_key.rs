@@ -32,15 +32,12 @@ impl DevelopmentKey {
         let path = root.join(FOLDER).join(FILE);
         if !path.exists() {
             let key = Self::generate()?;
-            keep(&path, &key.private_pem)
-                .map_err(|error| Problem::new("cannot keep the development key", error))?;
+            keep(&path, &key.private_pem).map_err(|error| Problem::new("cannot keep the development key", error))?;
         }
         let what = format!("cannot read the development key {FOLDER}/{FILE}");
         let pem = fs::read_to_string(&path).map_err(|error| Problem::new(&what, error))?;
         let key = RsaPrivateKey::from_pkcs8_pem(&pem);
-        Self::of(
-            &key.map_err(|_| Problem::new(&what, "it is not a private key in PEM; delete it for a new one"))?,
-        )
+        Self::of(&key.map_err(|_| Problem::new(&what, "it is not a private key in PEM; delete it for a new one"))?)
     }
 
     /// A new key.
@@ -53,19 +50,10 @@ impl DevelopmentKey {
     }
 
     fn of(key: &RsaPrivateKey) -> Result<Self, Problem> {
-        let unwritable =
-            |error: &dyn std::fmt::Display| Problem::new("cannot write the development key", error);
-        let private_pem = key
-            .to_pkcs8_pem(LineEnding::LF)
-            .map_err(|error| unwritable(&error))?;
-        let public_pem = key
-            .to_public_key()
-            .to_public_key_pem(LineEnding::LF)
-            .map_err(|error| unwritable(&error))?;
-        Ok(Self {
-            private_pem: private_pem.to_string(),
-            public_pem,
-        })
+        let unwritable = |error: &dyn std::fmt::Display| Problem::new("cannot write the development key", error);
+        let private_pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| unwritable(&error))?;
+        let public_pem = key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(|error| unwritable(&error))?;
+        Ok(Self { private_pem: private_pem.to_string(), public_pem })
     }
 }
 
@@ -74,12 +62,7 @@ fn keep(path: &Path, pem: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
     let draft = folder.join(format!("{FILE}.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(pem.as_bytes())?;
     file.sync_all()?;
     let kept = match fs::hard_link(&draft, path) {

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{
-    CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, USER_AGENT,
-};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode, uri::Authority};
 use base64::Engine;
@@ -53,10 +51,7 @@ pub fn of_request(parts: &Parts, body: &Bytes, routed: &Routed<'_>) -> Value {
         event["queryStringParameters"] = query_parameters(query);
     }
     if !routed.path_parameters.is_empty() {
-        let decoded = routed
-            .path_parameters
-            .iter()
-            .map(|(name, value)| (name.clone(), json!(decode(value))));
+        let decoded = routed.path_parameters.iter().map(|(name, value)| (name.clone(), json!(decode(value))));
         event["pathParameters"] = decoded.collect::<Map<_, _>>().into();
     }
     let cookies = text(parts.headers.get(COOKIE)).split(';').map(str::trim);
@@ -116,21 +111,14 @@ fn text(value: Option<&HeaderValue>) -> &str {
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type = text(headers.get(CONTENT_TYPE)).to_ascii_lowercase();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    essence.starts_with("text/")
-        || ["json", "xml", "javascript"]
-            .iter()
-            .any(|kind| essence.ends_with(kind))
+    essence.starts_with("text/") || ["json", "xml", "javascript"].iter().any(|kind| essence.ends_with(kind))
 }
 
 /// Lower-case names; several of one name are joined with commas; cookies stand apart.
 fn headers(headers: &HeaderMap) -> Map<String, Value> {
     let mut joined = Map::new();
     for name in headers.keys().filter(|name| **name != COOKIE) {
-        let values: Vec<&str> = headers
-            .get_all(name)
-            .iter()
-            .map(|value| text(Some(value)))
-            .collect();
+        let values: Vec<&str> = headers.get_all(name).iter().map(|value| text(Some(value))).collect();
         let value = values.join(",");
         // A deployed gateway is only reached by a name that it has.
         if *name != HOST || value.parse::<Authority>().is_ok() {
@@ -147,9 +135,7 @@ fn query_parameters(query: &str) -> Value {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")));
         let entry = joined.entry(name);
-        entry
-            .and_modify(|values| *values = format!("{values},{value}"))
-            .or_insert(value);
+        entry.and_modify(|values| *values = format!("{values},{value}")).or_insert(value);
     }
     json!(joined)
 }
@@ -178,17 +164,11 @@ pub fn to_response(answer: Value) -> Response<Body> {
 fn read_answer(answer: Value) -> Option<Response<Body>> {
     let answer: Answer = serde_json::from_value(answer).ok()?;
     let body = answer.body.unwrap_or_default();
-    let body = if answer.is_base64_encoded {
-        STANDARD.decode(body).ok()?
-    } else {
-        body.into_bytes()
-    };
+    let body = if answer.is_base64_encoded { STANDARD.decode(body).ok()? } else { body.into_bytes() };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(answer.status_code).ok()?;
     for (name, value) in answer.headers {
-        response
-            .headers_mut()
-            .append(HeaderName::try_from(name).ok()?, value.parse().ok()?);
+        response.headers_mut().append(HeaderName::try_from(name).ok()?, value.parse().ok()?);
     }
     for cookie in answer.cookies {
         response.headers_mut().append(SET_COOKIE, cookie.parse().ok()?);
@@ -207,8 +187,6 @@ pub fn own_response(status: StatusCode, message: &str) -> Response<Body> {
 pub fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

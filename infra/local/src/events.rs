@@ -25,10 +25,7 @@ async fn take_events(store: &Store, body: &Bytes) -> Response<Body> {
         Ok(Value::Array(events)) => events,
         Ok(event) => vec![event],
         Err(_) => {
-            return own_response(
-                StatusCode::BAD_REQUEST,
-                "the body must be an event or a list of events in JSON",
-            );
+            return own_response(StatusCode::BAD_REQUEST, "the body must be an event or a list of events in JSON");
         }
     };
     let parsed: Result<Vec<_>, (usize, Faults)> = events
@@ -39,10 +36,7 @@ async fn take_events(store: &Store, body: &Bytes) -> Response<Body> {
     match parsed {
         Err((index, faults)) => own_response(StatusCode::BAD_REQUEST, &format!("event {index}: {faults}")),
         Ok(events) => match apply(store, &events).await {
-            Ok(changed) => json_response(
-                StatusCode::OK,
-                &json!({ "received": events.len(), "changed": changed }),
-            ),
+            Ok(changed) => json_response(StatusCode::OK, &json!({ "received": events.len(), "changed": changed })),
             Err(error) => own_response(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
         },
     }

@@ -26,26 +26,14 @@ pub const FUNCTIONS: [Function; 10] = [
 /// # Errors
 /// A route to a function that does not exist, or a function without a route.
 pub fn check_routes(template: &Template) -> Result<(), Problem> {
-    let routed: BTreeSet<&str> = template
-        .routes
-        .iter()
-        .map(|route| route.function.as_str())
-        .collect();
+    let routed: BTreeSet<&str> = template.routes.iter().map(|route| route.function.as_str()).collect();
     let known: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
-    if let Some(route) = template
-        .routes
-        .iter()
-        .find(|route| !known.contains(route.function.as_str()))
-    {
+    if let Some(route) = template.routes.iter().find(|route| !known.contains(route.function.as_str())) {
         let (method, path, function) = (&route.method, &route.path, &route.function);
-        return Err(Problem(format!(
-            "template.yaml routes {method} {path} to {function}, which is no function here"
-        )));
+        return Err(Problem(format!("template.yaml routes {method} {path} to {function}, which is no function here")));
     }
     match known.difference(&routed).next() {
-        Some(function) => Err(Problem(format!(
-            "template.yaml has no route to the function {function}"
-        ))),
+        Some(function) => Err(Problem(format!("template.yaml has no route to the function {function}"))),
         None => Ok(()),
     }
 }

@@ -54,25 +54,14 @@ impl Gateway {
         for route in &template.routes {
             let function = FUNCTIONS.iter().find(|function| function.name == route.function);
             let (method, path) = (route.method.clone(), route.path.clone());
-            let entry = function.map(|function| Entry {
-                method,
-                path,
-                function: *function,
-            });
+            let entry = function.map(|function| Entry { method, path, function: *function });
             by_path.entry(&route.path).or_default().extend(entry);
         }
         let mut router = matchit::Router::new();
         for (path, entries) in by_path {
-            router
-                .insert(path, entries)
-                .map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
+            router.insert(path, entries).map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
         }
-        Ok(Self {
-            router,
-            verifier,
-            timeout_seconds: template.timeout_seconds,
-            app,
-        })
+        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app })
     }
 
     /// Serves until the future resolves.
@@ -105,41 +94,22 @@ impl Gateway {
         let Some((entry, path_parameters)) = self.route(&parts) else {
             return own_response(StatusCode::NOT_FOUND, "Not Found");
         };
-        let authorization = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok());
+        let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(claims) = authorization.and_then(|value| self.verifier.verify(value)) else {
             return unauthorized();
         };
         let request_id = &Uuid::new_v4().to_string();
-        let routed = Routed {
-            request_id,
-            route_path: &entry.path,
-            path_parameters,
-            claims: &claims,
-            time: self.now(),
-        };
+        let routed = Routed { request_id, route_path: &entry.path, path_parameters, claims: &claims, time: self.now() };
         let event = event::of_request(&parts, &body, &routed);
         let context = self.context(request_id);
-        event::to_response(
-            invoke(entry.function, &self.app, &event, context)
-                .await
-                .unwrap_or_default(),
-        )
+        event::to_response(invoke(entry.function, &self.app, &event, context).await.unwrap_or_default())
     }
 
     /// The route of a request, and what stands for its path's parameters.
     fn route(&self, parts: &Parts) -> Option<(&Entry, Vec<(String, String)>)> {
         let matched = self.router.at(parts.uri.path()).ok()?;
-        let entry = matched
-            .value
-            .iter()
-            .find(|entry| entry.method == parts.method.as_str())?;
-        let parameters = matched
-            .params
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let entry = matched.value.iter().find(|entry| entry.method == parts.method.as_str())?;
+        let parameters = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Some((entry, parameters.collect()))
     }
 
@@ -160,9 +130,7 @@ impl Gateway {
 
 fn unauthorized() -> Response<Body> {
     let mut response = own_response(StatusCode::UNAUTHORIZED, "Unauthorized");
-    response
-        .headers_mut()
-        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 
@@ -176,10 +144,6 @@ pub async fn invoke(function: Function, app: &App, event: &Value, context: Conte
         async move { Ok::<_, std::convert::Infallible>(function.answer(&app, request).await) }
     });
     let answer = Adapter::from(service).oneshot(LambdaEvent { payload, context });
-    let answer = std::panic::AssertUnwindSafe(answer)
-        .catch_unwind()
-        .await
-        .ok()?
-        .ok()?;
+    let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?.ok()?;
     serde_json::to_value(answer).ok()
 }

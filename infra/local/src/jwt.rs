@@ -30,11 +30,7 @@ pub struct TokenRequest<'a> {
 ///
 /// # Errors
 /// The key does not sign.
-pub fn sign(
-    key: &DevelopmentKey,
-    authorizer: &Authorizer,
-    token: &TokenRequest<'_>,
-) -> Result<String, Problem> {
+pub fn sign(key: &DevelopmentKey, authorizer: &Authorizer, token: &TokenRequest<'_>) -> Result<String, Problem> {
     let mut claims = json!({
         "iss": authorizer.issuer,
         "aud": authorizer.audiences.first(),
@@ -47,10 +43,7 @@ pub fn sign(
     }
     let unsigned = |error| Problem::new("cannot sign the token", error);
     let signing_key = EncodingKey::from_rsa_pem(key.private_pem.as_bytes()).map_err(unsigned)?;
-    let header = Header {
-        kid: Some(KEY_ID.into()),
-        ..Header::new(Algorithm::RS256)
-    };
+    let header = Header { kid: Some(KEY_ID.into()), ..Header::new(Algorithm::RS256) };
     encode(&header, &claims, &signing_key).map_err(unsigned)
 }
 
@@ -73,29 +66,18 @@ impl Verifier {
         validation.validate_nbf = true;
         validation.leeway = 0;
         let key = DecodingKey::from_rsa_pem(key.public_pem.as_bytes());
-        Ok(Self {
-            key: key.map_err(|error| Problem::new("the development key is none", error))?,
-            validation,
-        })
+        Ok(Self { key: key.map_err(|error| Problem::new("the development key is none", error))?, validation })
     }
 
     /// The claims of the token in an `Authorization` header, flattened; `None` for one that does not verify.
     #[must_use]
     pub fn verify(&self, authorization: &str) -> Option<BTreeMap<String, String>> {
         let (scheme, token) = authorization.split_once(' ').unwrap_or(("Bearer", authorization));
-        if !scheme.eq_ignore_ascii_case("Bearer") || decode_header(token).ok()?.kid.as_deref() != Some(KEY_ID)
-        {
+        if !scheme.eq_ignore_ascii_case("Bearer") || decode_header(token).ok()?.kid.as_deref() != Some(KEY_ID) {
             return None;
         }
-        let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation)
-            .ok()?
-            .claims;
-        Some(
-            claims
-                .into_iter()
-                .map(|(name, value)| (name, flatten(&value)))
-                .collect(),
-        )
+        let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation).ok()?.claims;
+        Some(claims.into_iter().map(|(name, value)| (name, flatten(&value))).collect())
     }
 }
 

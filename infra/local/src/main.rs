@@ -23,11 +23,7 @@ const START_TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
 /// The Groups API on this machine: gateway, functions, table, tokens and demo data.
 #[derive(Parser)]
-#[command(
-    name = "cargo local",
-    bin_name = "cargo local",
-    args_conflicts_with_subcommands = true
-)]
+#[command(name = "cargo local", bin_name = "cargo local", args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -66,12 +62,7 @@ struct TokenArguments {
     #[arg(long, default_value = "developer")]
     sub: String,
     /// Seconds until the token expires; may be negative.
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value_t = 3600,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, allow_negative_numbers = true)]
     expires_in: i64,
 }
 
@@ -83,37 +74,20 @@ struct Workspace {
 }
 
 impl Workspace {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a variable of the developer's stands before the template's"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a variable of the developer's stands before the template's")]
     fn open() -> Result<Self, Problem> {
         let here = std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))?;
         let template = Template::find(&here)?;
-        let variable = |name: &str| {
-            std::env::var(name)
-                .ok()
-                .or_else(|| template.environment.get(name).cloned())
-        };
+        let variable = |name: &str| std::env::var(name).ok().or_else(|| template.environment.get(name).cloned());
         let config = Config::from_variables(variable).map_err(|error| Problem(error.to_string()))?;
         let key = DevelopmentKey::load(root(&here)?)?;
-        Ok(Self {
-            template,
-            config,
-            key,
-        })
+        Ok(Self { template, config, key })
     }
 
     fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
         let issued_at = SystemClock.now().unix_seconds();
         let roles_claim = &self.config.roles_claim;
-        let token = TokenRequest {
-            sub,
-            roles,
-            roles_claim,
-            issued_at,
-            expires_in,
-        };
+        let token = TokenRequest { sub, roles, roles_claim, issued_at, expires_in };
         sign(&self.key, &self.template.authorizer, &token)
     }
 }
@@ -135,11 +109,7 @@ fn main() -> ExitCode {
 
 #[expect(clippy::print_stdout, reason = "the token is the command's output")]
 fn print_token(arguments: &TokenArguments) -> Result<(), Problem> {
-    let TokenArguments {
-        roles,
-        sub,
-        expires_in,
-    } = arguments;
+    let TokenArguments { roles, sub, expires_in } = arguments;
     println!("{}", Workspace::open()?.token(sub, roles, *expires_in)?);
     Ok(())
 }
@@ -150,33 +120,19 @@ fn run(arguments: &ServeArguments) -> Result<(), Problem> {
 }
 
 async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .with_max_level(LevelFilter::INFO)
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_max_level(LevelFilter::INFO).init();
     let workspace = Workspace::open()?;
-    let Workspace {
-        template,
-        config,
-        key,
-    } = &workspace;
+    let Workspace { template, config, key } = &workspace;
     let port = arguments.port;
-    let listener = TcpListener::bind(("127.0.0.1", port))
-        .await
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                Problem(format!("port {port} is in use; choose another with --port"))
-            }
-            _ => Problem::new(format!("cannot listen on port {port}"), error),
-        })?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Problem(format!("port {port} is in use; choose another with --port")),
+        _ => Problem::new(format!("cannot listen on port {port}"), error),
+    })?;
     let store = open_store(arguments, template, config).await?;
     let verifier = Verifier::new(key, &template.authorizer)?;
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
     let gateway = Gateway::new(template, verifier, app)?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Problem::new("cannot tell the address", error))?;
+    let address = listener.local_addr().map_err(|error| Problem::new("cannot tell the address", error))?;
     greet(&workspace, &format!("http://{address}"))?;
     let stop = async {
         // Without a handler for it, the signal ends the process all the same.
@@ -185,27 +141,18 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     gateway.serve(listener, stop).await
 }
 
-async fn open_store(
-    arguments: &ServeArguments,
-    template: &Template,
-    config: &Config,
-) -> Result<Store, Problem> {
+async fn open_store(arguments: &ServeArguments, template: &Template, config: &Config) -> Result<Store, Problem> {
     let endpoint = match &arguments.endpoint_url {
         Some(url) => check_url(url)?.to_owned(),
         None => table::start_embedded(arguments.data.as_deref()).await?,
     };
     let client = client_for(&endpoint, |builder| builder);
     let created = table::create(&client, &config.table_name, &template.table);
-    let created = created
-        .await
-        .map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
+    let created = created.await.map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
     let store = Store::new(client, &config.table_name);
     if created && !arguments.empty {
-        demo::fill(
-            &store.until(tokio::time::Instant::now() + std::time::Duration::from_secs(60)),
-            &config.policy,
-        )
-        .await?;
+        demo::fill(&store.until(tokio::time::Instant::now() + std::time::Duration::from_secs(60)), &config.policy)
+            .await?;
     }
     Ok(store)
 }
@@ -218,12 +165,9 @@ fn in_file(problem: Problem, file: Option<&Path>) -> Problem {
 }
 
 fn check_url(url: &str) -> Result<&str, Problem> {
-    let uri = url
-        .parse::<axum::http::Uri>()
-        .ok()
-        .filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
-    uri.map(|_| url)
-        .ok_or_else(|| Problem(format!("--endpoint-url {url} is not an http URL")))
+    let uri =
+        url.parse::<axum::http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
+    uri.map(|_| url).ok_or_else(|| Problem(format!("--endpoint-url {url} is not an http URL")))
 }
 
 #[expect(clippy::print_stdout, reason = "this is for the person who started it")]

@@ -53,8 +53,7 @@ impl Template {
     pub fn find(from: &Path) -> Result<Self, Problem> {
         let root = root(from)?;
         let path = root.join("template.yaml");
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Problem::new("cannot read template.yaml", error))?;
+        let text = std::fs::read_to_string(&path).map_err(|error| Problem::new("cannot read template.yaml", error))?;
         Self::parse(&text)
     }
 
@@ -63,28 +62,17 @@ impl Template {
     /// # Errors
     /// It is no YAML, or does not say what it must.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let documents =
-            Yaml::load_from_str(text).map_err(|error| Problem::new("template.yaml is not YAML", error))?;
-        let document = documents
-            .first()
-            .map(to_json)
-            .ok_or_else(|| missing("a document"))?;
+        let documents = Yaml::load_from_str(text).map_err(|error| Problem::new("template.yaml is not YAML", error))?;
+        let document = documents.first().map(to_json).ok_or_else(|| missing("a document"))?;
         let resolve = |value: &Value| resolve(&document["Parameters"], value);
 
         let globals = &document["Globals"]["Function"];
-        let environment = globals["Environment"]["Variables"]
-            .as_object()
-            .ok_or_else(|| missing("an environment"))?;
-        let environment = environment
-            .iter()
-            .map(|(name, value)| (name.clone(), resolve(value)))
-            .collect();
+        let environment = globals["Environment"]["Variables"].as_object().ok_or_else(|| missing("an environment"))?;
+        let environment = environment.iter().map(|(name, value)| (name.clone(), resolve(value))).collect();
         let jwt = &of_type(&document, "AWS::Serverless::HttpApi")?.1["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"];
         let audiences = jwt["audience"].as_array().ok_or_else(|| missing("an audience"))?;
-        let authorizer = Authorizer {
-            issuer: resolve(&jwt["issuer"]),
-            audiences: audiences.iter().map(resolve).collect(),
-        };
+        let authorizer =
+            Authorizer { issuer: resolve(&jwt["issuer"]), audiences: audiences.iter().map(resolve).collect() };
 
         let mut routes = Vec::new();
         let mut policies = BTreeMap::new();
@@ -112,9 +100,7 @@ impl Template {
 /// # Errors
 /// There is none.
 pub fn root(from: &Path) -> Result<&Path, Problem> {
-    let found = from
-        .ancestors()
-        .find(|folder| folder.join("template.yaml").is_file());
+    let found = from.ancestors().find(|folder| folder.join("template.yaml").is_file());
     found.ok_or_else(|| Problem("there is no template.yaml here or in a folder above".into()))
 }
 
@@ -124,11 +110,7 @@ fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {
     }
     let properties = &event["Properties"];
     let method = text_of(&properties["Method"], "a Method")?.to_uppercase();
-    Ok(Some(Route {
-        method,
-        path: text_of(&properties["Path"], "a Path")?,
-        function: function.to_owned(),
-    }))
+    Ok(Some(Route { method, path: text_of(&properties["Path"], "a Path")?, function: function.to_owned() }))
 }
 
 fn resources<'a>(document: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
@@ -150,11 +132,8 @@ fn missing(what: &str) -> Problem {
 }
 
 /// What stands for the parameters and resources that have no value of their own on this machine.
-const LOCAL_NAMES: [(&str, &str); 3] = [
-    ("JwtIssuer", "https://issuer.local"),
-    ("JwtAudience", "groups-api"),
-    ("Table", "groups"),
-];
+const LOCAL_NAMES: [(&str, &str); 3] =
+    [("JwtIssuer", "https://issuer.local"), ("JwtAudience", "groups-api"), ("Table", "groups")];
 
 /// A value with its reference followed: a parameter's default, or a local name.
 fn resolve(parameters: &Value, value: &Value) -> String {
@@ -162,11 +141,7 @@ fn resolve(parameters: &Value, value: &Value) -> String {
         return plain(value);
     };
     match &parameters[name]["Default"] {
-        Value::Null => LOCAL_NAMES
-            .iter()
-            .find(|(local, _)| *local == name)
-            .map_or(name, |(_, value)| value)
-            .to_owned(),
+        Value::Null => LOCAL_NAMES.iter().find(|(local, _)| *local == name).map_or(name, |(_, value)| value).to_owned(),
         default => plain(default),
     }
 }

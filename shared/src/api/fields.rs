@@ -21,10 +21,7 @@ impl Fault {
     /// A fault of the field, parameter or header.
     #[must_use]
     pub fn new(field: impl Into<String>, violation: Violation) -> Self {
-        Self {
-            field: field.into(),
-            violation,
-        }
+        Self { field: field.into(), violation }
     }
 }
 
@@ -97,11 +94,7 @@ impl Fields {
             return Err(fault("is empty"));
         }
         let Object(left) = serde_json::from_slice(body).map_err(|error| {
-            fault(if error.is_data() {
-                "is JSON of another type"
-            } else {
-                "is not well-formed JSON"
-            })
+            fault(if error.is_data() { "is JSON of another type" } else { "is not well-formed JSON" })
         })?;
         Ok(Self::of_pairs("", left))
     }
@@ -118,11 +111,7 @@ impl Fields {
     }
 
     fn of_pairs(prefix: &'static str, mut pairs: Vec<(String, Value)>) -> Self {
-        let mut fields = Self {
-            prefix,
-            left: Vec::with_capacity(pairs.len()),
-            faults: Vec::new(),
-        };
+        let mut fields = Self { prefix, left: Vec::with_capacity(pairs.len()), faults: Vec::new() };
         for (name, value) in pairs.drain(..) {
             if fields.left.iter().any(|(earlier, _)| *earlier == name) {
                 fields.fault(&name, Violation::new("is given more than once", "given once"));
@@ -188,10 +177,7 @@ impl Fields {
             return Vec::new();
         };
         serde_json::from_value(value).unwrap_or_else(|_| {
-            self.fault(
-                name,
-                Violation::new("is not a list of strings", "a list of account ids"),
-            );
+            self.fault(name, Violation::new("is not a list of strings", "a list of account ids"));
             Vec::new()
         })
     }
@@ -204,17 +190,11 @@ impl Fields {
     pub fn finish<T>(mut self, others: Others<'_>, value: Option<T>) -> Result<T, Faults> {
         if let Others::Refused { read_only } = others {
             for (name, _) in std::mem::take(&mut self.left) {
-                let reason = if read_only.contains(&name.as_str()) {
-                    "is read-only"
-                } else {
-                    "is not known here"
-                };
+                let reason = if read_only.contains(&name.as_str()) { "is read-only" } else { "is not known here" };
                 self.fault(&name, Violation::new(reason, "left out"));
             }
         }
-        value
-            .filter(|_| self.faults.is_empty())
-            .ok_or(Faults(self.faults))
+        value.filter(|_| self.faults.is_empty()).ok_or(Faults(self.faults))
     }
 }
 

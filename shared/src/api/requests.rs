@@ -8,14 +8,7 @@ use crate::domain::group::Description;
 use crate::domain::{AccountId, Change, GroupChanges, GroupName, GroupProfile, GroupType, Violation};
 
 const READ_ONLY: Others<'static> = Others::Refused {
-    read_only: &[
-        "id",
-        "member_count",
-        "direct_member_count",
-        "nested_group_count",
-        "created_at",
-        "updated_at",
-    ],
+    read_only: &["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"],
 };
 
 /// The body of `POST /api/v1/groups`.
@@ -43,12 +36,7 @@ impl CreateGroupRequest {
     /// Tells one body from another, whatever the order of its fields: SHA-256 over what it asks for.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        let GroupProfile {
-            name,
-            description,
-            group_type,
-            is_privileged,
-        } = &self.0;
+        let GroupProfile { name, description, group_type, is_privileged } = &self.0;
         let canonical = serde_json::json!([name.as_str(), description.as_str(), group_type, is_privileged]);
         Sha256::digest(canonical.to_string()).into()
     }
@@ -66,10 +54,7 @@ impl UpdateGroupRequest {
     pub fn parse(body: &[u8]) -> Result<Self, Faults> {
         let mut fields = Fields::of_body(body)?;
         let name = fields.text("name", GroupName::EXPECTED, GroupName::parse);
-        let changes = GroupChanges {
-            name,
-            ..profile_fields(&mut fields)
-        };
+        let changes = GroupChanges { name, ..profile_fields(&mut fields) };
         fields.finish(READ_ONLY, Some(Self(changes)))
     }
 }
@@ -79,14 +64,11 @@ fn profile_fields(fields: &mut Fields) -> GroupChanges {
     let description = match fields.take("description") {
         None => None,
         Some(Value::Null) => Some(Description::default()),
-        Some(Value::String(text)) => Description::parse(&text)
-            .map_err(|violation| fields.fault("description", violation))
-            .ok(),
+        Some(Value::String(text)) => {
+            Description::parse(&text).map_err(|violation| fields.fault("description", violation)).ok()
+        }
         Some(_) => {
-            fields.fault(
-                "description",
-                Violation::new("is not a string", "at most 1024 characters"),
-            );
+            fields.fault("description", Violation::new("is not a string", "at most 1024 characters"));
             None
         }
     };
@@ -119,26 +101,17 @@ impl ChangeMembersRequest {
         let mut fields = Fields::of_body(body)?;
         let (add, remove) = (fields.texts("add"), fields.texts("remove"));
         if add.len() + remove.len() > Self::MAX_IDS {
-            fields.fault(
-                "body",
-                Violation::new("has more than 500 ids", "at most 500 ids in all"),
-            );
+            fields.fault("body", Violation::new("has more than 500 ids", "at most 500 ids in all"));
         }
         let mut seen = std::collections::HashSet::new();
         for (name, ids) in [("add", &add), ("remove", &remove)] {
             let twice = ids.iter().filter(|id| !seen.insert(id.as_str())).count() > 0;
             if twice {
-                fields.fault(
-                    name,
-                    Violation::new("names an account a second time", "free of repeated ids"),
-                );
+                fields.fault(name, Violation::new("names an account a second time", "free of repeated ids"));
             }
         }
         let read = |ids: Vec<String>| ids.iter().map(|id| RequestedAccount::of(id)).collect();
-        let request = Self {
-            add: read(add),
-            remove: read(remove),
-        };
+        let request = Self { add: read(add), remove: read(remove) };
         fields.finish(Others::Refused { read_only: &[] }, Some(request))
     }
 
@@ -149,9 +122,7 @@ impl ChangeMembersRequest {
             accounts.iter().filter_map(|account| account.id.clone()).collect()
         };
         let added = ids(&self.add).into_iter().map(Change::Add);
-        added
-            .chain(ids(&self.remove).into_iter().map(Change::Remove))
-            .collect()
+        added.chain(ids(&self.remove).into_iter().map(Change::Remove)).collect()
     }
 }
 
@@ -168,9 +139,6 @@ impl RequestedAccount {
     /// Reads an id.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            id: AccountId::parse(text),
-        }
+        Self { text: text.to_owned(), id: AccountId::parse(text) }
     }
 }

@@ -51,10 +51,7 @@ pub struct PageInfoResponse<'a> {
 impl<'a> PageInfoResponse<'a> {
     fn of<T>(page: &'a Page<T>) -> Self {
         let end_cursor = page.next.as_ref().map(|cursor| cursor.0.as_str());
-        Self {
-            has_next_page: end_cursor.is_some(),
-            end_cursor,
-        }
+        Self { has_next_page: end_cursor.is_some(), end_cursor }
     }
 }
 
@@ -69,10 +66,7 @@ pub struct GroupsResponse<'a> {
 impl<'a> From<&'a Page<Group>> for GroupsResponse<'a> {
     fn from(page: &'a Page<Group>) -> Self {
         let groups = page.items.iter().map(GroupResponse::from).collect();
-        Self {
-            groups,
-            page_info: PageInfoResponse::of(page),
-        }
+        Self { groups, page_info: PageInfoResponse::of(page) }
     }
 }
 
@@ -82,10 +76,7 @@ impl<'a> From<&'a Page<(Group, MembershipType)>> for GroupsResponse<'a> {
             membership_type: Some(membership_type.as_str()),
             ..GroupResponse::from(group)
         });
-        Self {
-            groups: groups.collect(),
-            page_info: PageInfoResponse::of(page),
-        }
+        Self { groups: groups.collect(), page_info: PageInfoResponse::of(page) }
     }
 }
 
@@ -127,11 +118,7 @@ impl<'a> MembersResponse<'a> {
     #[must_use]
     pub fn new(page: &'a Page<Member>, count: u64) -> Self {
         let members = page.items.iter().map(MemberResponse::from).collect();
-        Self {
-            members,
-            count,
-            page_info: PageInfoResponse::of(page),
-        }
+        Self { members, count, page_info: PageInfoResponse::of(page) }
     }
 }
 
@@ -155,16 +142,9 @@ impl<'a> OutcomesResponse<'a> {
         let mut tell = |account: &'a RequestedAccount, of_impossible_id: Outcome| {
             let settled = account.id.is_none().then_some(of_impossible_id);
             let outcome = settled.or_else(|| outcomes.next()).unwrap_or(Outcome::Retry);
-            OutcomeResponse {
-                id: &account.text,
-                outcome: outcome_name(&outcome),
-            }
+            OutcomeResponse { id: &account.text, outcome: outcome_name(&outcome) }
         };
-        let mut told: Vec<_> = request
-            .add
-            .iter()
-            .map(|id| tell(id, Outcome::UnknownAccount))
-            .collect();
+        let mut told: Vec<_> = request.add.iter().map(|id| tell(id, Outcome::UnknownAccount)).collect();
         told.extend(request.remove.iter().map(|id| tell(id, Outcome::NotDirectMember)));
         Self { outcomes: told }
     }

@@ -30,10 +30,7 @@ impl Caller {
     /// The caller with this `sub` and these roles; `None` without a `sub`.
     #[must_use]
     pub fn new(subject: &str, roles: Vec<Role>) -> Option<Self> {
-        (!subject.is_empty()).then(|| Self {
-            subject: subject.to_owned(),
-            roles,
-        })
+        (!subject.is_empty()).then(|| Self { subject: subject.to_owned(), roles })
     }
 
     /// The token's `sub`.

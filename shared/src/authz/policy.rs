@@ -68,11 +68,7 @@ impl Policy {
     /// # Errors
     /// The caller lacks the role.
     pub fn authorize<A: Action>(&self, caller: &Caller) -> Result<Granted<A>, Denied> {
-        if A::is_allowed(self, caller) {
-            Ok(Granted::to(caller.subject()))
-        } else {
-            Err(Denied)
-        }
+        if A::is_allowed(self, caller) { Ok(Granted::to(caller.subject())) } else { Err(Denied) }
     }
 }
 
@@ -85,10 +81,7 @@ pub struct Granted<A: Action> {
 
 impl<A: Action> Granted<A> {
     fn to(actor: &str) -> Self {
-        Self {
-            actor: actor.to_owned(),
-            action: PhantomData,
-        }
+        Self { actor: actor.to_owned(), action: PhantomData }
     }
 
     /// Who acts: the `sub` of the caller, or the name of the system.

@@ -36,9 +36,6 @@ impl AccountVersion {
             .ok()
             .and_then(|moment| i64::try_from(moment.unix_timestamp_nanos()).ok())
             .map(Self)
-            .ok_or(Violation::new(
-                "is not a time in RFC 3339",
-                "a time such as 2024-01-15T10:30:00Z",
-            ))
+            .ok_or(Violation::new("is not a time in RFC 3339", "a time such as 2024-01-15T10:30:00Z"))
     }
 }

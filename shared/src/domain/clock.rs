@@ -26,9 +26,7 @@ impl Clock for SystemClock {
     fn unix_millis(&self) -> u64 {
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |elapsed| {
-                u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-            })
+            .map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -41,9 +39,8 @@ impl Timestamp {
     /// The moment so many seconds after 1970; beyond the years that RFC 3339 can write, the epoch.
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Self {
-        let moment = OffsetDateTime::from_unix_timestamp(seconds)
-            .ok()
-            .filter(|moment| (0..=9999).contains(&moment.year()));
+        let moment =
+            OffsetDateTime::from_unix_timestamp(seconds).ok().filter(|moment| (0..=9999).contains(&moment.year()));
         Self(moment.unwrap_or(OffsetDateTime::UNIX_EPOCH))
     }
 
@@ -58,10 +55,7 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (t, (hour, minute, second)) = (self.0, self.0.to_hms());
         let (year, month, day) = (t.year(), u8::from(t.month()), t.day());
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 

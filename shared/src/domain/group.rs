@@ -27,6 +27,15 @@ impl GroupType {
             _ => Err(Violation::new("is no group type", "security or distribution")),
         }
     }
+
+    /// The lower-case name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Security => "security",
+            Self::Distribution => "distribution",
+        }
+    }
 }
 
 /// A group's description: at most 1,024 characters (Unicode scalar values).
@@ -40,10 +49,7 @@ impl Description {
     /// Longer than 1,024 characters.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         if text.chars().count() > 1_024 {
-            return Err(Violation::new(
-                "is longer than 1024 characters",
-                "at most 1024 characters",
-            ));
+            return Err(Violation::new("is longer than 1024 characters", "at most 1024 characters"));
         }
         Ok(Self(text.to_owned()))
     }

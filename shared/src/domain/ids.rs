@@ -77,9 +77,7 @@ impl AccountId {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=128).contains(&text.len());
-        let clean = text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"/?#%".contains(&byte));
+        let clean = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#%".contains(&byte));
         (fits && clean).then(|| Self(text.to_owned()))
     }
 

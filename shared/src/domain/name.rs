@@ -28,10 +28,7 @@ impl GroupName {
             return Err(Violation::new("is longer than 256 characters", Self::EXPECTED));
         }
         if text.chars().any(char::is_control) {
-            return Err(Violation::new(
-                "has a control character",
-                "free of control characters",
-            ));
+            return Err(Violation::new("has a control character", "free of control characters"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -62,10 +59,7 @@ impl FoldedText {
     pub fn search_term(text: &str) -> Result<Option<Self>, Violation> {
         let text = text.trim();
         if text.chars().count() > 64 {
-            return Err(Violation::new(
-                "is longer than 64 characters",
-                "1 to 64 characters",
-            ));
+            return Err(Violation::new("is longer than 64 characters", "1 to 64 characters"));
         }
         Ok((!text.is_empty()).then(|| Self::of(text)))
     }

@@ -19,11 +19,7 @@ impl Limit {
     /// # Errors
     /// Not a whole number, or outside the range.
     pub fn parse(text: &str, max: Self) -> Result<Self, Violation> {
-        let expected = if max == Self::MAX_GROUPS {
-            "1 to 1000"
-        } else {
-            "1 to 10000"
-        };
+        let expected = if max == Self::MAX_GROUPS { "1 to 1000" } else { "1 to 10000" };
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(Violation::new("is not a whole number", expected));
         }

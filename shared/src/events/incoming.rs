@@ -38,11 +38,7 @@ impl AccountEvent {
         let detail = envelope.take("detail").unwrap_or_default();
         let is_deletion = envelope.finish(Others::Ignored, is_deletion)?;
         let mut detail = Fields::of_value(detail, "detail", "detail.")?;
-        let event = if is_deletion {
-            deletion(&mut detail)
-        } else {
-            description(&mut detail)
-        };
+        let event = if is_deletion { deletion(&mut detail) } else { description(&mut detail) };
         detail.finish(Others::Ignored, event)
     }
 
@@ -68,21 +64,13 @@ fn description(detail: &mut Fields) -> Option<AccountEvent> {
     let name = detail.required("name", TEXT, text);
     let email = detail.required("email", EMAIL, text_or_nothing);
     let status = detail.required("status", TEXT, text);
-    let account = Account {
-        id: id?,
-        name: name?,
-        email: email?,
-        status: status?,
-        version: version?,
-    };
+    let account = Account { id: id?, name: name?, email: email?, status: status?, version: version? };
     Some(AccountEvent::Described(account))
 }
 
 fn id(detail: &mut Fields) -> Option<AccountId> {
     let violation = Violation::new("is not an account id", AccountId::EXPECTED);
-    detail.required("id", AccountId::EXPECTED, |text| {
-        AccountId::parse(text).ok_or(violation)
-    })
+    detail.required("id", AccountId::EXPECTED, |text| AccountId::parse(text).ok_or(violation))
 }
 
 fn version(detail: &mut Fields) -> Option<AccountVersion> {
@@ -98,10 +86,7 @@ fn text(text: &str) -> Result<String, Violation> {
 
 fn text_or_nothing(text: &str) -> Result<String, Violation> {
     if text.chars().count() > 256 || text.chars().any(char::is_control) {
-        return Err(Violation::new(
-            "is longer than 256 characters or has a control character",
-            TEXT,
-        ));
+        return Err(Violation::new("is longer than 256 characters or has a control character", TEXT));
     }
     Ok(text.to_owned())
 }

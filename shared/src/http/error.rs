@@ -41,11 +41,8 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::ForeignCursor => Self::Validation(
-                Fault::new(
-                    "after",
-                    Violation::new("is not a cursor of this list", "an endCursor of the same list"),
-                )
-                .into(),
+                Fault::new("after", Violation::new("is not a cursor of this list", "an endCursor of the same list"))
+                    .into(),
             ),
             error => Self::Store(error),
         }
@@ -86,21 +83,11 @@ impl ApiError {
     pub fn told(&self) -> Told {
         let (status, code, message) = match self {
             Self::Validation(faults) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", faults.to_string()),
-            Self::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
-                "a valid token is required".into(),
-            ),
-            Self::Forbidden => (
-                StatusCode::FORBIDDEN,
-                "FORBIDDEN",
-                "the caller lacks the role for this".into(),
-            ),
-            Self::PayloadTooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "PAYLOAD_TOO_LARGE",
-                "the body is over 64 KiB".into(),
-            ),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "a valid token is required".into()),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "FORBIDDEN", "the caller lacks the role for this".into()),
+            Self::PayloadTooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is over 64 KiB".into())
+            }
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "UNSUPPORTED_MEDIA_TYPE",
@@ -109,33 +96,20 @@ impl ApiError {
             Self::Store(error) => told_of_store(error),
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1));
-        Told {
-            status,
-            code,
-            message,
-            retry_after,
-        }
+        Told { status, code, message, retry_after }
     }
 }
 
 fn told_of_store(error: &Error) -> (StatusCode, &'static str, String) {
     match error {
         Error::Missing(missing) => (StatusCode::NOT_FOUND, "NOT_FOUND", missing.to_string()),
-        Error::VersionMismatch => (
-            StatusCode::PRECONDITION_FAILED,
-            "PRECONDITION_FAILED",
-            error.to_string(),
-        ),
+        Error::VersionMismatch => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string()),
         Error::IdempotencyKeyReused => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),
-        Error::Unavailable { .. } => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "UNAVAILABLE",
-            "the service is busy; try again".into(),
-        ),
-        Error::ForeignCursor | Error::Internal { .. } => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL_ERROR",
-            "an internal error occurred".into(),
-        ),
+        Error::Unavailable { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the service is busy; try again".into())
+        }
+        Error::ForeignCursor | Error::Internal { .. } => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "an internal error occurred".into())
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! Answers.
 
 use lambda_http::Body;
-use lambda_http::http::header::{
-    CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use lambda_http::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
@@ -37,21 +35,13 @@ impl Reply {
     /// 204.
     #[must_use]
     pub fn no_content() -> Self {
-        Self {
-            status: StatusCode::NO_CONTENT,
-            headers: HeaderMap::new(),
-            body: Body::Empty,
-        }
+        Self { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Body::Empty }
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
         // Serializing a response type cannot fail: no maps with keys other than strings, no fallible implementations.
         let text = serde_json::to_string(body).unwrap_or_default();
-        Self {
-            status,
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]),
-            body: Body::Text(text),
-        }
+        Self { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]), body: Body::Text(text) }
     }
 
     /// With the version as `ETag`.
@@ -82,19 +72,11 @@ impl Reply {
             ApiError::Validation(faults) => faults
                 .0
                 .iter()
-                .map(|fault| ErrorDetail {
-                    field: &fault.field,
-                    reason: fault.violation.reason,
-                })
+                .map(|fault| ErrorDetail { field: &fault.field, reason: fault.violation.reason })
                 .collect(),
             _ => Vec::new(),
         };
-        let body = ErrorBody {
-            code: told.code,
-            message: &told.message,
-            details,
-            request_id,
-        };
+        let body = ErrorBody { code: told.code, message: &told.message, details, request_id };
         let mut reply = Self::json(told.status, &ErrorResponse { error: body });
         if told.status == StatusCode::UNAUTHORIZED {
             reply = reply.header(WWW_AUTHENTICATE, "Bearer".into());

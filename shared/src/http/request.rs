@@ -12,6 +12,9 @@ use crate::domain::{AccountId, Cursor, GroupId, Missing, Version, Violation};
 /// Bytes in the largest body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// Entity tags that one `If-Match` may list: each becomes a part of a condition, whose length is bounded.
+const MAX_ENTITY_TAGS: usize = 20;
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The caller that the gateway's JWT authorizer verified, with the roles in the claim of that name.
@@ -22,15 +25,10 @@ pub fn caller(request: &Request, roles_claim: &str) -> Result<Caller, ApiError> 
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
         return Err(ApiError::Unauthorized);
     };
-    let jwt = context
-        .authorizer
-        .as_ref()
-        .and_then(|authorizer| authorizer.jwt.as_ref());
+    let jwt = context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
     let claim = |name| jwt.and_then(|jwt| jwt.claims.get(name)).map(String::as_str);
     let roles = claim(roles_claim).map(read_roles_claim).unwrap_or_default();
-    claim("sub")
-        .and_then(|subject| Caller::new(subject, roles))
-        .ok_or(ApiError::Unauthorized)
+    claim("sub").and_then(|subject| Caller::new(subject, roles)).ok_or(ApiError::Unauthorized)
 }
 
 /// Names the request in answers and logs: API Gateway's id of it, else Lambda's.
@@ -40,11 +38,7 @@ pub fn request_id(request: &Request) -> String {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
         _ => None,
     };
-    let lambda = || {
-        request
-            .lambda_context_ref()
-            .map(|context| context.request_id.clone())
-    };
+    let lambda = || request.lambda_context_ref().map(|context| context.request_id.clone());
     gateway.or_else(lambda).unwrap_or_default()
 }
 
@@ -54,10 +48,7 @@ pub fn request_id(request: &Request) -> String {
 /// An id that cannot exist is not found.
 pub fn group_id(request: &Request) -> Result<GroupId, Missing> {
     let parameters = request.path_parameters();
-    parameters
-        .first("id")
-        .and_then(GroupId::parse)
-        .ok_or(Missing::Group)
+    parameters.first("id").and_then(GroupId::parse).ok_or(Missing::Group)
 }
 
 /// The account that the path names.
@@ -75,21 +66,11 @@ pub fn json_body(request: &Request) -> Result<&[u8], ApiError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(ApiError::PayloadTooLarge);
     }
-    let content_type = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = content_type
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default()
-        .trim();
+    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     let is_json = essence.eq_ignore_ascii_case("application/json")
         || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
-    if body.is_empty() || is_json {
-        Ok(body)
-    } else {
-        Err(ApiError::UnsupportedMediaType)
-    }
+    if body.is_empty() || is_json { Ok(body) } else { Err(ApiError::UnsupportedMediaType) }
 }
 
 /// The versions that `If-Match` names; `None` where any will do.
@@ -105,13 +86,9 @@ pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, Faults> {
         return Ok(None);
     }
     let tags: Option<Vec<Option<Version>>> = value.split(',').map(|tag| entity_tag(tag.trim())).collect();
-    let fault = || {
-        Fault::new(
-            "If-Match",
-            Violation::new("is not a list of entity tags", "an ETag or *"),
-        )
-    };
-    Ok(Some(tags.ok_or_else(fault)?.into_iter().flatten().collect()))
+    let tags = tags.filter(|tags| tags.len() <= MAX_ENTITY_TAGS);
+    let violation = Violation::new("is not a list of entity tags", "at most 20 entity tags, or *");
+    Ok(Some(tags.ok_or_else(|| Fault::new("If-Match", violation))?.into_iter().flatten().collect()))
 }
 
 /// Reads an entity tag: `None` for what is none, `Some(None)` for one that no group has (a weak one never matches).
@@ -121,10 +98,7 @@ fn entity_tag(text: &str) -> Option<Option<Version>> {
     if opaque.contains('"') {
         return None;
     }
-    let version = opaque
-        .parse()
-        .ok()
-        .filter(|version: &u64| !weak && version.to_string() == opaque);
+    let version = opaque.parse().ok().filter(|version: &u64| !weak && version.to_string() == opaque);
     Some(version.map(Version))
 }
 
@@ -139,12 +113,8 @@ pub fn idempotency_key(request: &Request) -> Result<Option<&str>, Faults> {
     let bytes = value.as_bytes();
     let fits = (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
     let key = value.to_str().ok().filter(|_| fits);
-    let violation = Violation::new(
-        "is empty, too long or not visible ASCII",
-        "1 to 255 visible ASCII characters",
-    );
-    key.map(Some)
-        .ok_or_else(|| Fault::new("Idempotency-Key", violation).into())
+    let violation = Violation::new("is empty, too long or not visible ASCII", "1 to 255 visible ASCII characters");
+    key.map(Some).ok_or_else(|| Fault::new("Idempotency-Key", violation).into())
 }
 
 /// The parameters of a query, taken one after the other; faults are collected.
@@ -159,10 +129,7 @@ impl Query {
     #[must_use]
     pub fn of(request: &Request) -> Self {
         let parameters = request.query_string_parameters();
-        let mut query = Self {
-            left: Vec::new(),
-            faults: Vec::new(),
-        };
+        let mut query = Self { left: Vec::new(), faults: Vec::new() };
         let mut pairs: Vec<_> = parameters.iter().collect();
         pairs.sort_unstable();
         for (name, value) in pairs {
@@ -184,9 +151,7 @@ impl Query {
     pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, Violation>) -> Option<T> {
         let index = self.left.iter().position(|(parameter, _)| parameter == name)?;
         let (name, value) = self.left.swap_remove(index);
-        read(&value)
-            .map_err(|violation| self.fault(&name, violation))
-            .ok()
+        read(&value).map_err(|violation| self.fault(&name, violation)).ok()
     }
 
     /// Takes the cursor out.
@@ -210,10 +175,6 @@ impl Query {
         for (name, _) in std::mem::take(&mut self.left) {
             self.fault(&name, Violation::new("is not known here", "left out"));
         }
-        if self.faults.is_empty() {
-            Ok(())
-        } else {
-            Err(Faults(self.faults))
-        }
+        if self.faults.is_empty() { Ok(()) } else { Err(Faults(self.faults)) }
     }
 }

@@ -16,13 +16,8 @@ impl Store {
     /// The table did not answer.
     pub async fn put_account(&self, _: &Granted<Ingest>, account: &Account) -> Result<bool, Error> {
         let mut e = Expression::default();
-        let newer = format!(
-            "{} OR {}",
-            e.no_row(),
-            e.less(Attribute::Version, account.version.0)
-        );
-        self.write_account(&account.id, &AccountItem::active(account), e, newer)
-            .await
+        let newer = format!("{} OR {}", e.no_row(), e.less(Attribute::Version, account.version.0));
+        self.write_account(&account.id, &AccountItem::active(account), e, newer).await
     }
 
     /// Takes in that the account is gone, if nothing newer was told of it; of two events of one moment, the deletion
@@ -44,8 +39,7 @@ impl Store {
             e.equal(Attribute::Version, version.0),
             e.equal(Attribute::State, State::Active.as_str()),
         );
-        self.write_account(id, &AccountItem::deleted(version), e, newer)
-            .await
+        self.write_account(id, &AccountItem::deleted(version), e, newer).await
     }
 
     async fn write_account(

@@ -55,10 +55,7 @@ where
             Err(SdkError::ResponseError(_)) => "answered unreadably",
             Err(SdkError::DispatchFailure(failure)) if !failure.is_user() => "not reached",
             Err(_) => {
-                return Err(Error::Internal {
-                    operation,
-                    code: "request not made".into(),
-                });
+                return Err(Error::Internal { operation, code: "request not made".into() });
             }
         };
         tracing::debug!(operation, cause, "trying again");
@@ -76,11 +73,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) const fn new(operation: &'static str, deadline: Instant) -> Self {
-        Self {
-            operation,
-            deadline,
-            longest: FIRST_PAUSE,
-        }
+        Self { operation, deadline, longest: FIRST_PAUSE }
     }
 
     /// Waits.
@@ -91,9 +84,7 @@ impl Backoff {
         let pause = self.longest.mul_f64(fastrand::f64());
         self.longest = (self.longest * 2).min(LONGEST_PAUSE);
         if Instant::now() + pause >= self.deadline {
-            return Err(Error::Unavailable {
-                operation: self.operation,
-            });
+            return Err(Error::Unavailable { operation: self.operation });
         }
         sleep(pause).await;
         Ok(())
@@ -102,8 +93,5 @@ impl Backoff {
 
 /// What an error is that no caller of the operation can mean anything by.
 pub(super) fn internal<E: ProvideErrorMetadata>(operation: &'static str) -> impl Fn(E) -> Error {
-    move |error| Error::Internal {
-        operation,
-        code: error.code().unwrap_or("unknown").to_owned(),
-    }
+    move |error| Error::Internal { operation, code: error.code().unwrap_or("unknown").to_owned() }
 }

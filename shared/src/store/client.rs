@@ -18,13 +18,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// `AWS_ACCESS_KEY_ID` and the rest, `AWS_ENDPOINT_URL_DYNAMODB`).
 pub async fn client_from_environment() -> Client {
     let tls = Provider::Rustls(CryptoMode::Ring);
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls)
-        .build_https();
-    let environment = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .load()
-        .await;
+    let http = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
+    let environment = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
     Client::from_conf(settings(Builder::from(&environment)).build())
 }
 
@@ -41,10 +36,6 @@ pub fn client_for(endpoint: &str, configure: impl FnOnce(Builder) -> Builder) ->
 }
 
 fn settings(builder: Builder) -> Builder {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT);
-    builder
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.build())
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT);
+    builder.retry_config(RetryConfig::disabled()).timeout_config(timeouts.build())
 }

@@ -44,14 +44,10 @@ impl Scope {
 
     /// The position that the cursor goes on after.
     pub(super) fn position<P: Position>(&self, cursor: &Cursor) -> Result<P, Error> {
-        let bytes = URL_SAFE_NO_PAD
-            .decode(&cursor.0)
-            .map_err(|_| Error::ForeignCursor)?;
+        let bytes = URL_SAFE_NO_PAD.decode(&cursor.0).map_err(|_| Error::ForeignCursor)?;
         let (digest, position) = bytes.split_at_checked(DIGEST_BYTES).ok_or(Error::ForeignCursor)?;
         let own = digest == self.digest(position).as_slice();
-        own.then(|| P::from_bytes(position))
-            .flatten()
-            .ok_or(Error::ForeignCursor)
+        own.then(|| P::from_bytes(position)).flatten().ok_or(Error::ForeignCursor)
     }
 }
 

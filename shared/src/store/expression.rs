@@ -58,8 +58,7 @@ pub(super) struct Expression {
 impl Expression {
     fn name(&mut self, attribute: Attribute) -> String {
         let placeholder = format!("#{}", attribute.as_str());
-        self.names
-            .insert(placeholder.clone(), attribute.as_str().to_owned());
+        self.names.insert(placeholder.clone(), attribute.as_str().to_owned());
         placeholder
     }
 

@@ -9,7 +9,7 @@ use super::keys::{Attribute, Attributes, Key, ListKey};
 use super::table::Written;
 use super::transact::{Action, Commit};
 use crate::authz::{Administer, Granted, Read};
-use crate::domain::{Error, Group, GroupChanges, GroupId, GroupType, Missing, Timestamp, Version};
+use crate::domain::{Error, Group, GroupChanges, GroupId, Missing, Timestamp, Version};
 
 /// How long the same key gives the same response.
 const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
@@ -37,9 +37,7 @@ impl Store {
     /// # Errors
     /// [`Missing::Group`].
     pub async fn require_group(&self, granted: &Granted<Read>, id: &GroupId) -> Result<Group, Error> {
-        self.get_group(granted, id)
-            .await?
-            .ok_or(Error::Missing(Missing::Group))
+        self.get_group(granted, id).await?.ok_or(Error::Missing(Missing::Group))
     }
 
     pub(super) async fn find_group(&self, id: &GroupId) -> Result<Option<Group>, Error> {
@@ -91,16 +89,8 @@ impl Store {
         let row = to_row(&key, &item)?;
         let mut e = Expression::default();
         // Rows outlive their time: DynamoDB deletes them when it comes to it.
-        let condition = format!(
-            "{} OR {}",
-            e.no_row(),
-            e.less(Attribute::ExpiresAt, group.created_at.unix_seconds())
-        );
-        match self
-            .table
-            .transact(vec![create, Action::Put { row, e, condition }])
-            .await?
-        {
+        let condition = format!("{} OR {}", e.no_row(), e.less(Attribute::ExpiresAt, group.created_at.unix_seconds()));
+        match self.table.transact(vec![create, Action::Put { row, e, condition }]).await? {
             Commit::Done => Ok(group),
             Commit::Refused(mut found) => {
                 let row = found.pop().flatten().ok_or_else(refused_without_row)?;
@@ -135,11 +125,7 @@ impl Store {
             set.push(e.set(Attribute::Description, description.as_str()));
         }
         if let Some(group_type) = changes.group_type {
-            let group_type = match group_type {
-                GroupType::Security => "security",
-                GroupType::Distribution => "distribution",
-            };
-            set.push(e.set(Attribute::GroupType, group_type));
+            set.push(e.set(Attribute::GroupType, group_type.as_str()));
         }
         if let Some(is_privileged) = changes.is_privileged {
             set.push(e.set(Attribute::IsPrivileged, is_privileged));
@@ -160,11 +146,7 @@ impl Store {
     ) -> Result<(), Error> {
         let mut e = Expression::default();
         let set = vec![e.set(Attribute::State, State::Deleting.as_str())];
-        let remove = format!(
-            "REMOVE {}, {}",
-            e.remove(Attribute::ListPk),
-            e.remove(Attribute::ListSk)
-        );
+        let remove = format!("REMOVE {}, {}", e.remove(Attribute::ListPk), e.remove(Attribute::ListSk));
         self.write_group(id, e, set, &remove, only_at).await.map(drop)
     }
 
@@ -186,17 +168,11 @@ impl Store {
         set.push(e.set(Attribute::ChangeId, change_id.clone()));
         let mut condition = e.equal(Attribute::State, State::Active.as_str());
         if let Some(versions) = only_at {
-            let at = versions
-                .iter()
-                .map(|version| e.equal(Attribute::Version, version.0.cast_signed()));
+            let at = versions.iter().map(|version| e.equal(Attribute::Version, version.0.cast_signed()));
             let at: Vec<_> = at.collect();
             condition = format!("{condition} AND ({})", at.join(" OR "));
         }
-        let update = format!(
-            "SET {} {further} ADD {}",
-            set.join(", "),
-            e.add(Attribute::Version, 1)
-        );
+        let update = format!("SET {} {further} ADD {}", set.join(", "), e.add(Attribute::Version, 1));
         let found = match self.table.update(&Key::group(id), e, update, condition).await? {
             Written::Done(row) => return row.ok_or_else(refused_without_row),
             Written::Refused(found) => found.ok_or(Missing::Group)?,
@@ -205,9 +181,7 @@ impl Store {
         match item {
             // Our own write, by an attempt whose answer got lost.
             GroupItem { change_id: last, .. } if last == change_id => Ok(found),
-            GroupItem {
-                state: State::Active, ..
-            } => Err(Error::VersionMismatch),
+            GroupItem { state: State::Active, .. } => Err(Error::VersionMismatch),
             _ => Err(Missing::Group.into()),
         }
     }
@@ -236,10 +210,7 @@ fn first_response(row: Attributes, request_hash: &str, group: Group) -> Result<G
 }
 
 fn refused_without_row() -> Error {
-    Error::Internal {
-        operation: "group row",
-        code: "not given back".into(),
-    }
+    Error::Internal { operation: "group row", code: "not given back".into() }
 }
 
 impl IdempotencyKey<'_> {

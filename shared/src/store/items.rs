@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::keys::{Attributes, Key};
 use crate::domain::group::Description;
 use crate::domain::{
-    Account, AccountVersion, Error, Group, GroupName, GroupProfile, GroupType, Member, MembershipType,
-    Timestamp, Version,
+    Account, AccountVersion, Error, Group, GroupName, GroupProfile, GroupType, Member, MembershipType, Timestamp,
+    Version,
 };
 
 /// Whether a row still stands for something.
@@ -74,20 +74,12 @@ impl GroupItem {
         if self.state != State::Active {
             return Ok(None);
         }
-        let parts = (
-            key.as_group(),
-            GroupName::parse(&self.name),
-            Description::parse(&self.description),
-        );
+        let parts = (key.as_group(), GroupName::parse(&self.name), Description::parse(&self.description));
         let (Some(id), Ok(name), Ok(description)) = parts else {
             return Err(unreadable("group row"));
         };
-        let profile = GroupProfile {
-            name,
-            description,
-            group_type: self.group_type,
-            is_privileged: self.is_privileged,
-        };
+        let profile =
+            GroupProfile { name, description, group_type: self.group_type, is_privileged: self.is_privileged };
         Ok(Some(Group {
             id,
             profile,
@@ -114,11 +106,7 @@ pub(super) struct MemberItem {
 
 impl MemberItem {
     pub(super) fn new(member: &Member) -> Self {
-        let Member {
-            account,
-            membership_type,
-            added_at,
-        } = member;
+        let Member { account, membership_type, added_at } = member;
         Self {
             direct: *membership_type == MembershipType::Direct,
             added_at: *added_at,
@@ -132,18 +120,8 @@ impl MemberItem {
     pub(super) fn member(self, key: &Key) -> Result<Member, Error> {
         let id = key.as_member().ok_or_else(|| unreadable("member row"))?;
         let version = self.account_version;
-        let account = Account {
-            id,
-            name: self.name,
-            email: self.email,
-            status: self.status,
-            version,
-        };
-        Ok(Member {
-            account,
-            membership_type: membership_type(self.direct),
-            added_at: self.added_at,
-        })
+        let account = Account { id, name: self.name, email: self.email, status: self.status, version };
+        Ok(Member { account, membership_type: membership_type(self.direct), added_at: self.added_at })
     }
 }
 
@@ -160,11 +138,7 @@ impl MembershipItem {
 }
 
 const fn membership_type(direct: bool) -> MembershipType {
-    if direct {
-        MembershipType::Direct
-    } else {
-        MembershipType::Indirect
-    }
+    if direct { MembershipType::Direct } else { MembershipType::Indirect }
 }
 
 /// An account; of one that is deleted, the version alone.
@@ -182,30 +156,12 @@ pub(super) struct AccountItem {
 
 impl AccountItem {
     pub(super) fn active(account: &Account) -> Self {
-        let Account {
-            id: _,
-            name,
-            email,
-            status,
-            version,
-        } = account.clone();
-        Self {
-            name,
-            email,
-            status,
-            version,
-            state: State::Active,
-        }
+        let Account { id: _, name, email, status, version } = account.clone();
+        Self { name, email, status, version, state: State::Active }
     }
 
     pub(super) const fn deleted(version: AccountVersion) -> Self {
-        Self {
-            name: String::new(),
-            email: String::new(),
-            status: String::new(),
-            version,
-            state: State::Deleted,
-        }
+        Self { name: String::new(), email: String::new(), status: String::new(), version, state: State::Deleted }
     }
 
     /// The account, or `None` for one that is deleted.
@@ -214,20 +170,8 @@ impl AccountItem {
             return Ok(None);
         }
         let id = key.as_account().ok_or_else(|| unreadable("account row"))?;
-        let Self {
-            name,
-            email,
-            status,
-            version,
-            state: _,
-        } = self;
-        Ok(Some(Account {
-            id,
-            name,
-            email,
-            status,
-            version,
-        }))
+        let Self { name, email, status, version, state: _ } = self;
+        Ok(Some(Account { id, name, email, status, version }))
     }
 }
 
@@ -274,8 +218,5 @@ pub(super) fn read_account(row: Attributes) -> Result<Option<Account>, Error> {
 }
 
 fn unreadable(row: &'static str) -> Error {
-    Error::Internal {
-        operation: row,
-        code: "unreadable".into(),
-    }
+    Error::Internal { operation: row, code: "unreadable".into() }
 }

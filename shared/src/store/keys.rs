@@ -92,46 +92,31 @@ impl Key {
     /// A group.
     #[must_use]
     pub fn group(group: &GroupId) -> Self {
-        Self {
-            partition: format!("GROUP#{group}"),
-            sort: "GROUP".into(),
-        }
+        Self { partition: format!("GROUP#{group}"), sort: "GROUP".into() }
     }
 
     /// A member of a group.
     #[must_use]
     pub fn member(group: &GroupId, account: &AccountId) -> Self {
-        Self {
-            partition: format!("GROUP#{group}"),
-            sort: format!("MEMBER#{account}"),
-        }
+        Self { partition: format!("GROUP#{group}"), sort: format!("MEMBER#{account}") }
     }
 
     /// An account.
     #[must_use]
     pub fn account(account: &AccountId) -> Self {
-        Self {
-            partition: format!("ACCOUNT#{account}"),
-            sort: "ACCOUNT".into(),
-        }
+        Self { partition: format!("ACCOUNT#{account}"), sort: "ACCOUNT".into() }
     }
 
     /// A membership: the mirror of a member row, with the account.
     #[must_use]
     pub fn membership(account: &AccountId, group: &GroupId) -> Self {
-        Self {
-            partition: format!("ACCOUNT#{account}"),
-            sort: format!("GROUP#{group}"),
-        }
+        Self { partition: format!("ACCOUNT#{account}"), sort: format!("GROUP#{group}") }
     }
 
     /// What a caller's idempotency key stands for.
     #[must_use]
     pub fn idempotency(digest: &str) -> Self {
-        Self {
-            partition: format!("IDEMPOTENCY#{digest}"),
-            sort: "IDEMPOTENCY".into(),
-        }
+        Self { partition: format!("IDEMPOTENCY#{digest}"), sort: "IDEMPOTENCY".into() }
     }
 
     /// The group, when this is the key of a group.
@@ -164,10 +149,7 @@ impl Key {
     #[must_use]
     pub fn of_row(row: &Attributes) -> Option<Self> {
         let text = |attribute: Attribute| row.get(attribute.as_str())?.as_s().ok().cloned();
-        Some(Self {
-            partition: text(Attribute::Pk)?,
-            sort: text(Attribute::Sk)?,
-        })
+        Some(Self { partition: text(Attribute::Pk)?, sort: text(Attribute::Sk)? })
     }
 
     /// The key as DynamoDB takes it.
@@ -191,10 +173,7 @@ impl ListKey {
     #[must_use]
     pub fn group(name: &SortKey, group: &GroupId) -> Self {
         let sort = format!("{}{SEPARATOR}{group}", name.as_str());
-        Self {
-            partition: Self::GROUPS.into(),
-            sort,
-        }
+        Self { partition: Self::GROUPS.into(), sort }
     }
 
     /// The index's sort key, as a value.
@@ -206,10 +185,7 @@ impl ListKey {
     /// The key as DynamoDB takes it.
     #[must_use]
     pub fn to_attributes(&self) -> Attributes {
-        attributes([
-            (Attribute::ListPk, &self.partition),
-            (Attribute::ListSk, &self.sort),
-        ])
+        attributes([(Attribute::ListPk, &self.partition), (Attribute::ListSk, &self.sort)])
     }
 }
 
@@ -234,16 +210,13 @@ impl Range {
         match self {
             Self::GroupAndMembers(group) => (format!("GROUP#{group}"), Some(("GROUP", "MEMBER$"))),
             Self::Members(group) => (format!("GROUP#{group}"), Some(("MEMBER#", "MEMBER$"))),
-            Self::AccountAndMemberships(account) => {
-                (format!("ACCOUNT#{account}"), Some(("ACCOUNT", "GROUP$")))
-            }
+            Self::AccountAndMemberships(account) => (format!("ACCOUNT#{account}"), Some(("ACCOUNT", "GROUP$"))),
             Self::Groups => (ListKey::GROUPS.into(), None),
         }
     }
 }
 
 fn attributes<const N: usize>(pairs: [(Attribute, &String); N]) -> Attributes {
-    let pair =
-        |(name, value): (Attribute, &String)| (name.as_str().to_owned(), AttributeValue::S(value.clone()));
+    let pair = |(name, value): (Attribute, &String)| (name.as_str().to_owned(), AttributeValue::S(value.clone()));
     pairs.into_iter().map(pair).collect()
 }

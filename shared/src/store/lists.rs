@@ -24,10 +24,7 @@ pub(super) fn page<T, P: Position>(
 ) -> Page<T> {
     let more = items.len() > limit.items();
     items.truncate(limit.items());
-    let next = items
-        .last()
-        .filter(|_| more)
-        .map(|last| scope.cursor(&position(last)));
+    let next = items.last().filter(|_| more).map(|last| scope.cursor(&position(last)));
     Page { items, next }
 }
 
@@ -46,14 +43,7 @@ impl Store {
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let after = after.map(|(name, id)| (Key::group(&id), Some(ListKey::group(&name, &id))));
         let wanted = Some(limit.items() + 1);
-        let rows = self
-            .table
-            .query(Rows {
-                after,
-                wanted,
-                ..Rows::all(&Range::Groups)
-            })
-            .await?;
+        let rows = self.table.query(Rows { after, wanted, ..Rows::all(&Range::Groups) }).await?;
         Ok(page(read_groups(rows)?, limit, &scope, Group::list_position))
     }
 
@@ -83,13 +73,8 @@ impl Store {
                 }
             }
         }
-        let page = page(hits.into_iter().collect(), limit, &scope, |(place, _)| {
-            place.clone()
-        });
-        Ok(Page {
-            items: page.items.into_iter().map(|(_, group)| group).collect(),
-            next: page.next,
-        })
+        let page = page(hits.into_iter().collect(), limit, &scope, |(place, _)| place.clone());
+        Ok(Page { items: page.items.into_iter().map(|(_, group)| group).collect(), next: page.next })
     }
 
     /// The groups that the account is in, by name without case, then id. One `Query`, then `BatchGetItem`s side by side;
@@ -108,22 +93,15 @@ impl Store {
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let range = Range::AccountAndMemberships(account.clone());
         let mut rows = self.table.query(Rows::all(&range)).await?.into_iter();
-        let known = rows
-            .next()
-            .filter(|row| Key::of_row(row) == Some(Key::account(account)));
-        known
-            .map_or(Ok(None), read_account)?
-            .ok_or_else(|| Missing::Account(account.to_string()))?;
+        let known = rows.next().filter(|row| Key::of_row(row) == Some(Key::account(account)));
+        known.map_or(Ok(None), read_account)?.ok_or_else(|| Missing::Account(account.to_string()))?;
 
         let mut groups = self.groups_of_memberships(rows).await?;
         groups.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));
         groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         groups.truncate(limit.items() + 1);
         let page = page(groups, limit, &scope, |(place, _)| place.clone());
-        Ok(Page {
-            items: page.items.into_iter().map(|(_, found)| found).collect(),
-            next: page.next,
-        })
+        Ok(Page { items: page.items.into_iter().map(|(_, found)| found).collect(), next: page.next })
     }
 
     /// The groups behind membership rows, those that are being deleted left out.
@@ -134,10 +112,7 @@ impl Store {
         let mut types = std::collections::HashMap::new();
         for row in rows {
             let (key, item): (_, MembershipItem) = from_row(row)?;
-            types.extend(
-                key.as_membership()
-                    .map(|id| (Key::group(&id), item.membership_type())),
-            );
+            types.extend(key.as_membership().map(|id| (Key::group(&id), item.membership_type())));
         }
         let keys: Vec<Key> = types.keys().cloned().collect();
         let mut groups = Vec::with_capacity(keys.len());
@@ -151,7 +126,5 @@ impl Store {
 }
 
 fn read_groups(rows: Vec<Attributes>) -> Result<Vec<Group>, Error> {
-    rows.into_iter()
-        .filter_map(|row| read_group(row).transpose())
-        .collect()
+    rows.into_iter().filter_map(|row| read_group(row).transpose()).collect()
 }

@@ -12,8 +12,7 @@ use super::table::Rows;
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::{
-    AccountId, Change, Cursor, Error, Group, GroupId, Limit, Member, MembershipType, Missing, Outcome, Page,
-    Timestamp,
+    AccountId, Change, Cursor, Error, Group, GroupId, Limit, Member, MembershipType, Missing, Outcome, Page, Timestamp,
 };
 
 /// How often changes that others got in the way of are decided anew.
@@ -33,10 +32,7 @@ impl Store {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<(Page<Member>, u64), Error> {
-        let scope = Scope::new(
-            "members",
-            &[&id.to_string(), only.map_or("", MembershipType::as_str)],
-        );
+        let scope = Scope::new("members", &[&id.to_string(), only.map_or("", MembershipType::as_str)]);
         let after: Option<AccountId> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let filter = only.map(of_type);
         let (group, members) = match after {
@@ -44,12 +40,7 @@ impl Store {
             Some(account) => {
                 let range = Range::Members(*id);
                 let after = Some((Key::member(id, &account), None));
-                let rows = Rows {
-                    after,
-                    wanted: Some(limit.items() + 1),
-                    filter,
-                    ..Rows::all(&range)
-                };
+                let rows = Rows { after, wanted: Some(limit.items() + 1), filter, ..Rows::all(&range) };
                 futures::future::try_join(self.find_group(id), self.table.query(rows)).await?
             }
         };
@@ -66,11 +57,7 @@ impl Store {
         filter: Option<(Expression, String)>,
     ) -> Result<(Option<Group>, Vec<Attributes>), Error> {
         let range = Range::GroupAndMembers(*id);
-        let rows = Rows {
-            wanted: Some(limit.items() + 2),
-            filter,
-            ..Rows::all(&range)
-        };
+        let rows = Rows { wanted: Some(limit.items() + 2), filter, ..Rows::all(&range) };
         let mut rows = self.table.query(rows).await?.into_iter();
         let group = rows.next().filter(|row| Key::of_row(row) == Some(Key::group(id)));
         Ok((group.map_or(Ok(None), read_group)?, rows.collect()))
@@ -87,13 +74,8 @@ impl Store {
         account: &AccountId,
     ) -> Result<Member, Error> {
         let (group_key, member_key) = (Key::group(group), Key::member(group, account));
-        let mut rows = self
-            .table
-            .batch_get(&[group_key.clone(), member_key.clone()])
-            .await?;
-        rows.remove(&group_key)
-            .map_or(Ok(None), read_group)?
-            .ok_or(Missing::Group)?;
+        let mut rows = self.table.batch_get(&[group_key.clone(), member_key.clone()]).await?;
+        rows.remove(&group_key).map_or(Ok(None), read_group)?.ok_or(Missing::Group)?;
         let member = rows.remove(&member_key).ok_or(Missing::Member)?;
         read_member(member)
     }
@@ -111,9 +93,7 @@ impl Store {
     ) -> Result<Outcome, Error> {
         let outcomes = self.change_members(granted, group, &[change], now).await?;
         let outcome = outcomes.into_iter().find(|outcome| *outcome != Outcome::Retry);
-        outcome.ok_or(Error::Unavailable {
-            operation: transact::OPERATION,
-        })
+        outcome.ok_or(Error::Unavailable { operation: transact::OPERATION })
     }
 
     /// Adds and removes direct members; no account may be named twice. Reads side by side, then a transaction for as
@@ -191,18 +171,10 @@ impl Store {
             actions.extend(write.actions(group)?);
         }
         let mut e = Expression::default();
-        let counts = [
-            e.add(Attribute::MemberCount, delta),
-            e.add(Attribute::DirectMemberCount, delta),
-        ];
+        let counts = [e.add(Attribute::MemberCount, delta), e.add(Attribute::DirectMemberCount, delta)];
         let update = format!("ADD {}", counts.join(", "));
         let condition = e.equal(Attribute::State, State::Active.as_str());
-        actions.push(Action::Update {
-            key: Key::group(group),
-            e,
-            update,
-            condition,
-        });
+        actions.push(Action::Update { key: Key::group(group), e, update, condition });
         self.table.transact(actions).await
     }
 }
@@ -251,21 +223,14 @@ fn decide(
             });
         }
     };
-    let Some(account) = rows
-        .remove(&Key::account(account))
-        .map_or(Ok(None), read_account)?
-    else {
+    let Some(account) = rows.remove(&Key::account(account)).map_or(Ok(None), read_account)? else {
         return Ok(Decision::Settled(Outcome::UnknownAccount));
     };
     Ok(match member {
         Some(row) => Decision::Settled(Outcome::AlreadyMember(read_member(row)?)),
         None => {
             let membership_type = MembershipType::Direct;
-            Decision::Write(Write::Add(Member {
-                account,
-                membership_type,
-                added_at: now,
-            }))
+            Decision::Write(Write::Add(Member { account, membership_type, added_at: now }))
         }
     })
 }
@@ -317,10 +282,7 @@ impl Write {
         match self {
             Self::Add(member) => {
                 let account = &member.account;
-                let (key, mirror) = (
-                    Key::member(group, &account.id),
-                    Key::membership(&account.id, group),
-                );
+                let (key, mirror) = (Key::member(group, &account.id), Key::membership(&account.id, group));
                 let mut e = Expression::default();
                 let condition = format!(
                     "{} AND {}",
@@ -328,19 +290,14 @@ impl Write {
                     e.equal(Attribute::Version, account.version.0)
                 );
                 Ok(vec![
-                    Action::Check {
-                        key: Key::account(&account.id),
-                        e,
-                        condition,
-                    },
+                    Action::Check { key: Key::account(&account.id), e, condition },
                     put_new(to_row(&key, &MemberItem::new(member))?),
                     put_new(to_row(&mirror, &MembershipItem { direct: true })?),
                 ])
             }
-            Self::Remove(account) => Ok(vec![
-                delete_existing(Key::member(group, account)),
-                delete_existing(Key::membership(account, group)),
-            ]),
+            Self::Remove(account) => {
+                Ok(vec![delete_existing(Key::member(group, account)), delete_existing(Key::membership(account, group))])
+            }
         }
     }
 }

@@ -36,24 +36,13 @@ impl Store {
     #[must_use]
     pub fn new(client: Client, table: &str) -> Self {
         let deadline = Instant::now() + Duration::from_secs(10);
-        Self {
-            table: Table {
-                client,
-                name: table.into(),
-                deadline,
-            },
-        }
+        Self { table: Table { client, name: table.into(), deadline } }
     }
 
     /// The same store, which gives up at the deadline.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
-        Self {
-            table: Table {
-                deadline,
-                ..self.table.clone()
-            },
-        }
+        Self { table: Table { deadline, ..self.table.clone() } }
     }
 }
 

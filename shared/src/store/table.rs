@@ -49,12 +49,7 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     pub(super) const fn all(range: &'a Range) -> Self {
-        Self {
-            range,
-            after: None,
-            wanted: None,
-            filter: None,
-        }
+        Self { range, after: None, wanted: None, filter: None }
     }
 }
 
@@ -62,11 +57,7 @@ impl Table {
     /// `GetItem`, strongly consistent.
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Attributes>, Error> {
         const OPERATION: &str = "GetItem";
-        let request = self
-            .client
-            .get_item()
-            .table_name(&*self.name)
-            .consistent_read(true);
+        let request = self.client.get_item().table_name(&*self.name).consistent_read(true);
         let request = request.set_key(Some(key.to_attributes()));
         let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
         Ok(sent.map_err(internal(OPERATION))?.item)
@@ -74,10 +65,7 @@ impl Table {
 
     /// `BatchGetItem`, strongly consistent, of any number of different keys; rows that do not exist are left out.
     pub(super) async fn batch_get(&self, keys: &[Key]) -> Result<HashMap<Key, Attributes>, Error> {
-        let requests: Vec<_> = keys
-            .chunks(BATCH_KEYS)
-            .map(|chunk| self.batch_get_chunk(chunk.to_vec()))
-            .collect();
+        let requests: Vec<_> = keys.chunks(BATCH_KEYS).map(|chunk| self.batch_get_chunk(chunk.to_vec())).collect();
         stream::iter(requests)
             .buffer_unordered(SIDE_BY_SIDE)
             .try_fold(HashMap::with_capacity(keys.len()), |mut rows, chunk| async move {
@@ -93,13 +81,10 @@ impl Table {
         let mut rows = HashMap::with_capacity(keys.len());
         let mut backoff = Backoff::new(OPERATION, self.deadline);
         loop {
-            let wanted = KeysAndAttributes::builder()
-                .consistent_read(true)
-                .set_keys(Some(left));
-            let wanted = wanted.build().map_err(|_| Error::Internal {
-                operation: OPERATION,
-                code: "request not made".into(),
-            })?;
+            let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(left));
+            let wanted = wanted
+                .build()
+                .map_err(|_| Error::Internal { operation: OPERATION, code: "request not made".into() })?;
             let request = self.client.batch_get_item().request_items(&*self.name, wanted);
             let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
             let output = sent.map_err(internal(OPERATION))?;
@@ -118,12 +103,7 @@ impl Table {
     /// `Query`, one per megabyte; strongly consistent but for the index.
     pub(super) async fn query(&self, rows: Rows<'_>) -> Result<Vec<Attributes>, Error> {
         const OPERATION: &str = "Query";
-        let Rows {
-            range,
-            after,
-            wanted,
-            filter,
-        } = rows;
+        let Rows { range, after, wanted, filter } = rows;
         let wanted = wanted.unwrap_or(usize::MAX);
         // A limit counts rows before the filter: with one, a page of the table is the better stretch.
         let is_limited = filter.is_none();
@@ -154,11 +134,7 @@ impl Table {
         let (mut e, filter) = filter.map_or_else(Default::default, |(e, filter)| (e, Some(filter)));
         let condition = match sort_bounds {
             Some((first, last)) => {
-                format!(
-                    "{} AND {}",
-                    e.equal(Attribute::Pk, partition),
-                    e.between(Attribute::Sk, first, last)
-                )
+                format!("{} AND {}", e.equal(Attribute::Pk, partition), e.between(Attribute::Sk, first, last))
             }
             None => e.equal(Attribute::ListPk, partition),
         };
@@ -174,12 +150,7 @@ impl Table {
     }
 
     /// `PutItem` under a condition.
-    pub(super) async fn put(
-        &self,
-        row: Attributes,
-        e: Expression,
-        condition: String,
-    ) -> Result<Written, Error> {
+    pub(super) async fn put(&self, row: Attributes, e: Expression, condition: String) -> Result<Written, Error> {
         const OPERATION: &str = "PutItem";
         let request = self
             .client
@@ -220,9 +191,7 @@ impl Table {
         let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
         match sent {
             Ok(output) => Ok(Written::Done(output.attributes)),
-            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                Ok(Written::Refused(failed.item))
-            }
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Written::Refused(failed.item)),
             Err(error) => Err(internal(OPERATION)(error)),
         }
     }

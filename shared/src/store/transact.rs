@@ -3,8 +3,7 @@
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use super::attempt::{attempt, internal, is_transient};
@@ -20,27 +19,10 @@ pub(super) const MAX_ACTIONS: usize = 100;
 
 /// One action of a transaction, under its condition.
 pub(super) enum Action {
-    Put {
-        row: Attributes,
-        e: Expression,
-        condition: String,
-    },
-    Update {
-        key: Key,
-        e: Expression,
-        update: String,
-        condition: String,
-    },
-    Delete {
-        key: Key,
-        e: Expression,
-        condition: String,
-    },
-    Check {
-        key: Key,
-        e: Expression,
-        condition: String,
-    },
+    Put { row: Attributes, e: Expression, condition: String },
+    Update { key: Key, e: Expression, update: String, condition: String },
+    Delete { key: Key, e: Expression, condition: String },
+    Check { key: Key, e: Expression, condition: String },
 }
 
 /// What came of a transaction.
@@ -54,14 +36,8 @@ pub(super) enum Commit {
 impl Table {
     /// Commits all actions or none.
     pub(super) async fn transact(&self, actions: Vec<Action>) -> Result<Commit, Error> {
-        let items: Result<Vec<_>, _> = actions
-            .into_iter()
-            .map(|action| action.build(&self.name))
-            .collect();
-        let items = items.map_err(|_| Error::Internal {
-            operation: OPERATION,
-            code: "not made".into(),
-        })?;
+        let items: Result<Vec<_>, _> = actions.into_iter().map(|action| action.build(&self.name)).collect();
+        let items = items.map_err(|_| Error::Internal { operation: OPERATION, code: "not made".into() })?;
         // The same token on every attempt: one that was committed, but whose answer got lost, is not done twice.
         let request = self
             .client
@@ -74,9 +50,7 @@ impl Table {
                 if has(cancelled.cancellation_reasons(), &["ConditionalCheckFailed"]) =>
             {
                 let reasons = cancelled.cancellation_reasons.unwrap_or_default();
-                Ok(Commit::Refused(
-                    reasons.into_iter().map(|reason| reason.item).collect(),
-                ))
+                Ok(Commit::Refused(reasons.into_iter().map(|reason| reason.item).collect()))
             }
             Err(error) => Err(internal(OPERATION)(error)),
         }
@@ -86,12 +60,8 @@ impl Table {
 /// Whether a failed transaction may go through as it is later. One with a failed condition may not, whatever else
 /// stood in its way.
 fn passes(error: &TransactWriteItemsError) -> bool {
-    const BUSY: &[&str] = &[
-        "ProvisionedThroughputExceeded",
-        "RequestLimitExceeded",
-        "ThrottlingError",
-        "TransactionConflict",
-    ];
+    const BUSY: &[&str] =
+        &["ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError", "TransactionConflict"];
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
             let reasons = cancelled.cancellation_reasons();
@@ -102,10 +72,7 @@ fn passes(error: &TransactWriteItemsError) -> bool {
 }
 
 fn has(reasons: &[CancellationReason], codes: &[&str]) -> bool {
-    reasons
-        .iter()
-        .filter_map(CancellationReason::code)
-        .any(|code| codes.contains(&code))
+    reasons.iter().filter_map(CancellationReason::code).any(|code| codes.contains(&code))
 }
 
 /// What the builders of all kinds of actions take alike.
@@ -128,12 +95,7 @@ impl Action {
                 let found = ReturnValuesOnConditionCheckFailure::AllOld;
                 item.put(put.return_values_on_condition_check_failure(found).build()?)
             }
-            Self::Update {
-                key,
-                e,
-                update,
-                condition,
-            } => {
+            Self::Update { key, e, update, condition } => {
                 let action = conditioned!(Update::builder(), table, e, condition).update_expression(update);
                 item.update(action.set_key(Some(key.to_attributes())).build()?)
             }

@@ -1,0 +1,318 @@
+//! What every test starts from: the whole API over a fresh table, and short words for calling it.
+
+pub mod faults;
+pub mod recorder;
+pub mod workspace;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use groups_local::development_key::DevelopmentKey;
+use groups_local::gateway::Gateway;
+use groups_local::jwt::{TokenRequest, Verifier, sign};
+use groups_local::table;
+use groups_local::template::Template;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::authz::{Administer, Caller, Granted, Ingest, Read, Role};
+use shared::config::Config;
+use shared::domain::clock::SystemClock;
+use shared::domain::{Account, AccountId, AccountVersion, Change, Clock, GroupId, Timestamp};
+use shared::store::{Store, client_for};
+use tokio::net::TcpListener;
+
+use faults::Faults;
+use recorder::Recorder;
+
+/// The template of the workspace, read once.
+pub fn template() -> &'static Template {
+    static TEMPLATE: OnceLock<Template> = OnceLock::new();
+    TEMPLATE.get_or_init(|| Template::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap())
+}
+
+/// A key for this run.
+pub fn key() -> &'static DevelopmentKey {
+    static KEY: OnceLock<DevelopmentKey> = OnceLock::new();
+    KEY.get_or_init(|| DevelopmentKey::generate().unwrap())
+}
+
+/// A token that the gateway takes.
+pub fn token(sub: &str, roles: &[&str]) -> String {
+    let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
+    let issued_at = SystemClock.now().unix_seconds();
+    let request = TokenRequest { sub, roles: &roles, roles_claim: "cognito:groups", issued_at, expires_in: 3_600 };
+    sign(key(), &template().authorizer, &request).unwrap()
+}
+
+/// The configuration that the template gives, but for the table.
+pub fn config(table: &str) -> Config {
+    let environment = &template().environment;
+    let variable = |name: &str| match name {
+        "TABLE_NAME" => Some(table.to_owned()),
+        name => environment.get(name).cloned(),
+    };
+    Config::from_variables(variable).unwrap()
+}
+
+/// The whole API over a fresh table.
+pub struct Api {
+    pub base: String,
+    pub store: Store,
+    pub app: App,
+    pub recorder: Recorder,
+    /// Where the table is, and its name.
+    pub endpoint: String,
+    pub table: String,
+    administrator: String,
+    reader: String,
+    client: reqwest::Client,
+}
+
+impl Api {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}, None).await
+    }
+
+    /// With another configuration than the template's.
+    pub async fn start_configured(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(configure, None).await
+    }
+
+    /// With faults between the API and its table.
+    pub async fn start_faulty(faults: &Faults) -> Self {
+        Self::start_with(|_| {}, Some(faults)).await
+    }
+
+    async fn start_with(configure: impl FnOnce(&mut Config), faults: Option<&Faults>) -> Self {
+        let endpoint = table_endpoint().await;
+        let table = format!("groups-{:016x}", unique());
+        let plain = client_for(&endpoint, |builder| builder);
+        assert!(table::create(&plain, &table, &template().table).await.unwrap());
+        let through = match faults {
+            Some(faults) => faults.stand_before(&endpoint).await,
+            None => endpoint.clone(),
+        };
+        let recorder = Recorder::default();
+        let client = client_for(&through, |builder| builder.interceptor(recorder.clone()));
+        let mut config = config(&table);
+        configure(&mut config);
+        let app = App::new(config, Store::new(client, &table), Arc::new(SystemClock));
+        let verifier = Verifier::new(key(), &template().authorizer).unwrap();
+        let gateway = Gateway::new(template(), verifier, app.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(gateway.serve(listener, std::future::pending()));
+        Self {
+            base,
+            store: Store::new(plain, &table).until(tokio::time::Instant::now() + Duration::from_secs(600)),
+            app,
+            recorder,
+            endpoint,
+            table,
+            administrator: token("alice", &["Administrator"]),
+            reader: token("bob", &[]),
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// A request with a token, to a path after the base of the groups.
+    pub fn request_as(&self, token: Option<&str>, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}/api/v1/groups{path}", self.base));
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// A request of an administrator.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request_as(Some(&self.administrator), method, path)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::to(self.request_as(Some(&self.reader), Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        Answer::to(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::DELETE, path)).await
+    }
+
+    /// A new group; its id.
+    pub async fn group(&self, name: &str) -> String {
+        let answer = self.post("", json!({ "name": name })).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Accounts that the system knows from now on, named after their ids.
+    pub async fn accounts(&self, ids: &[&str]) {
+        for id in ids {
+            self.store.put_account(&ingest(), &account(id)).await.unwrap();
+        }
+    }
+
+    /// Accounts in these numbers, and direct members of the group.
+    pub async fn members(&self, group: &str, numbers: std::ops::Range<usize>) {
+        let ids: Vec<AccountId> = numbers.map(|number| AccountId::parse(&numbered(number)).unwrap()).collect();
+        for id in &ids {
+            self.store.put_account(&ingest(), &account(id.as_str())).await.unwrap();
+        }
+        let group = GroupId::parse(group).unwrap();
+        for some in ids.chunks(500) {
+            let changes: Vec<Change> = some.iter().cloned().map(Change::Add).collect();
+            self.store.change_members(&administer(), &group, &changes, now()).await.unwrap();
+        }
+    }
+
+    /// All pages of a list, item by item.
+    pub async fn walk(&self, path: &str, items: &str) -> Vec<Value> {
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let mut found = Vec::new();
+        let mut after = String::new();
+        loop {
+            let page = self.get(&format!("{path}{after}")).await.ok();
+            let of_page = page[items].as_array().unwrap();
+            found.extend(of_page.iter().cloned());
+            let info = &page["pageInfo"];
+            if info["hasNextPage"] == json!(false) {
+                assert_eq!(info["endCursor"], Value::Null);
+                return found;
+            }
+            assert!(!of_page.is_empty(), "an empty page is never followed by another");
+            after = format!("{separator}after={}", info["endCursor"].as_str().unwrap());
+        }
+    }
+}
+
+/// The embedded table, or whatever `DYNAMODB_ENDPOINT` names.
+async fn table_endpoint() -> String {
+    match std::env::var("DYNAMODB_ENDPOINT") {
+        Ok(endpoint) if !endpoint.is_empty() => endpoint,
+        _ => table::start_embedded(None).await.unwrap(),
+    }
+}
+
+fn unique() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// `acc-00007` and so on: in the order of the numbers.
+pub fn numbered(number: usize) -> String {
+    format!("acc-{number:05}")
+}
+
+/// An account named after its id, as of the contract's example.
+pub fn account(id: &str) -> Account {
+    Account {
+        id: AccountId::parse(id).unwrap(),
+        name: format!("name.of.{id}"),
+        email: format!("{id}@company.com"),
+        status: "active".into(),
+        version: AccountVersion(1),
+    }
+}
+
+pub fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+pub fn ingest() -> Granted<Ingest> {
+    Granted::event_source("tests")
+}
+
+pub fn administer() -> Granted<Administer> {
+    let caller = Caller::new("tests", vec![Role::parse("Administrator").unwrap()]).unwrap();
+    config("any").policy.authorize(&caller).unwrap()
+}
+
+pub fn read() -> Granted<Read> {
+    config("any").policy.authorize(&Caller::new("tests", Vec::new()).unwrap()).unwrap()
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Answer {
+    pub async fn to(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        Self { status, headers, text, body }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The body of a 200.
+    pub fn ok(self) -> Value {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
+        self.body
+    }
+
+    /// The fields and reasons of a 400, in the contract's envelope.
+    pub fn faults(self) -> Vec<(String, String)> {
+        self.refused(400, "VALIDATION_ERROR");
+        let details = self.body["error"]["details"].as_array().expect("a validation error names the fields");
+        assert!(!details.is_empty());
+        let message = self.body["error"]["message"].as_str().unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let faults: Vec<_> = details.iter().map(|it| (text(&it["field"]), text(&it["reason"]))).collect();
+        for (field, _) in &faults {
+            assert!(message.contains(&format!("{field} must be ")), "{message} says what is right for {field}");
+        }
+        faults
+    }
+
+    /// Holds that it is this error, in the contract's envelope; gives its message.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> &str {
+        assert_eq!((self.status.as_u16(), self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.text);
+        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
+        let error = self.body["error"].as_object().unwrap();
+        assert!(error["request_id"].as_str().is_some_and(|id| !id.is_empty()));
+        assert_eq!(error.contains_key("details"), status == 400);
+        assert_eq!(self.body.as_object().unwrap().len(), 1);
+        error["message"].as_str().unwrap()
+    }
+
+    #[track_caller]
+    pub fn not_found(&self) -> &str {
+        self.refused(404, "NOT_FOUND")
+    }
+}
+
+/// An id that a group could have, and none has.
+pub const NO_GROUP: &str = "grp-018d0cab-c440-7000-8000-00000000ffff";
+/// Texts that no group can have as an id.
+pub const IMPOSSIBLE_GROUPS: [&str; 6] = [
+    "grp-123",
+    "x",
+    "018d0cab-c440-7000-8000-000000000001",
+    "GRP-018d0cab-c440-7000-8000-000000000001",
+    "grp-018D0CAB-C440-7000-8000-000000000001",
+    "grp-018d0cab-c440-4000-8000-000000000001",
+];

@@ -1,0 +1,118 @@
+//! Records what the API asks of its table: an interceptor in the SDK's client.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use serde_json::Value;
+
+/// A request to the table, as it went over the wire.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    pub operation: String,
+    pub body: Value,
+    /// Ticks at its start and end: requests that overlap were under way side by side.
+    started: usize,
+    ended: usize,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    tick: usize,
+    requests: Vec<Recorded>,
+}
+
+/// Every request since the last [`Recorder::take`].
+#[derive(Debug, Clone, Default)]
+pub struct Recorder(Arc<Mutex<Log>>);
+
+impl Recorder {
+    pub fn take(&self) -> Vec<Recorded> {
+        std::mem::take(&mut self.0.lock().unwrap().requests)
+    }
+}
+
+impl Intercept for Recorder {
+    fn name(&self) -> &'static str {
+        "recorder"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let target = request.headers().get("x-amz-target").unwrap();
+        let operation = target.rsplit('.').next().unwrap().to_owned();
+        let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        let mut log = self.0.lock().unwrap();
+        log.tick += 1;
+        let started = log.tick;
+        log.requests.push(Recorded { operation, body, started, ended: usize::MAX });
+        Ok(())
+    }
+
+    fn read_after_attempt(
+        &self,
+        context: &FinalizerInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        // The body tells which request this was the end of: none of ours is under way twice.
+        let Some(request) = context.request() else {
+            return Ok(());
+        };
+        let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+        let mut log = self.0.lock().unwrap();
+        log.tick += 1;
+        let ended = log.tick;
+        let open = log.requests.iter_mut().rev().find(|it| it.ended == usize::MAX && it.body == body);
+        if let Some(open) = open {
+            open.ended = ended;
+        }
+        Ok(())
+    }
+}
+
+/// How many requests had to wait for one another: the longest chain of requests of which each began after the one
+/// before had ended.
+pub fn sequential(requests: &[Recorded]) -> usize {
+    let mut by_end: Vec<&Recorded> = requests.iter().collect();
+    by_end.sort_by_key(|request| request.ended);
+    let (mut chain, mut last_end) = (0, 0);
+    for request in by_end {
+        if request.started > last_end {
+            chain += 1;
+            last_end = request.ended;
+        }
+    }
+    chain
+}
+
+/// The operations, in the order they began.
+pub fn operations(requests: &[Recorded]) -> Vec<&str> {
+    requests.iter().map(|request| request.operation.as_str()).collect()
+}
+
+/// What IAM must allow for the requests, as (action, over the index).
+pub fn permissions(requests: &[Recorded]) -> BTreeSet<(String, bool)> {
+    let mut needed = BTreeSet::new();
+    for request in requests {
+        if request.operation == "TransactWriteItems" {
+            // A transaction wants the permission of each of its actions (DynamoDB Developer Guide, "Using IAM with
+            // DynamoDB transactions").
+            for action in request.body["TransactItems"].as_array().unwrap() {
+                let kind = action.as_object().unwrap().keys().next().unwrap();
+                let action = if kind == "ConditionCheck" { "ConditionCheckItem".into() } else { format!("{kind}Item") };
+                needed.insert((format!("dynamodb:{action}"), false));
+            }
+        } else {
+            needed.insert((format!("dynamodb:{}", request.operation), request.body["IndexName"].is_string()));
+        }
+    }
+    needed
+}

@@ -1,0 +1,27 @@
+//! The workspace from outside: its folder, and the binaries of its packages.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A binary of the workspace. Cargo builds for a test only the binaries of the test's own package, so all others are
+/// built here, once a run.
+pub fn binary(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--workspace", "--bins"])
+            .current_dir(root())
+            .status()
+            .unwrap();
+        assert!(status.success(), "the binaries do not build");
+        // This test is at <target>/debug/deps/suite-<hash>.
+        std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
+    });
+    folder.join(name)
+}

@@ -1,0 +1,111 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, numbered};
+
+fn outcomes(answer: Answer) -> Vec<(String, String)> {
+    let body = answer.ok();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let outcomes = body["outcomes"].as_array().unwrap();
+    outcomes.iter().map(|outcome| (text(&outcome["id"]), text(&outcome["outcome"]))).collect()
+}
+
+#[tokio::test]
+async fn every_id_has_its_own_outcome() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.accounts(&["new", "member", "gone"]).await;
+    api.patch(&format!("/{id}/members"), json!({ "add": ["member", "gone"] })).await.ok();
+    let body = json!({ "add": ["new", "member", "nobody", "no id"], "remove": ["gone", "stranger", "a/b", ""] });
+    let answer = api.patch(&format!("/{id}/members"), body).await;
+    assert_eq!(answer.header("membership-settled"), Some("true"));
+    let expected = [
+        ("new", "added"),
+        ("member", "already_member"),
+        ("nobody", "unknown_account"),
+        ("no id", "unknown_account"),
+        ("gone", "removed"),
+        ("stranger", "not_direct_member"),
+        ("a/b", "not_direct_member"),
+        ("", "not_direct_member"),
+    ];
+    assert_eq!(outcomes(answer), expected.map(|(id, outcome)| (id.to_owned(), outcome.to_owned())));
+    let members = api.get(&format!("/{id}/members")).await.ok();
+    assert_eq!(members["count"], json!(2));
+    assert_eq!(api.get(&format!("/{id}")).await.ok()["direct_member_count"], json!(2));
+}
+
+#[tokio::test]
+async fn five_hundred_ids_fit_and_no_more() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.members(&id, 0..250).await;
+    for number in 250..500 {
+        api.accounts(&[&numbered(number)]).await;
+    }
+    let add: Vec<String> = (250..500).map(numbered).collect();
+    let remove: Vec<String> = (0..250).map(numbered).collect();
+    let answer = api.patch(&format!("/{id}/members"), json!({ "add": add, "remove": remove })).await;
+    let outcomes = outcomes(answer);
+    assert!(outcomes[..250].iter().all(|(_, outcome)| outcome == "added"));
+    assert!(outcomes[250..].iter().all(|(_, outcome)| outcome == "removed"));
+    assert_eq!(outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), [add, remove].concat());
+    let members = api.get(&format!("/{id}/members")).await.ok();
+    assert_eq!((&members["count"], members["members"].as_array().unwrap().len()), (&json!(250), 250));
+
+    let too_many: Vec<String> = (0..251).map(numbered).collect();
+    let rest: Vec<String> = (300..550).map(numbered).collect();
+    let faults = api.patch(&format!("/{id}/members"), json!({ "add": too_many, "remove": rest })).await.faults();
+    assert_eq!(faults, [("body".to_owned(), "has more than 500 ids".to_owned())]);
+}
+
+#[tokio::test]
+async fn nothing_to_change_is_fine() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    for body in [json!({}), json!({ "add": [] }), json!({ "add": [], "remove": [] })] {
+        assert_eq!(outcomes(api.patch(&format!("/{id}/members"), body).await), []);
+    }
+}
+
+#[tokio::test]
+async fn a_body_at_fault_changes_nothing() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.accounts(&["a", "b"]).await;
+    for (body, fields) in [
+        (json!({ "add": ["a", "a"] }), vec!["add"]),
+        (json!({ "add": ["a"], "remove": ["b", "a"] }), vec!["remove"]),
+        (json!({ "add": "a" }), vec!["add"]),
+        (json!({ "add": null, "remove": [1], "replace": ["a"] }), vec!["add", "remove", "replace"]),
+        (json!(["a"]), vec!["body"]),
+    ] {
+        let faults = api.patch(&format!("/{id}/members"), body).await.faults();
+        assert_eq!(faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields);
+    }
+    assert_eq!(api.get(&format!("/{id}/members")).await.ok()["count"], json!(0));
+}
+
+#[tokio::test]
+async fn bodies_are_bounded_and_json() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    let patch = |body: String, content_type: &str| {
+        let request = api.request(Method::PATCH, &format!("/{id}/members")).header("content-type", content_type);
+        Answer::to(request.body(body))
+    };
+    patch("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
+    patch(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
+    assert_eq!(patch(String::new(), "application/json").await.faults()[0].0, "body");
+}
+
+#[tokio::test]
+async fn no_group_changes_no_members() {
+    let api = Api::start().await;
+    api.accounts(&["acc-1"]).await;
+    for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
+        for body in [json!({}), json!({ "add": ["acc-1"] }), json!({ "add": ["no id"] })] {
+            assert_eq!(api.patch(&format!("/{id}/members"), body).await.not_found(), "the group does not exist");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use shared::domain::FoldedText;
+
+use crate::harness::{Api, account, ingest};
+use shared::domain::AccountVersion;
+
+fn names(groups: &[Value]) -> Vec<&str> {
+    groups.iter().map(|group| group["name"].as_str().unwrap()).collect()
+}
+
+async fn list(api: &Api, query: &str) -> Vec<Value> {
+    api.walk(query, "groups").await
+}
+
+#[tokio::test]
+async fn no_groups_are_an_empty_page() {
+    let api = Api::start().await;
+    let expected = json!({ "groups": [], "pageInfo": { "hasNextPage": false, "endCursor": null } });
+    assert_eq!(api.get("").await.ok(), expected);
+    assert_eq!(api.get("?search=x").await.ok(), expected);
+}
+
+#[tokio::test]
+async fn groups_come_by_name_without_case_then_id() {
+    let api = Api::start().await;
+    let given = [
+        "zebra",
+        "Apple",
+        "apple pie",
+        "APPLE",
+        "apple!",
+        "Äpfel",
+        "émile",
+        "Zulu",
+        "𝔄pple 2",
+        "ﬁnance",
+        "Finanz",
+        "\u{10000}",
+        "\u{e000}",
+        "apple",
+        "straße",
+        "STRASSE",
+    ];
+    for name in given {
+        api.group(name).await;
+    }
+    let groups = list(&api, "").await;
+    let mut expected = groups.clone();
+    expected.sort_by_key(|group| {
+        let name = FoldedText::of(group["name"].as_str().unwrap()).as_str().to_owned();
+        (name, group["id"].as_str().unwrap().to_owned())
+    });
+    assert_eq!(names(&groups), names(&expected));
+    assert_eq!(names(&groups)[..6], ["Apple", "APPLE", "apple", "𝔄pple 2", "apple pie", "apple!"]);
+}
+
+#[tokio::test]
+async fn pages_of_any_size_add_up() {
+    let api = Api::start().await;
+    for number in 0..12 {
+        api.group(&format!("Group {number:02}")).await;
+    }
+    let all = list(&api, "").await;
+    assert_eq!(all.len(), 12);
+    for limit in [1, 2, 5, 11, 12, 13, 1_000] {
+        assert_eq!(list(&api, &format!("?limit={limit}")).await, all, "limit {limit}");
+        assert_eq!(list(&api, &format!("?limit={limit}&search=")).await, all, "an empty search is no search");
+        assert_eq!(list(&api, &format!("?limit={limit}&search=group")).await, all, "limit {limit}");
+        let page = api.get(&format!("?limit={limit}")).await.ok();
+        assert_eq!(page["pageInfo"]["hasNextPage"], json!(limit < 12));
+    }
+    assert_eq!(api.get("").await.ok()["groups"].as_array().unwrap().len(), 12);
+}
+
+#[tokio::test]
+async fn fifty_come_unless_a_limit_says_otherwise() {
+    let api = Api::start().await;
+    for number in 0..51 {
+        api.group(&format!("Group {number}")).await;
+    }
+    let page = api.get("").await.ok();
+    assert_eq!((page["groups"].as_array().unwrap().len(), &page["pageInfo"]["hasNextPage"]), (50, &json!(true)));
+}
+
+#[tokio::test]
+async fn limits_are_1_to_1000() {
+    let api = Api::start().await;
+    api.group("A").await;
+    for fits in [1, 1_000] {
+        api.get(&format!("?limit={fits}")).await.ok();
+    }
+    for (limit, reason) in
+        [("0", "is less than 1"), ("1001", "is more than the maximum"), ("x", "is not a whole number")]
+    {
+        for query in ["", "&search=a", "&member=acc-1"] {
+            let faults = api.get(&format!("?limit={limit}{query}")).await.faults();
+            assert_eq!(faults, [("limit".to_owned(), reason.to_owned())]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_finds_any_part_of_a_name_in_the_order_of_the_match() {
+    let api = Api::start().await;
+    for name in ["Engineering Team", "Sales Team", "Team Lead", "Finance", "steam", "TEAM", "Büro Hauptstraße"] {
+        api.group(name).await;
+    }
+    // By the text from the first match on: "team" four times by id, before "team lead".
+    let found = list(&api, "?search=tEaM").await;
+    assert_eq!(names(&found), ["Engineering Team", "Sales Team", "steam", "TEAM", "Team Lead"]);
+    assert_eq!(names(&list(&api, "?search=STRASSE").await), ["Büro Hauptstraße"]);
+    assert_eq!(names(&list(&api, "?search=stra%C3%9Fe").await), ["Büro Hauptstraße"]);
+    assert_eq!(names(&list(&api, "?search=%EF%AC%81n").await), ["Finance"], "the ligature finds its letters");
+    assert_eq!(names(&list(&api, "?search=%20team%20").await).len(), 5, "a term is trimmed");
+    assert!(list(&api, "?search=xyz").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_group_is_found_once_however_often_it_matches() {
+    let api = Api::start().await;
+    for name in ["aaaa", "banana", "ana"] {
+        api.group(name).await;
+    }
+    // By the text from the first match on: "aaaa", "ana", "anana".
+    assert_eq!(names(&list(&api, "?search=a&limit=1").await), ["aaaa", "ana", "banana"]);
+}
+
+#[tokio::test]
+async fn a_term_has_up_to_64_characters() {
+    let api = Api::start().await;
+    api.group(&"😀".repeat(64)).await;
+    let term = "%F0%9F%98%80".repeat(64);
+    assert_eq!(list(&api, &format!("?search={term}")).await.len(), 1);
+    let faults = api.get(&format!("?search={term}%F0%9F%98%80")).await.faults();
+    assert_eq!(faults, [("search".to_owned(), "is longer than 64 characters".to_owned())]);
+}
+
+/// Whatever the names and the term: the pages of a search are what `contains` over all names says, in the contract's
+/// order.
+#[test]
+fn searches_agree_with_the_naive_answer() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let alphabet = prop::sample::select(vec![
+        "a",
+        "A",
+        "b",
+        "ß",
+        "S",
+        "s",
+        " ",
+        "!",
+        "É",
+        "e\u{301}",
+        "ﬁ",
+        "f",
+        "i",
+        "İ",
+        "😀",
+        "\u{fdfa}",
+        "か\u{3099}",
+        "-",
+    ]);
+    let text = |length| prop::collection::vec(alphabet.clone(), length).prop_map(|parts| parts.concat());
+    let case = (prop::collection::vec(text(1..8), 1..12), text(1..4), 1_usize..6);
+    let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+    TestRunner::new(config)
+        .run(&case, |(names, term, limit)| {
+            runtime.block_on(async {
+                let api = Api::start().await;
+                for name in names.iter().filter(|name| !name.trim().is_empty()) {
+                    api.group(name).await;
+                }
+                let encoded: String = term.trim().bytes().map(|byte| format!("%{byte:02x}")).collect();
+                let found = list(&api, &format!("?limit={limit}&search={encoded}")).await;
+                let folded = FoldedText::of(term.trim()).as_str().to_owned();
+                let mut expected: Vec<(String, String)> = Vec::new();
+                for group in list(&api, "").await {
+                    let name = FoldedText::of(group["name"].as_str().unwrap()).as_str().to_owned();
+                    if let Some(at) = name.find(&folded) {
+                        expected.push((name[at..].to_owned(), group["id"].as_str().unwrap().to_owned()));
+                    }
+                }
+                expected.sort();
+                let ids: Vec<&str> = found.iter().map(|group| group["id"].as_str().unwrap()).collect();
+                assert_eq!(ids, expected.iter().map(|(_, id)| id.as_str()).collect::<Vec<_>>());
+            });
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_groups_of_an_account_come_by_name_with_its_membership() {
+    let api = Api::start().await;
+    for name in ["cherry", "Apple", "banana", "Other"] {
+        let id = api.group(name).await;
+        if name != "Other" {
+            api.members(&id, 7..8).await;
+        }
+    }
+    let groups = list(&api, "?member=acc-00007").await;
+    assert_eq!(names(&groups), ["Apple", "banana", "cherry"]);
+    assert!(
+        groups.iter().all(|group| group["membership_type"] == json!("direct") && group["member_count"] == json!(1))
+    );
+    for limit in [1, 2, 3, 4] {
+        assert_eq!(list(&api, &format!("?member=acc-00007&limit={limit}")).await, groups);
+    }
+    assert!(list(&api, "").await.iter().all(|group| group.get("membership_type").is_none()));
+}
+
+#[tokio::test]
+async fn an_account_in_many_groups_is_walked_to_the_end() {
+    let api = Api::start().await;
+    for number in 0..205 {
+        let id = api.group(&format!("Group {number:03}")).await;
+        api.members(&id, 1..2).await;
+    }
+    let expected: Vec<String> = (0..205).map(|number| format!("Group {number:03}")).collect();
+    assert_eq!(names(&list(&api, "?member=acc-00001").await), expected);
+    assert_eq!(names(&list(&api, "?member=acc-00001&limit=1000").await), expected);
+}
+
+#[tokio::test]
+async fn an_account_without_groups_has_an_empty_page_and_an_unknown_one_none() {
+    let api = Api::start().await;
+    api.accounts(&["acc-1"]).await;
+    assert!(list(&api, "?member=acc-1").await.is_empty());
+    for unknown in ["acc-2", "a%20b", &"a".repeat(129)] {
+        api.get(&format!("?member={unknown}")).await.not_found();
+    }
+    assert_eq!(api.get("?member=acc-2").await.not_found(), "the account acc-2 does not exist");
+    api.store.delete_account(&ingest(), &account("acc-1").id, AccountVersion(2)).await.unwrap();
+    api.get("?member=acc-1").await.not_found();
+}
+
+#[tokio::test]
+async fn parameters_are_checked_all_at_once() {
+    let api = Api::start().await;
+    let faults = api.get("?limit=&member=&search=a&sort=name").await.faults();
+    let fields: Vec<&str> = faults.iter().map(|(field, _)| field.as_str()).collect();
+    assert_eq!(fields, ["limit", "member", "sort"]);
+    let faults = api.get("?search=a&member=acc-1").await.faults();
+    assert_eq!(faults, [("search".to_owned(), "is given with member".to_owned())]);
+    let faults = api.get("?limit=1&limit=2").await.faults();
+    assert_eq!(faults, [("limit".to_owned(), "is given more than once".to_owned())]);
+}

@@ -1,0 +1,13 @@
+//! Every route: what it answers when all is well, every error it can give, and its bounds. Files are named as the
+//! functions.
+
+mod add_member;
+mod change_members;
+mod create_group;
+mod delete_group;
+mod get_group;
+mod get_member;
+mod list_groups;
+mod list_members;
+mod remove_member;
+mod update_group;

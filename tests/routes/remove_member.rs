@@ -1,0 +1,65 @@
+use serde_json::{Value, json};
+
+use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest};
+use shared::domain::AccountVersion;
+
+#[tokio::test]
+async fn a_member_is_no_member_any_more() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.members(&id, 0..2).await;
+    let answer = api.delete(&format!("/{id}/members/acc-00000")).await;
+    assert_eq!((answer.status.as_u16(), answer.text.as_str()), (204, ""));
+    assert_eq!(answer.header("membership-settled"), Some("true"));
+    api.get(&format!("/{id}/members/acc-00000")).await.not_found();
+    let members = api.get(&format!("/{id}/members")).await.ok();
+    assert_eq!((&members["count"], members["members"].as_array().unwrap().len()), (&json!(1), 1));
+    assert_eq!(api.get(&format!("/{id}")).await.ok()["member_count"], json!(1));
+    assert!(api.walk("?member=acc-00000", "groups").await.is_empty());
+}
+
+#[tokio::test]
+async fn who_is_no_member_is_not_found() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.members(&id, 0..1).await;
+    api.accounts(&["acc-1"]).await;
+    for account in ["acc-1", "acc-9", "a%20b"] {
+        let answer = api.delete(&format!("/{id}/members/{account}")).await;
+        assert_eq!(answer.not_found(), "the account is not a member of the group");
+    }
+    assert_eq!(api.delete(&format!("/{id}/members/acc-00000")).await.status, 204);
+    api.delete(&format!("/{id}/members/acc-00000")).await.not_found();
+    assert_eq!(api.get(&format!("/{id}")).await.ok()["member_count"], json!(0));
+}
+
+#[tokio::test]
+async fn a_member_whose_account_is_gone_can_be_removed() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.members(&id, 0..1).await;
+    let gone = account("acc-00000").id;
+    assert!(api.store.delete_account(&ingest(), &gone, AccountVersion(2)).await.unwrap());
+    assert_eq!(api.delete(&format!("/{id}/members/acc-00000")).await.status, 204);
+    assert_eq!(api.get(&format!("/{id}")).await.ok()["member_count"], json!(0));
+}
+
+#[tokio::test]
+async fn who_comes_back_is_a_member_since_then() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.members(&id, 0..1).await;
+    let path = format!("/{id}/members/acc-00000");
+    assert_eq!(api.delete(&path).await.status, 204);
+    assert_eq!(api.put(&path, Value::Null).await.status, 200);
+    assert_eq!(api.get(&format!("/{id}/members")).await.ok()["count"], json!(1));
+}
+
+#[tokio::test]
+async fn no_group_loses_no_members() {
+    let api = Api::start().await;
+    for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
+        let answer = api.delete(&format!("/{id}/members/acc-1")).await;
+        assert_eq!(answer.not_found(), "the group does not exist");
+    }
+}

@@ -1,0 +1,140 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP};
+
+async fn put_if(api: &Api, id: &str, if_match: &str, body: Value) -> Answer {
+    Answer::to(api.request(Method::PUT, &format!("/{id}")).header("If-Match", if_match).json(&body)).await
+}
+
+#[tokio::test]
+async fn only_the_fields_given_change() {
+    let api = Api::start().await;
+    let created = api.post("", json!({ "name": "A", "description": "d", "is_privileged": true })).await.body;
+    let path = format!("/{}", created["id"].as_str().unwrap());
+    for (change, version) in [
+        (json!({ "name": " B " }), 2),
+        (json!({ "description": "e" }), 3),
+        (json!({ "group_type": "distribution" }), 4),
+        (json!({ "is_privileged": false }), 5),
+        (json!({ "description": null }), 6),
+        (json!({ "name": "C", "description": "f", "group_type": "security", "is_privileged": true }), 7),
+    ] {
+        let before = api.get(&path).await.ok();
+        let answer = api.put(&path, change.clone()).await;
+        assert_eq!(answer.header("etag"), Some(format!("\"{version}\"").as_str()));
+        let mut expected = before;
+        for (field, value) in change.as_object().unwrap() {
+            expected[field] = match value {
+                Value::String(text) => json!(text.trim()),
+                Value::Null => json!(""),
+                value => value.clone(),
+            };
+        }
+        expected["updated_at"] = answer.body["updated_at"].clone();
+        assert_eq!(answer.ok(), expected);
+        assert_eq!(api.get(&path).await.ok(), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_object_changes_nothing() {
+    let api = Api::start().await;
+    let created = api.post("", json!({ "name": "A" })).await.body;
+    let id = created["id"].as_str().unwrap();
+    let answer = api.put(&format!("/{id}"), json!({})).await;
+    assert_eq!(answer.header("etag"), Some("\"1\""));
+    assert_eq!(answer.ok(), created);
+    assert_eq!(put_if(&api, id, "\"1\"", json!({})).await.ok(), created);
+    put_if(&api, id, "\"2\"", json!({})).await.refused(412, "PRECONDITION_FAILED");
+}
+
+#[tokio::test]
+async fn a_renamed_group_moves_in_the_list() {
+    let api = Api::start().await;
+    let (first, second) = (api.group("Apple").await, api.group("Banana").await);
+    api.put(&format!("/{first}"), json!({ "name": "Cherry" })).await.ok();
+    let ids: Vec<Value> = api.walk("", "groups").await.into_iter().map(|group| group["id"].clone()).collect();
+    assert_eq!(ids, [json!(second), json!(first)]);
+}
+
+#[tokio::test]
+async fn if_match_guards_against_lost_updates() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    put_if(&api, &id, "\"2\"", json!({ "name": "B" })).await.refused(412, "PRECONDITION_FAILED");
+    assert_eq!(put_if(&api, &id, "\"1\"", json!({ "name": "B" })).await.header("etag"), Some("\"2\""));
+    put_if(&api, &id, "\"1\"", json!({ "name": "C" })).await.refused(412, "PRECONDITION_FAILED");
+    assert_eq!(put_if(&api, &id, "\"1\", \"2\"", json!({ "name": "D" })).await.header("etag"), Some("\"3\""));
+    assert_eq!(put_if(&api, &id, "*", json!({ "name": "E" })).await.header("etag"), Some("\"4\""));
+    for never in ["W/\"4\"", "\"04\"", "\"\"", "\"x\"", "\"18446744073709551616\""] {
+        put_if(&api, &id, never, json!({ "name": "F" })).await.refused(412, "PRECONDITION_FAILED");
+    }
+    assert_eq!(api.get(&format!("/{id}")).await.ok()["name"], json!("E"));
+}
+
+#[tokio::test]
+async fn of_many_writers_at_one_version_one_succeeds() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    let writers = (0..20).map(|n| put_if(&api, &id, "\"1\"", json!({ "name": format!("Writer {n}") })));
+    let (api, id) = (&api, &id);
+    let answers = futures::future::join_all(writers).await;
+    let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
+    assert_eq!(won.len(), 1);
+    assert_eq!(api.get(&format!("/{id}")).await.ok(), won[0].body);
+    for lost in answers.iter().filter(|answer| answer.status != 200) {
+        lost.refused(412, "PRECONDITION_FAILED");
+    }
+}
+
+#[tokio::test]
+async fn if_match_must_be_entity_tags() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    let many = vec!["\"1\""; 21].join(", ");
+    for unfit in ["1", "\"1", "\"1\" \"2\"", "\"1\",", "", "\"a\"b\"", &many] {
+        let faults = put_if(&api, &id, unfit, json!({ "name": "B" })).await.faults();
+        assert_eq!(faults[0].0, "If-Match", "{unfit}");
+    }
+}
+
+#[tokio::test]
+async fn all_faults_of_a_body_are_reported_at_once() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    let body = json!({
+        "name": null, "description": "d".repeat(1_025), "group_type": null, "is_privileged": null, "version": 1,
+        "created_at": "2024-01-15T10:30:00Z",
+    });
+    let faults = api.put(&format!("/{id}"), body).await.faults();
+    let mut fields: Vec<&str> = faults.iter().map(|(field, _)| field.as_str()).collect();
+    fields.sort_unstable();
+    assert_eq!(fields, ["created_at", "description", "group_type", "is_privileged", "name", "version"]);
+    assert_eq!(api.get(&format!("/{id}")).await.header("etag"), Some("\"1\""));
+}
+
+#[tokio::test]
+async fn bodies_are_bounded_and_json() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    let put = |body: String, content_type: &str| {
+        Answer::to(api.request(Method::PUT, &format!("/{id}")).header("content-type", content_type).body(body))
+    };
+    put("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
+    put(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
+    assert_eq!(put("nope".into(), "application/json").await.faults()[0].0, "body");
+}
+
+#[tokio::test]
+async fn what_does_not_exist_or_cannot_is_not_found() {
+    let api = Api::start().await;
+    for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
+        for body in [json!({}), json!({ "name": "B" })] {
+            api.put(&format!("/{id}"), body.clone()).await.not_found();
+            put_if(&api, id, "\"1\"", body.clone()).await.not_found();
+            put_if(&api, id, "W/\"1\"", body).await.not_found();
+        }
+    }
+    assert!(api.walk("", "groups").await.is_empty(), "nothing came into being");
+}
