@@ -1,1 +1,137 @@
-//! x
+//! The budget of requests of docs/access-patterns.md, counted on the wire.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::recorder::{Recorded, operations, sequential};
+use crate::harness::{Answer, Api, numbered};
+
+/// Holds what a call asked of the table: operations, and how many had to wait for one another.
+#[track_caller]
+fn assert_cost(requests: &[Recorded], expected: &[&str], rounds: usize) {
+    assert_eq!(operations(requests), expected);
+    assert_eq!(sequential(requests), rounds, "sequential round trips");
+    for request in requests.iter().filter(|request| request.operation != "TransactWriteItems") {
+        assert!(request.operation != "Scan");
+        let (body, in_index) = (&request.body, request.body["IndexName"] == json!("GSI1"));
+        match request.operation.as_str() {
+            "GetItem" | "Query" => assert_eq!(body["ConsistentRead"], json!(!in_index)),
+            "BatchGetItem" => {
+                let wanted = body["RequestItems"].as_object().unwrap().values().next().unwrap();
+                assert_eq!(wanted["ConsistentRead"], json!(true));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Does the calls' work at growing sizes and holds that their cost stays the same.
+#[tokio::test]
+async fn reads_cost_the_same_whatever_there_is() {
+    let api = Api::start().await;
+    let id = api.group("Group 000").await;
+    for (members, groups) in [(0..1, 1..2), (1..40, 2..20), (40..300, 20..90)] {
+        api.members(&id, members).await;
+        for number in groups {
+            let other = api.group(&format!("Group {number:03}")).await;
+            api.members(&other, 0..1).await;
+        }
+        let cost = async |path: &str| {
+            api.recorder.take();
+            api.get(path).await.ok();
+            api.recorder.take()
+        };
+        assert_cost(&cost(&format!("/{id}")).await, &["GetItem"], 1);
+        assert_cost(&cost(&format!("/{id}/members/acc-00000")).await, &["BatchGetItem"], 1);
+        assert_cost(&cost(&format!("/{id}/members")).await, &["Query"], 1);
+        assert_cost(&cost(&format!("/{id}/members?limit=1")).await, &["Query"], 1);
+        assert_cost(&cost("").await, &["Query"], 1);
+        assert_cost(&cost("?limit=1").await, &["Query"], 1);
+        assert_cost(&cost("?search=00").await, &["Query"], 1);
+        assert_cost(&cost("?member=acc-00000").await, &["Query", "BatchGetItem"], 2);
+    }
+    let page = api.get(&format!("/{id}/members?limit=100")).await.ok();
+    let after = page["pageInfo"]["endCursor"].as_str().unwrap();
+    api.recorder.take();
+    api.get(&format!("/{id}/members?limit=100&after={after}")).await.ok();
+    let requests = api.recorder.take();
+    assert_cost(&requests, &["GetItem", "Query"], 1);
+    let page = api.get("?limit=5").await.ok();
+    let after = page["pageInfo"]["endCursor"].as_str().unwrap();
+    api.recorder.take();
+    api.get(&format!("?limit=5&after={after}")).await.ok();
+    assert_cost(&api.recorder.take(), &["Query"], 1);
+}
+
+#[tokio::test]
+async fn groups_of_an_account_are_fetched_side_by_side() {
+    let api = Api::start().await;
+    for number in 0..205 {
+        let id = api.group(&format!("Group {number:03}")).await;
+        api.members(&id, 0..1).await;
+    }
+    api.recorder.take();
+    api.get("?member=acc-00000").await.ok();
+    assert_cost(&api.recorder.take(), &["Query", "BatchGetItem", "BatchGetItem", "BatchGetItem"], 2);
+}
+
+#[tokio::test]
+async fn writes_cost_what_they_must() {
+    let api = Api::start().await;
+    api.accounts(&["acc-1"]).await;
+    let cost = async |answer: Answer| {
+        assert!(answer.status.is_success(), "{}", answer.text);
+        api.recorder.take()
+    };
+    let created = api.post("", json!({ "name": "A" })).await;
+    let path = format!("/{}", created.body["id"].as_str().unwrap());
+    assert_cost(&cost(created).await, &["PutItem"], 1);
+    for _ in 0..2 {
+        let request = api.request(Method::POST, "").header("Idempotency-Key", "k").json(&json!({ "name": "A" }));
+        assert_cost(&cost(Answer::to(request).await).await, &["TransactWriteItems"], 1);
+    }
+    assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &["UpdateItem"], 1);
+    assert_cost(&cost(api.put(&path, json!({})).await).await, &["GetItem"], 1);
+    let member = format!("{path}/members/acc-1");
+    let change = ["BatchGetItem", "TransactWriteItems"];
+    assert_cost(&cost(api.put(&member, Value::Null).await).await, &change, 2);
+    assert_cost(&cost(api.put(&member, Value::Null).await).await, &change[..1], 1);
+    assert_cost(&cost(api.delete(&member).await).await, &change, 2);
+    assert_cost(&cost(api.delete(&path).await).await, &["UpdateItem"], 1);
+}
+
+/// 33 additions, or 49 removals, go into one transaction beside the group's counts; the reads go side by side.
+#[tokio::test]
+async fn many_changes_share_transactions() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    let ids: Vec<String> = (0..100).map(numbered).collect();
+    for account in &ids {
+        api.accounts(&[account]).await;
+    }
+    api.recorder.take();
+    let path = format!("/{id}/members");
+    api.patch(&path, json!({ "add": ids })).await.ok();
+    let requests = api.recorder.take();
+    let expected = [["BatchGetItem"; 3].as_slice(), &["TransactWriteItems"; 4]].concat();
+    assert_cost(&requests, &expected, 5);
+    let sizes: Vec<usize> =
+        requests[3..].iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [100, 100, 100, 4]);
+    api.patch(&path, json!({ "remove": ids })).await.ok();
+    let requests = api.recorder.take();
+    assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 3]].concat(), 4);
+}
+
+#[tokio::test]
+async fn whoever_may_not_costs_nothing() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.recorder.take();
+    let token = crate::harness::token("mallory", &["Reader"]);
+    for method in [Method::PUT, Method::DELETE] {
+        let request = api.request_as(Some(&token), method, &format!("/{id}")).json(&json!({ "name": "B" }));
+        Answer::to(request).await.refused(403, "FORBIDDEN");
+    }
+    assert!(api.recorder.take().is_empty());
+}

@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 /// What becomes of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
+    /// None after all: it is a later one's turn.
+    Passes,
     /// The table is too busy for it.
     Throttle,
     /// It meets a transaction: as the SDK sees it for a single write.
@@ -83,7 +85,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap();
     match proxy.faults.meet(operation) {
-        None => proxy.forward(&headers, body).await,
+        None | Some(Fault::Passes) => proxy.forward(&headers, body).await,
         Some(Fault::Throttle) => error(400, json!({ "__type": code("ThrottlingException") })),
         Some(Fault::Conflict) => error(400, json!({ "__type": code("TransactionConflictException") })),
         Some(Fault::TransactionConflict) => {

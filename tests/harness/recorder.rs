@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use serde_json::Value;
 
 /// A request to the table, as it went over the wire.
@@ -34,6 +35,14 @@ impl Recorder {
     }
 }
 
+/// Which of the recorded requests an attempt is.
+#[derive(Debug)]
+struct Ticket(usize);
+
+impl Storable for Ticket {
+    type Storer = StoreReplace<Self>;
+}
+
 impl Intercept for Recorder {
     fn name(&self) -> &'static str {
         "recorder"
@@ -43,7 +52,7 @@ impl Intercept for Recorder {
         &self,
         context: &BeforeTransmitInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let request = context.request();
         let target = request.headers().get("x-amz-target").unwrap();
@@ -52,27 +61,25 @@ impl Intercept for Recorder {
         let mut log = self.0.lock().unwrap();
         log.tick += 1;
         let started = log.tick;
+        bag.interceptor_state().store_put(Ticket(log.requests.len()));
         log.requests.push(Recorded { operation, body, started, ended: usize::MAX });
         Ok(())
     }
 
     fn read_after_attempt(
         &self,
-        context: &FinalizerInterceptorContextRef<'_>,
+        _: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
-        _: &mut ConfigBag,
+        bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // The body tells which request this was the end of: none of ours is under way twice.
-        let Some(request) = context.request() else {
-            return Ok(());
-        };
-        let body: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        let mut log = self.0.lock().unwrap();
-        log.tick += 1;
-        let ended = log.tick;
-        let open = log.requests.iter_mut().rev().find(|it| it.ended == usize::MAX && it.body == body);
-        if let Some(open) = open {
-            open.ended = ended;
+        if let Some(Ticket(index)) = bag.load::<Ticket>() {
+            let mut log = self.0.lock().unwrap();
+            log.tick += 1;
+            let ended = log.tick;
+            // Gone when somebody took the requests meanwhile.
+            if let Some(request) = log.requests.get_mut(*index) {
+                request.ended = ended;
+            }
         }
         Ok(())
     }
