@@ -1,1 +1,162 @@
-//! x
+//! The real binaries: each function as its own process under an emulated Runtime API, handed the recorded events of
+//! `tests/events`.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use groups_local::demo;
+use groups_local::functions::FUNCTIONS;
+use lambda_simulator::{InvocationStatus, Simulator};
+use serde_json::{Value, json};
+
+use crate::harness::workspace::{binary, root};
+use crate::harness::{Api, config, template};
+
+/// The event recorded for a function.
+fn event(name: &str) -> Value {
+    let path = root().join(format!("tests/events/{name}.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A function's process under its own Runtime API.
+struct Process {
+    simulator: Simulator,
+    child: Child,
+}
+
+impl Process {
+    async fn start(name: &str, api: &Api) -> Self {
+        let simulator = Simulator::builder().function_name(name).build().await.unwrap();
+        let mut command = Command::new(binary(name));
+        command.env_clear().envs(&template().environment).envs(simulator.lambda_env_vars());
+        command.env("TABLE_NAME", &api.table).env("AWS_ENDPOINT_URL_DYNAMODB", &api.endpoint);
+        command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { simulator, child }
+    }
+
+    /// What the function answers to the event: status, headers, body.
+    async fn invoke(&self, event: Value) -> (u64, Value, Value) {
+        let id = self.simulator.enqueue_payload(event).await;
+        let state = self.simulator.wait_for_invocation_complete(&id, Duration::from_secs(30)).await.unwrap();
+        assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error.map(|error| error.error_message));
+        let answer = state.response.unwrap().payload;
+        let body = answer["body"]
+            .as_str()
+            .filter(|body| !body.is_empty())
+            .map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
+        (answer["statusCode"].as_u64().unwrap(), answer["headers"].clone(), body)
+    }
+
+    /// Ends the process; what it wrote to standard output and standard error.
+    fn end(mut self) -> (String, String) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let (mut out, mut err) = (String::new(), String::new());
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (out, err)
+    }
+}
+
+/// Over the demo data, each function's recorded event has this status; one after the other.
+const EXPECTED: [(&str, u64); 10] = [
+    ("list-groups", 200),
+    ("get-group", 200),
+    ("list-members", 200),
+    ("get-member", 200),
+    ("remove-member", 204),
+    ("add-member", 200),
+    ("change-members", 200),
+    ("create-group", 201),
+    ("update-group", 200),
+    ("delete-group", 204),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_function_answers_its_recorded_event() {
+    let api = Api::start().await;
+    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    let mut names: Vec<&str> = EXPECTED.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    assert_eq!(names, FUNCTIONS.map(|function| function.name));
+
+    for (name, expected) in EXPECTED {
+        let process = Process::start(name, &api).await;
+        let (status, headers, body) = process.invoke(event(name)).await;
+        assert_eq!(status, expected, "{name}: {body}");
+        if status != 204 {
+            assert_eq!(headers["content-type"], json!("application/json; charset=utf-8"));
+        }
+        match name {
+            "list-groups" => assert_eq!(body["groups"].as_array().unwrap().len(), 1),
+            "get-group" => assert_eq!((&body["name"], &body["member_count"]), (&json!("Engineering Team"), &json!(45))),
+            "list-members" => assert_eq!((body["members"].as_array().unwrap().len(), &body["count"]), (45, &json!(45))),
+            "change-members" => {
+                let outcomes: Vec<&str> = body["outcomes"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|outcome| outcome["outcome"].as_str().unwrap())
+                    .collect();
+                assert_eq!(outcomes, ["already_member", "unknown_account", "removed"]);
+            }
+            "update-group" => assert_eq!(headers["etag"], json!("\"2\"")),
+            _ => {}
+        }
+        let (out, err) = process.end();
+        assert_eq!(err, "", "{name}");
+        assert_discreet(&out, &api);
+        let line: Value = out.lines().map(|line| serde_json::from_str(line).unwrap()).last().unwrap();
+        assert_eq!((&line["function"], &line["status"]), (&json!(name), &json!(expected)));
+        assert_eq!(line["request_id"], json!("R1aBcDeFgHiJkLm="));
+    }
+}
+
+/// Holds that a log is JSON line by line, and says nothing that it must not.
+fn assert_discreet(log: &str, api: &Api) {
+    let secrets =
+        ["eyJ", "Bearer", "john.doe", "@company.com", "GROUP#", "MEMBER#", "GSI1", "panicked", "SdkError", "Some("];
+    for line in log.lines() {
+        serde_json::from_str::<Value>(line).expect("a log line is JSON");
+    }
+    for secret in secrets.into_iter().chain([api.table.as_str()]) {
+        assert!(!log.contains(secret), "{secret} is in the log: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_answers_one_request_after_the_other() {
+    let api = Api::start().await;
+    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    let process = Process::start("get-group", &api).await;
+    for _ in 0..20 {
+        assert_eq!(process.invoke(event("get-group")).await.0, 200);
+    }
+    process.end();
+}
+
+/// Without claims, with a body that is none, and without its table: an answer each time, and a discreet log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_answers_what_it_cannot_do() {
+    let mut api = Api::start().await;
+    let process = Process::start("create-group", &api).await;
+    let mut nobody = event("create-group");
+    nobody["requestContext"].as_object_mut().unwrap().remove("authorizer");
+    let (status, headers, body) = process.invoke(nobody).await;
+    assert_eq!((status, &headers["www-authenticate"]), (401, &json!("Bearer")));
+    assert_eq!(body["error"]["code"], json!("UNAUTHORIZED"));
+    let mut broken = event("create-group");
+    broken["body"] = json!("{\"name\": \"john.doe\", \"eyJ\": 1}");
+    assert_eq!(process.invoke(broken).await.0, 400);
+    assert_discreet(&process.end().0, &api);
+
+    api.table = "no-such-table".into();
+    let process = Process::start("create-group", &api).await;
+    let (status, _, body) = process.invoke(event("create-group")).await;
+    assert_eq!((status, &body["error"]["code"]), (500, &json!("INTERNAL_ERROR")));
+    let (out, _) = process.end();
+    assert_discreet(&out, &api);
+    assert!(out.contains("TransactWriteItems failed: ResourceNotFoundException"), "{out}");
+}

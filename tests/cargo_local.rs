@@ -1,1 +1,284 @@
-//! x
+//! `cargo local` from outside: the binary, its flags, its data file, and its end in the middle of things.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use futures::stream::{self, StreamExt};
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::harness::workspace::{binary, root};
+use crate::harness::{Answer, numbered};
+
+const ENGINEERING_TEAM: &str = "grp-018d0cab-c440-7000-8000-000000000001";
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary("groups-local"));
+    command.current_dir(root()).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// A running server; ended, if need be without warning, when dropped.
+struct Server {
+    child: Child,
+    base: String,
+    administrator: String,
+    reader: String,
+    curls: Vec<String>,
+    client: Client,
+}
+
+impl Server {
+    /// Starts on a port of its own and reads what it prints, up to the last of the three lines to paste.
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(&[&["--port", "0"], arguments].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut after = |label: &str| {
+            let found = lines.find(|line| line.starts_with(label)).expect("the server starts and says so");
+            (found, lines.next().unwrap())
+        };
+        let (address, _) = after("Groups API on ");
+        let base = address.rsplit(' ').next().unwrap().to_owned();
+        let ((_, administrator), (_, reader)) = (after("Administrator's token:"), after("Reader's token:"));
+        let curls: Vec<String> = lines.filter(|line| line.starts_with("curl ")).take(3).collect();
+        Self { child, base, administrator, reader, curls, client: Client::new() }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}/api/v1/groups{path}", self.base)).bearer_auth(&self.administrator)
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let request = self.client.get(format!("{}/api/v1/groups{path}", self.base)).bearer_auth(&self.reader);
+        Answer::to(request).await.ok()
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Ended already, where a test ended it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_starts_with_the_contracts_own_example() {
+    let server = Server::start(&[]);
+    let group = server.get(&format!("/{ENGINEERING_TEAM}")).await;
+    assert_eq!((&group["name"], &group["member_count"]), (&json!("Engineering Team"), &json!(45)));
+    assert_eq!(group["created_at"], json!("2024-01-15T10:30:00Z"));
+    let members = server.get(&format!("/{ENGINEERING_TEAM}/members")).await;
+    assert_eq!((members["members"].as_array().unwrap().len(), &members["count"]), (45, &json!(45)));
+    assert_eq!(members["pageInfo"], json!({ "hasNextPage": false, "endCursor": null }));
+    let member = server.get(&format!("/{ENGINEERING_TEAM}/members/acc-123")).await;
+    assert_eq!((&member["name"], &member["email"]), (&json!("john.doe"), &json!("john.doe@company.com")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_substring_of_every_demo_name_finds_it() {
+    let server = Server::start(&[]);
+    let groups = server.get("").await["groups"].as_array().unwrap().clone();
+    assert_eq!(groups.len(), 6);
+    let searches = groups.iter().flat_map(|group| {
+        let name: Vec<char> = group["name"].as_str().unwrap().chars().collect();
+        let spans = (0..name.len()).flat_map(move |from| (from..name.len()).map(move |to| (from, to)));
+        let name: Vec<char> = group["name"].as_str().unwrap().chars().collect();
+        spans.map(move |(from, to)| (group, name[from..=to].iter().collect::<String>()))
+    });
+    let server = &server;
+    stream::iter(searches.filter(|(_, term)| !term.trim().is_empty()))
+        .for_each_concurrent(16, |(group, term)| async move {
+            let encoded: String = term.trim().bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let found = server.get(&format!("?search={encoded}")).await;
+            assert!(found["groups"].as_array().unwrap().contains(group), "{term} finds {}", group["name"]);
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_three_lines_it_prints_can_be_pasted() {
+    let server = Server::start(&[]);
+    assert_eq!(server.curls.len(), 3);
+    for line in &server.curls {
+        let output = Command::new("sh").args(["-c", &format!("{line} --silent --fail")]).output().unwrap();
+        assert!(output.status.success(), "{line}");
+        let body: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(body.get("error").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_can_start_empty() {
+    let server = Server::start(&["--empty"]);
+    assert_eq!(server.get("").await["groups"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_stands_alone_on_its_line_and_works() {
+    let server = Server::start(&[]);
+    let token = |arguments: &[&str]| {
+        let output = run(&[&["token"], arguments].concat());
+        assert!(output.status.success() && output.stderr.is_empty());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true));
+        text.trim_end().to_owned()
+    };
+    let status = async |token: String| {
+        let request = server.client.post(format!("{}/api/v1/groups", server.base)).bearer_auth(token);
+        request.json(&json!({ "name": "A" })).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status(token(&["--role", "Administrator", "--sub", "alice"])).await, 201);
+    assert_eq!(status(token(&["--role", "Reader", "--role", "Administrator"])).await, 201);
+    assert_eq!(status(token(&["--role", "Reader"])).await, 403);
+    assert_eq!(status(token(&[])).await, 403);
+    assert_eq!(status(token(&["--role", "Administrator", "--expires-in", "-1"])).await, 401);
+    assert_eq!(status(token(&["--role", "Administrator", "--expires-in", "60"])).await, 201);
+}
+
+/// One clear line on standard error and the exit status.
+#[track_caller]
+fn assert_refused(output: &Output, status: i32, says: &str) {
+    let error = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{error}");
+    assert!(error.starts_with("error: ") && error.contains(says), "{error}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = run(&["--port", &port]);
+    assert_refused(&output, 1, &format!("port {port} is in use; choose another with --port"));
+    assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn a_data_file_that_is_none_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("table.db");
+    let file = file.to_str().unwrap();
+    std::fs::write(file, "no database at all\n".repeat(1_000)).unwrap();
+    for path in [file, "/no/such/folder/table.db", folder.path().to_str().unwrap()] {
+        let output = run(&["--port", "0", "--data", path]);
+        assert_refused(&output, 1, &format!("cannot open the data file {path}"));
+        assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+    }
+    assert!(std::fs::read_to_string(file).unwrap().starts_with("no database"), "it was left as it was");
+}
+
+#[test]
+fn an_endpoint_that_is_none_is_one_clear_line() {
+    for (url, says) in [
+        ("localhost", "--endpoint-url localhost is not an http URL"),
+        ("http://127.0.0.1:9", "cannot create the table"),
+    ] {
+        let output = run(&["--port", "0", "--endpoint-url", url]);
+        assert_refused(&output, 1, says);
+        assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+    }
+}
+
+#[test]
+fn a_bad_flag_is_refused_with_status_2() {
+    for arguments in [
+        &["--prot", "1"] as &[&str],
+        &["--port", "x"],
+        &["--port", "65536"],
+        &["token", "--expires-in", "soon"],
+        &["serve"],
+        &["--data", "a", "--endpoint-url", "http://127.0.0.1:8000"],
+    ] {
+        assert_refused(&run(arguments), 2, "");
+    }
+}
+
+#[test]
+fn outside_a_workspace_it_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(&["token"]).current_dir(folder.path()).output().unwrap();
+    assert_refused(&output, 1, "there is no template.yaml here or in a folder above");
+}
+
+#[test]
+fn a_variable_of_the_developers_is_checked_as_the_templates() {
+    let output = command(&["token"]).env("SETTLE_BUDGET_MS", "soon").output().unwrap();
+    assert_refused(&output, 1, "environment variable SETTLE_BUDGET_MS is not a whole number of milliseconds");
+}
+
+/// A server that is killed in the middle of a thousand writes: after a restart every write that was answered is there,
+/// and the counts are exact.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_survives_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("table.db");
+    let server = &start_with_accounts(&file, 1_000).await;
+    let group = Answer::to(server.request(Method::POST, "").json(&json!({ "name": "Survivors" }))).await;
+    let id = group.body["id"].as_str().unwrap();
+
+    let pid = server.child.id().to_string();
+    let writes = stream::iter(0..1_000).map(|number| async move {
+        let path = format!("/{id}/members/{}", numbered(number));
+        let answered = server.request(Method::PUT, &path).send().await;
+        answered.is_ok_and(|response| response.status() == 200).then_some(number)
+    });
+    let mut answered: Vec<usize> = Vec::new();
+    let mut writes = std::pin::pin!(writes.buffer_unordered(100));
+    while let Some(number) = writes.next().await {
+        answered.extend(number);
+        if answered.len() == 300 {
+            assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+        }
+    }
+    assert!((300..1_000).contains(&answered.len()), "{} were answered before the end", answered.len());
+
+    let restarted = Server::start(&["--data", file.to_str().unwrap()]);
+    let members = restarted.get(&format!("/{id}/members")).await;
+    let ids: Vec<&str> = members["members"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
+    for number in &answered {
+        assert!(ids.contains(&numbered(*number).as_str()), "{} was answered and is lost", numbered(*number));
+    }
+    let group = restarted.get(&format!("/{id}")).await;
+    assert_eq!((&group["member_count"], &members["count"]), (&json!(ids.len()), &json!(ids.len())));
+    assert_eq!(group["direct_member_count"], json!(ids.len()));
+    for number in (0..1_000).step_by(100) {
+        let account = numbered(number);
+        let groups = restarted.get(&format!("?member={account}")).await;
+        let listed = !groups["groups"].as_array().unwrap().is_empty();
+        assert_eq!(listed, ids.contains(&account.as_str()), "both sides agree about {account}");
+    }
+    restarted.kill();
+}
+
+async fn start_with_accounts(file: &Path, count: usize) -> Server {
+    let server = Server::start(&["--data", file.to_str().unwrap(), "--empty"]);
+    let events: Vec<Value> = (0..count)
+        .map(|number| {
+            let id = numbered(number);
+            let detail = json!({
+                "id": id, "name": id, "email": "", "status": "active", "updated_at": "2024-01-15T10:30:00Z",
+            });
+            json!({ "detail-type": "Account Created", "source": "accounts", "detail": detail })
+        })
+        .collect();
+    let request = server.client.post(format!("{}/_local/events", server.base)).json(&events);
+    let told: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(told, json!({ "received": count, "changed": count }));
+    server
+}

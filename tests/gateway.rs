@@ -1,1 +1,191 @@
-//! x
+//! The local gateway does what a deployed one does: who gets in, and what the function is handed.
+
+use groups_local::development_key::DevelopmentKey;
+use groups_local::gateway::invoke;
+use groups_local::jwt::{TokenRequest, Verifier, sign};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use lambda_http::Context;
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::domain::Clock;
+use shared::domain::clock::SystemClock;
+
+use crate::harness::{Answer, Api, config, key, template, token};
+
+fn signed(algorithm: Algorithm, kid: Option<&str>, claims: &Value, key: &EncodingKey) -> String {
+    let header = Header { kid: kid.map(str::to_owned), ..Header::new(algorithm) };
+    encode(&header, claims, key).unwrap()
+}
+
+fn claims() -> Value {
+    let now = SystemClock.now().unix_seconds();
+    json!({
+        "iss": template().authorizer.issuer, "aud": template().authorizer.audiences[0], "sub": "alice",
+        "iat": now, "exp": now + 600, "cognito:groups": ["Administrator"],
+    })
+}
+
+#[tokio::test]
+async fn only_tokens_of_the_issuer_for_this_api_get_in() {
+    let api = Api::start().await;
+    let ours = EncodingKey::from_rsa_pem(key().private_pem.as_bytes()).unwrap();
+    let foreign = DevelopmentKey::generate().unwrap();
+    let foreign = EncodingKey::from_rsa_pem(foreign.private_pem.as_bytes()).unwrap();
+    let public = EncodingKey::from_secret(key().public_pem.as_bytes());
+    let good = claims();
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        signed(Algorithm::RS256, Some("development"), &claims, &ours)
+    };
+    let now = SystemClock.now().unix_seconds();
+    let valid = signed(Algorithm::RS256, Some("development"), &good, &ours);
+    assert_eq!(Answer::to(api.request_as(Some(&valid), Method::GET, "")).await.status, 200);
+
+    let (header, rest) = valid.split_once('.').unwrap();
+    let none = "eyJhbGciOiJub25lIiwia2lkIjoiZGV2ZWxvcG1lbnQifQ";
+    for (what, token) in [
+        ("another key", signed(Algorithm::RS256, Some("development"), &good, &foreign)),
+        ("the public key as a secret", signed(Algorithm::HS256, Some("development"), &good, &public)),
+        ("another algorithm", signed(Algorithm::RS512, Some("development"), &good, &ours)),
+        ("no algorithm", format!("{none}.{}.", rest.split('.').next().unwrap())),
+        ("an unknown kid", signed(Algorithm::RS256, Some("../development"), &good, &ours)),
+        ("no kid", signed(Algorithm::RS256, None, &good, &ours)),
+        ("another issuer", with("iss", json!("https://elsewhere"))),
+        ("another audience", with("aud", json!("another-api"))),
+        ("expired", with("exp", json!(now - 1))),
+        ("not yet valid", with("nbf", json!(now + 60))),
+        ("never expiring", with("exp", Value::Null)),
+        ("a cut signature", valid[..valid.len() - 2].to_owned()),
+        ("two parts", format!("{header}.{}", rest.split('.').next().unwrap())),
+        ("garbage", "garbage".into()),
+        ("nothing", String::new()),
+    ] {
+        let answer = Answer::to(api.request_as(Some(&token), Method::GET, "")).await;
+        assert_eq!(answer.status, 401, "{what}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(answer.body, json!({ "message": "Unauthorized" }), "as API Gateway answers");
+    }
+    let answer = Answer::to(api.request_as(None, Method::GET, "")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, Some("Bearer")));
+}
+
+#[tokio::test]
+async fn paths_and_methods_without_a_route_are_not_found() {
+    let api = Api::start().await;
+    let token = token("alice", &["Administrator"]);
+    for (method, path) in [
+        (Method::GET, "/a/b/c/d"),
+        (Method::PATCH, ""),
+        (Method::POST, "/grp-1"),
+        (Method::GET, "/"),
+        (Method::OPTIONS, ""),
+    ] {
+        for token in [None, Some(token.as_str())] {
+            let answer = Answer::to(api.request_as(token, method.clone(), path)).await;
+            assert_eq!(
+                (answer.status.as_u16(), &answer.body),
+                (404, &json!({ "message": "Not Found" })),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+/// The event that a function is handed, by a function that is none: the gateway's own making, held against what API
+/// Gateway documents ("AWS Lambda proxy integrations for HTTP APIs", payload format version 2.0).
+#[tokio::test]
+async fn the_event_is_as_api_gateway_sends_it() {
+    use axum::body::Bytes;
+    use axum::http::Request;
+    let verifier = Verifier::new(key(), &template().authorizer).unwrap();
+    let request = TokenRequest {
+        sub: "alice",
+        roles: &["Reader".into(), "Administrator".into()],
+        roles_claim: "cognito:groups",
+        issued_at: SystemClock.now().unix_seconds(),
+        expires_in: 60,
+    };
+    let token = sign(key(), &template().authorizer, &request).unwrap();
+    let claims = verifier.verify(&format!("bearer {token}")).unwrap();
+    assert_eq!(claims["cognito:groups"], "[Reader Administrator]");
+    assert_eq!(claims["exp"], (request.issued_at + 60).to_string(), "every claim is a text");
+
+    let (parts, ()) = Request::builder()
+        .method("PUT")
+        .uri("/api/v1/groups/grp-1/members/a%40b?x=1&x=2&y=%20z")
+        .header("X-Twice", "1")
+        .header("X-Twice", "2")
+        .header("Cookie", "a=1; b=2")
+        .body(())
+        .unwrap()
+        .into_parts();
+    let routed = groups_local::event::Routed {
+        request_id: "r-1",
+        route_path: "/api/v1/groups/{id}/members/{accountId}",
+        path_parameters: vec![("id".into(), "grp-1".into()), ("accountId".into(), "a%40b".into())],
+        claims: &claims,
+        time: time::OffsetDateTime::from_unix_timestamp(1_583_348_638).unwrap(),
+    };
+    let event = groups_local::event::of_request(&parts, &Bytes::from_static(b"\xff"), &routed);
+    assert_eq!(event["version"], json!("2.0"));
+    assert_eq!(event["routeKey"], json!("PUT /api/v1/groups/{id}/members/{accountId}"));
+    assert_eq!(event["rawPath"], json!("/api/v1/groups/grp-1/members/a@b"));
+    assert_eq!(event["rawQueryString"], json!("x=1&x=2&y=%20z"));
+    assert_eq!(event["queryStringParameters"], json!({ "x": "1,2", "y": " z" }));
+    assert_eq!(event["pathParameters"], json!({ "id": "grp-1", "accountId": "a@b" }));
+    assert_eq!(event["headers"], json!({ "x-twice": "1,2" }));
+    assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
+    assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/w=="), &json!(true)));
+    assert_eq!(event["requestContext"]["time"], json!("04/Mar/2020:19:03:58 +0000"));
+    assert_eq!(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"], json!("alice"));
+}
+
+/// A function reached without a verified identity, by whatever way, answers 401 itself.
+#[tokio::test]
+async fn a_function_without_claims_has_no_caller() {
+    let api = Api::start().await;
+    let bare = json!({
+        "version": "2.0", "routeKey": "GET /api/v1/groups", "rawPath": "/api/v1/groups", "rawQueryString": "",
+        "headers": { "authorization": "Bearer x" }, "isBase64Encoded": false,
+        "requestContext": {
+            "accountId": "1", "apiId": "a", "domainName": "d", "domainPrefix": "d", "requestId": "r-7",
+            "routeKey": "GET /api/v1/groups", "stage": "$default", "time": "", "timeEpoch": 0,
+            "http": { "method": "GET", "path": "/", "protocol": "HTTP/1.1", "sourceIp": "1", "userAgent": "u" },
+        },
+    });
+    let with = |authorizer: Value| {
+        let mut event = bare.clone();
+        event["requestContext"]["authorizer"] = authorizer;
+        event
+    };
+    for event in [
+        bare.clone(),
+        with(json!({})),
+        with(json!({ "jwt": { "claims": {}, "scopes": null } })),
+        with(json!({ "jwt": { "claims": { "sub": "" }, "scopes": null } })),
+        with(json!({ "jwt": { "claims": { "cognito:groups": "[Administrator]" }, "scopes": null } })),
+        with(json!({ "lambda": { "sub": "alice" } })),
+        with(json!({ "iam": { "userId": "alice" } })),
+    ] {
+        for function in groups_local::functions::FUNCTIONS {
+            let answer = invoke(function, &api.app, &event, Context::default()).await.unwrap();
+            assert_eq!(answer["statusCode"], json!(401), "{}", function.name);
+            assert_eq!(answer["headers"]["www-authenticate"], json!("Bearer"));
+            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            assert_eq!(body["error"]["code"], json!("UNAUTHORIZED"));
+            assert_eq!(body["error"]["request_id"], json!("r-7"));
+        }
+    }
+    assert!(api.recorder.take().is_empty(), "nothing was looked up for nobody");
+    assert_eq!(config("t").table_name, "t");
+}
+
+#[tokio::test]
+async fn what_is_no_event_of_the_gateway_is_not_answered() {
+    let api = Api::start().await;
+    let function = groups_local::functions::FUNCTIONS[0];
+    for event in [json!({}), json!([]), json!({ "Records": [] }), json!({ "httpMethod": "GET", "path": "/" })] {
+        assert_eq!(invoke(function, &api.app, &event, Context::default()).await, None);
+    }
+}

@@ -1,1 +1,116 @@
-//! x
+//! How rows are addressed, spelled out: a change here is a migration.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use proptest::prelude::*;
+use shared::domain::{AccountId, FoldedText, GroupId, SortKey};
+use shared::store::keys::{Key, ListKey, Range};
+
+const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";
+
+fn group() -> GroupId {
+    GroupId::parse(GROUP).unwrap()
+}
+
+fn account(id: &str) -> AccountId {
+    AccountId::parse(id).unwrap()
+}
+
+fn spelled(key: &Key) -> (String, String) {
+    let row = key.to_attributes();
+    assert_eq!(row.len(), 2);
+    (row["PK"].as_s().unwrap().clone(), row["SK"].as_s().unwrap().clone())
+}
+
+#[test]
+fn keys_are_spelled_as_the_data_model_says() {
+    let acc = account("acc-1");
+    for (key, partition, sort) in [
+        (Key::group(&group()), format!("GROUP#{GROUP}"), "GROUP".to_owned()),
+        (Key::member(&group(), &acc), format!("GROUP#{GROUP}"), "MEMBER#acc-1".to_owned()),
+        (Key::account(&acc), "ACCOUNT#acc-1".to_owned(), "ACCOUNT".to_owned()),
+        (Key::membership(&acc, &group()), "ACCOUNT#acc-1".to_owned(), format!("GROUP#{GROUP}")),
+        (Key::idempotency("d1"), "IDEMPOTENCY#d1".to_owned(), "IDEMPOTENCY".to_owned()),
+    ] {
+        assert_eq!(spelled(&key), (partition, sort));
+        assert_eq!(Key::of_row(&key.to_attributes()), Some(key));
+    }
+    let list_key = ListKey::group(&SortKey::cut("engineering team"), &group()).to_attributes();
+    assert_eq!(list_key["GSI1PK"].as_s().unwrap(), "GROUPS");
+    assert_eq!(list_key["GSI1SK"].as_s().unwrap(), &format!("engineering team\u{1}{GROUP}"));
+}
+
+#[test]
+fn what_a_key_names_can_be_read_back_and_nothing_else() {
+    let acc = account("acc-1");
+    let keys = [
+        Key::group(&group()),
+        Key::member(&group(), &acc),
+        Key::account(&acc),
+        Key::membership(&acc, &group()),
+        Key::idempotency("d1"),
+    ];
+    let read: Vec<_> =
+        keys.iter().map(|key| (key.as_group(), key.as_member(), key.as_account(), key.as_membership())).collect();
+    assert_eq!(
+        read,
+        [
+            (Some(group()), None, None, None),
+            (None, Some(acc.clone()), None, None),
+            (None, None, Some(acc), None),
+            (None, None, None, Some(group())),
+            (None, None, None, None),
+        ]
+    );
+}
+
+#[test]
+fn a_row_without_a_key_of_texts_has_none() {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    for row in [
+        vec![],
+        vec![("PK", text("GROUP#x"))],
+        vec![("SK", text("GROUP"))],
+        vec![("PK", text("GROUP#x")), ("SK", AttributeValue::N("1".into()))],
+    ] {
+        let row: HashMap<_, _> = row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        assert_eq!(Key::of_row(&row), None);
+    }
+}
+
+#[test]
+fn ranges_hold_just_the_rows_they_are_of() {
+    let acc = account("acc-1");
+    // Sort keys of a group's partition that later rows will have are spelled here, in the order of the data model.
+    let in_group = ["CHILD#c", "GROUP", "MEMBER#!", "MEMBER#acc-1", "MEMBER#~", "NAME#0", "NEST"];
+    let held = |range: &Range, sorts: &[&str]| -> Vec<String> {
+        let (first, last) = range.bounds().1.unwrap();
+        sorts.iter().filter(|sort| (first..=last).contains(*sort)).map(|sort| (*sort).to_owned()).collect()
+    };
+    assert_eq!(held(&Range::GroupAndMembers(group()), &in_group), in_group[1..5]);
+    assert_eq!(held(&Range::Members(group()), &in_group), in_group[2..5]);
+    let in_account = ["ACCOUNT", &format!("GROUP#{GROUP}"), "GROUP#grp-ffffffff-ffff-7fff-bfff-ffffffffffff"];
+    assert_eq!(held(&Range::AccountAndMemberships(acc), &in_account), in_account);
+    assert_eq!(Range::Groups.bounds(), ("GROUPS".to_owned(), None));
+}
+
+#[test]
+fn the_longest_keys_fit_dynamodb() {
+    // DynamoDB Developer Guide, "Service, account, and table quotas": 2,048 bytes of partition key, 1,024 of sort key.
+    let longest_name = FoldedText::of(&"\u{fdfa}".repeat(256)).sort_key();
+    let list_key = ListKey::group(&longest_name, &group());
+    assert!(list_key.sort().len() <= 1_024);
+    let (partition, sort) = spelled(&Key::membership(&account(&"a".repeat(128)), &group()));
+    assert!(partition.len() <= 2_048 && sort.len() <= 1_024);
+}
+
+proptest! {
+    #[test]
+    fn index_keys_order_as_names_and_then_ids(a in "\\PC{1,6}", b in "\\PC{1,6}", x: u128, y: u128) {
+        let place = |name: &str, random| (FoldedText::of(name).sort_key(), GroupId::new(1, random));
+        let (a, b) = (place(&a, x), place(&b, y));
+        let key = |(name, id): &(SortKey, GroupId)| ListKey::group(name, id).sort().to_owned();
+        prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));
+    }
+}

@@ -1,1 +1,104 @@
-//! x
+//! The template against the code: routes are functions, and policies hold what the functions do, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use groups_local::functions::{FUNCTIONS, check_routes};
+use groups_local::template::Template;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::recorder::permissions;
+use crate::harness::{Answer, Api, template};
+
+#[test]
+fn every_route_has_its_function_and_every_function_its_route() {
+    check_routes(template()).unwrap();
+    let mut without = template().clone();
+    without.routes.retain(|route| route.function != "get-member");
+    assert_eq!(
+        check_routes(&without).unwrap_err().to_string(),
+        "template.yaml has no route to the function get-member"
+    );
+    let mut stray = template().clone();
+    stray.routes[0].function = "no-such-function".into();
+    let told = check_routes(&stray).unwrap_err().to_string();
+    assert!(told.ends_with("to no-such-function, which is no function here"), "{told}");
+}
+
+#[test]
+fn functions_are_packages_of_the_same_name() {
+    let folder = crate::harness::workspace::root().join("functions");
+    let folders: BTreeSet<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(folders, FUNCTIONS.iter().map(|function| function.name.to_owned()).collect());
+}
+
+#[test]
+fn a_template_that_does_not_say_what_it_must_is_refused_in_one_line() {
+    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    for (from, to) in [
+        ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"),
+        ("AWS::Serverless::HttpApi", "AWS::Serverless::Api"),
+        ("Binary: get-group", "Binaries: get-group"),
+        ("Timeout: 10", "Timeouts: 10"),
+    ] {
+        let told = Template::parse(&text.replace(from, to)).unwrap_err().to_string();
+        assert!(told.starts_with("template.yaml lacks") && told.lines().count() == 1, "{told}");
+    }
+    assert!(Template::parse("a: [").unwrap_err().to_string().starts_with("template.yaml is not YAML"));
+}
+
+/// Drives every function through everything it does to the table and compares what it asked for with its policy.
+#[tokio::test]
+async fn policies_allow_exactly_what_functions_do() {
+    let api = Api::start().await;
+    let mut needed: BTreeMap<&str, BTreeSet<(String, bool)>> = BTreeMap::new();
+    let mut note = |function: &'static str, answer: Answer| {
+        assert!(answer.status.is_success() || answer.status == 412, "{}", answer.text);
+        needed.entry(function).or_default().extend(permissions(&api.recorder.take()));
+        answer
+    };
+    let created = note("create-group", api.post("", json!({ "name": "A" })).await);
+    let id = created.body["id"].as_str().unwrap().to_owned();
+    let keyed = api.request(Method::POST, "").header("Idempotency-Key", "k").json(&json!({ "name": "B" }));
+    note("create-group", Answer::to(keyed).await);
+    api.accounts(&["acc-1", "acc-2", "acc-3"]).await;
+    note("add-member", api.put(&format!("/{id}/members/acc-1"), Value::Null).await);
+    note("change-members", api.patch(&format!("/{id}/members"), json!({ "add": ["acc-2", "acc-3"] })).await);
+    note("change-members", api.patch(&format!("/{id}/members"), json!({ "remove": ["acc-3"] })).await);
+    note("get-group", api.get(&format!("/{id}")).await);
+    note("get-member", api.get(&format!("/{id}/members/acc-1")).await);
+    for query in ["", "?search=a", "?member=acc-1"] {
+        note("list-groups", api.get(query).await);
+    }
+    let page = note("list-members", api.get(&format!("/{id}/members?limit=1")).await).body;
+    let after = page["pageInfo"]["endCursor"].as_str().unwrap();
+    note("list-members", api.get(&format!("/{id}/members?after={after}")).await);
+    note("remove-member", api.delete(&format!("/{id}/members/acc-1")).await);
+    note("update-group", api.put(&format!("/{id}"), json!({})).await);
+    note("update-group", api.put(&format!("/{id}"), json!({ "name": "C" })).await);
+    let never = api.request(Method::DELETE, &format!("/{id}")).header("If-Match", "W/\"1\"");
+    note("delete-group", Answer::to(never).await);
+    note("delete-group", api.delete(&format!("/{id}")).await);
+
+    let allowed: BTreeMap<&str, BTreeSet<(String, bool)>> =
+        template().policies.iter().map(|(function, policy)| (function.as_str(), allowed(policy))).collect();
+    assert_eq!(needed, allowed);
+}
+
+/// The actions of a policy, each with whether it is over the index.
+fn allowed(policy: &Value) -> BTreeSet<(String, bool)> {
+    let mut allowed = BTreeSet::new();
+    for statement in policy.as_array().unwrap() {
+        assert_eq!(statement["Effect"], json!("Allow"));
+        let in_index = match &statement["Resource"] {
+            resource if *resource == json!({ "Fn::GetAtt": "Table.Arn" }) => false,
+            resource if *resource == json!({ "Fn::Sub": "${Table.Arn}/index/GSI1" }) => true,
+            resource => panic!("{resource} is neither the table nor the index"),
+        };
+        for action in statement["Action"].as_array().unwrap() {
+            allowed.insert((action.as_str().unwrap().to_owned(), in_index));
+        }
+    }
+    allowed
+}
