@@ -25,18 +25,18 @@ fn run(arguments: &[&str]) -> Output {
 }
 
 /// A running server; ended, if need be without warning, when dropped.
-struct Server {
+pub struct Server {
     child: Child,
-    base: String,
-    administrator: String,
-    reader: String,
+    pub base: String,
+    pub administrator: String,
+    pub reader: String,
     curls: Vec<String>,
     client: Client,
 }
 
 impl Server {
     /// Starts on a port of its own and reads what it prints, up to the last of the three lines to paste.
-    fn start(arguments: &[&str]) -> Self {
+    pub fn start(arguments: &[&str]) -> Self {
         let mut child = command(&[&["--port", "0"], arguments].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -16,6 +16,7 @@ mod events;
 mod faults;
 mod gateway;
 mod keys;
+mod readme;
 mod routes;
 mod template;
 mod tidy;
