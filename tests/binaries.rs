@@ -108,7 +108,7 @@ async fn every_function_answers_its_recorded_event() {
         let (out, err) = process.end();
         assert_eq!(err, "", "{name}");
         assert_discreet(&out, &api);
-        let line: Value = out.lines().map(|line| serde_json::from_str(line).unwrap()).last().unwrap();
+        let line: Value = serde_json::from_str(out.lines().next_back().unwrap()).unwrap();
         assert_eq!((&line["function"], &line["status"]), (&json!(name), &json!(expected)));
         assert_eq!(line["request_id"], json!("R1aBcDeFgHiJkLm="));
     }
