@@ -1,3 +1,4 @@
+use futures::stream::{self, StreamExt};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
@@ -246,4 +247,21 @@ async fn parameters_are_checked_all_at_once() {
     assert_eq!(faults, [("search".to_owned(), "is given with member".to_owned())]);
     let faults = api.get("?limit=1&limit=2").await.faults();
     assert_eq!(faults, [("limit".to_owned(), "is given more than once".to_owned())]);
+}
+
+/// Lambda carries 6 MB (6,291,556 bytes) and fails with more: a page ends before that, and says how to go on.
+#[tokio::test]
+async fn a_page_ends_where_lambda_could_not_carry_it() {
+    let api = &Api::start().await;
+    // The worst there is: every character is six bytes of JSON, and seven of JSON in JSON.
+    let body = json!({ "name": "\"".repeat(256), "description": "\u{1}".repeat(1_024) });
+    let create = |_| async { assert_eq!(api.post("", body.clone()).await.status, 201) };
+    stream::iter(0..1_000).for_each_concurrent(32, create).await;
+    for query in ["?limit=1000", "?limit=1000&search=%22"] {
+        let page = api.get(query).await;
+        let (bytes, page) = (json!(page.text).to_string().len(), page.ok());
+        assert!(bytes < 6_291_556 - 1_024 && bytes > 4_000_000, "{bytes} bytes");
+        assert_eq!(page["pageInfo"]["hasNextPage"], json!(true));
+        assert_eq!(list(api, query).await.len(), 1_000);
+    }
 }

@@ -7,6 +7,7 @@ use super::cursor::{Position, Scope};
 use super::items::{MembershipItem, from_row, read_account, read_group};
 use super::keys::{Attributes, Key, ListKey, Range};
 use super::table::Rows;
+use super::weigh::Weigh;
 use crate::authz::{Granted, Read};
 use crate::domain::{
     AccountId, Cursor, Error, FoldedText, Group, GroupId, Limit, MembershipType, Missing, Page, SortKey,
@@ -15,15 +16,25 @@ use crate::domain::{
 /// A place in an order by name, or by the text from a match on.
 type Place = (SortKey, GroupId);
 
-/// Cuts what was read, one item past the page where there is one, to a page.
-pub(super) fn page<T, P: Position>(
+/// Bytes of a page as Lambda carries it, at most: it takes 6 MB (AWS Lambda quotas, "invocation payload"), and a page
+/// that does not fit is no answer at all.
+const MAX_PAGE_BYTES: usize = 5 * 1024 * 1024;
+
+/// Cuts what was read, one item past the page where there is one, to a page: to the limit or to what can be carried.
+pub(super) fn page<T: Weigh, P: Position>(
     mut items: Vec<T>,
     limit: Limit,
     scope: &Scope,
     position: impl Fn(&T) -> P,
 ) -> Page<T> {
-    let more = items.len() > limit.items();
-    items.truncate(limit.items());
+    let mut bytes = 0;
+    let carried = items.iter().take(limit.items()).take_while(|item| {
+        bytes += item.carried_bytes();
+        bytes <= MAX_PAGE_BYTES
+    });
+    let size = carried.count();
+    let more = items.len() > size;
+    items.truncate(size);
     let next = items.last().filter(|_| more).map(|last| scope.cursor(&position(last)));
     Page { items, next }
 }

@@ -12,9 +12,11 @@ mod groups;
 mod items;
 pub mod keys;
 mod lists;
+mod member_changes;
 mod members;
 mod table;
 mod transact;
+mod weigh;
 
 use std::time::Duration;
 

@@ -1,0 +1,50 @@
+//! What an item weighs in an answer. Lambda carries the body as a JSON text inside JSON, so that texts are escaped twice.
+
+use crate::domain::{Group, Member, MembershipType};
+
+/// An item of a page.
+pub(super) trait Weigh {
+    /// Bytes that it takes in an answer as Lambda carries it: never fewer, seldom many more.
+    fn carried_bytes(&self) -> usize;
+}
+
+/// Names of fields, quotes, numbers, times and ids of a group.
+const GROUP_BYTES: usize = 480;
+/// Names of fields, quotes and times of a member.
+const MEMBER_BYTES: usize = 192;
+
+impl Weigh for Group {
+    fn carried_bytes(&self) -> usize {
+        GROUP_BYTES + text_bytes(self.profile.name.as_str()) + text_bytes(self.profile.description.as_str())
+    }
+}
+
+impl Weigh for Member {
+    fn carried_bytes(&self) -> usize {
+        let account = &self.account;
+        let texts = [account.id.as_str(), &account.name, &account.email, &account.status];
+        MEMBER_BYTES + texts.into_iter().map(text_bytes).sum::<usize>()
+    }
+}
+
+impl<Place> Weigh for (Place, Group) {
+    fn carried_bytes(&self) -> usize {
+        self.1.carried_bytes()
+    }
+}
+
+impl<Place> Weigh for (Place, (Group, MembershipType)) {
+    fn carried_bytes(&self) -> usize {
+        self.1.0.carried_bytes()
+    }
+}
+
+/// A control character becomes `\\u0001`, a quote `\\\"`, a backslash `\\\\`.
+fn text_bytes(text: &str) -> usize {
+    let escaped = |byte| match byte {
+        0..0x20 => 7,
+        b'"' | b'\\' => 4,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum()
+}
