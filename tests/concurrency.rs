@@ -7,7 +7,7 @@ use crate::harness::{Api, numbered};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_stay_exact_under_hundreds_of_writes_in_flight() {
-    let api = &Api::start().await;
+    let api = &Api::start_patient().await;
     let id = &api.group("Busy").await;
     // Members 0 to 99 leave, 100 to 199 stay, 200 to 399 come; everybody is asked for twice, side by side.
     api.members(id, 0..200).await;
@@ -35,7 +35,7 @@ async fn counts_stay_exact_under_hundreds_of_writes_in_flight() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_side_by_side_agree_with_each_other() {
-    let api = &Api::start().await;
+    let api = &Api::start_patient().await;
     let id = &api.group("Busy").await;
     for number in 0..60 {
         api.accounts(&[&numbered(number)]).await;
@@ -55,7 +55,7 @@ async fn batches_side_by_side_agree_with_each_other() {
 /// A walk with pages of one group, over two thousand of them, while others come and go.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_walk_meets_every_unchanged_group_once() {
-    let api = &Api::start().await;
+    let api = &Api::start_patient().await;
     let create = |name: String| async move { api.group(&name).await };
     let names = (0..2_000).map(|number| format!("Walk {number:04}"));
     let mut unchanged: Vec<String> = stream::iter(names).map(create).buffer_unordered(32).collect().await;

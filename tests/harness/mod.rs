@@ -72,20 +72,27 @@ pub struct Api {
 
 impl Api {
     pub async fn start() -> Self {
-        Self::start_with(|_| {}, None).await
+        Self::start_as(template(), |_| {}, None).await
     }
 
     /// With another configuration than the template's.
     pub async fn start_configured(configure: impl FnOnce(&mut Config)) -> Self {
-        Self::start_with(configure, None).await
+        Self::start_as(template(), configure, None).await
     }
 
     /// With faults between the API and its table.
     pub async fn start_faulty(faults: &Faults) -> Self {
-        Self::start_with(|_| {}, Some(faults)).await
+        Self::start_as(template(), |_| {}, Some(faults)).await
     }
 
-    async fn start_with(configure: impl FnOnce(&mut Config), faults: Option<&Faults>) -> Self {
+    /// With a minute for each call instead of the template's ten seconds: for what must come out right on a table that
+    /// does one thing at a time, however long that takes.
+    pub async fn start_patient() -> Self {
+        let template = Template { timeout_seconds: 60, ..template().clone() };
+        Self::start_as(&template, |_| {}, None).await
+    }
+
+    async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), faults: Option<&Faults>) -> Self {
         let endpoint = table_endpoint().await;
         let table = format!("groups-{:016x}", unique());
         let plain = client_for(&endpoint, |builder| builder);
@@ -99,8 +106,8 @@ impl Api {
         let mut config = config(&table);
         configure(&mut config);
         let app = App::new(config, Store::new(client, &table), Arc::new(SystemClock));
-        let verifier = Verifier::new(key(), &template().authorizer).unwrap();
-        let gateway = Gateway::new(template(), verifier, app.clone()).unwrap();
+        let verifier = Verifier::new(key(), &template.authorizer).unwrap();
+        let gateway = Gateway::new(template, verifier, app.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(gateway.serve(listener, std::future::pending()));
