@@ -101,11 +101,27 @@ async fn updates_and_deletions_recognize_themselves() {
 }
 
 #[tokio::test]
-async fn an_unconditional_update_is_done_at_least_once_and_reads_back() {
+async fn an_unconditional_update_is_done_once_too() {
     let (faults, api) = start().await;
     let id = api.group("A").await;
-    faults.next("UpdateItem", Fault::AnswerLost);
-    assert_eq!(api.put(&format!("/{id}"), json!({ "name": "B" })).await.ok()["name"], json!("B"));
+    faults.next("UpdateItem", Fault::AnswerLost).next("UpdateItem", Fault::AnswerLost);
+    let answer = api.put(&format!("/{id}"), json!({ "name": "B" })).await;
+    assert_eq!(answer.header("etag"), Some("\"2\""));
+    assert_eq!(answer.ok()["name"], json!("B"));
+}
+
+/// A store without an end set to it has its patience for each request, however long it has been there.
+#[tokio::test]
+async fn patience_does_not_run_out_with_time() {
+    let api = Api::start().await;
+    let id = GroupId::parse(&api.group("A").await).unwrap();
+    let patience = Duration::from_millis(200);
+    let client = shared::store::client_for(&api.endpoint, |builder| builder);
+    let store = shared::store::Store::new(client, &api.table, patience);
+    let started = Instant::now();
+    while started.elapsed() < patience * 3 {
+        store.require_group(&read(), &id).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -114,6 +114,7 @@ async fn the_event_is_as_api_gateway_sends_it() {
     let (parts, ()) = Request::builder()
         .method("PUT")
         .uri("/api/v1/groups/grp-1/members/a%40b?x=1&x=2&y=%20z")
+        .header("X-Forwarded-Proto", "a b")
         .header("X-Twice", "1")
         .header("X-Twice", "2")
         .header("Cookie", "a=1; b=2")
@@ -134,7 +135,9 @@ async fn the_event_is_as_api_gateway_sends_it() {
     assert_eq!(event["rawQueryString"], json!("x=1&x=2&y=%20z"));
     assert_eq!(event["queryStringParameters"], json!({ "x": "1,2", "y": " z" }));
     assert_eq!(event["pathParameters"], json!({ "id": "grp-1", "accountId": "a@b" }));
-    assert_eq!(event["headers"], json!({ "x-twice": "1,2" }));
+    assert_eq!(event["headers"]["x-twice"], json!("1,2"));
+    assert_eq!(event["headers"]["x-forwarded-proto"], json!("https"), "the gateway's own, whatever the client says");
+    assert!(event["headers"].get("cookie").is_none());
     assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
     assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/w=="), &json!(true)));
     assert_eq!(event["requestContext"]["time"], json!("04/Mar/2020:19:03:58 +0000"));

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::lambda_runtime::tower::service_fn;
 use lambda_http::{Request, RequestExt};
+use lambda_runtime::tower::service_fn;
 use tokio::time::Instant;
 
 use crate::authz::{Action, Caller, Granted, Policy};
@@ -18,6 +18,9 @@ use crate::telemetry;
 
 /// Kept back of an invocation's time, to answer that time is up.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
+
+/// How long a request to the table may be repeated where no invocation sets an end.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a handler needs.
 #[derive(Clone)]
@@ -42,7 +45,7 @@ impl App {
     /// A variable of the environment is missing or unreadable.
     pub async fn from_environment() -> Result<Self, ConfigError> {
         let config = Config::from_environment()?;
-        let store = Store::new(client_from_environment().await, &config.table_name);
+        let store = Store::new(client_from_environment().await, &config.table_name, PATIENCE);
         Ok(Self::new(config, store, Arc::new(SystemClock)))
     }
 

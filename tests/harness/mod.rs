@@ -15,7 +15,7 @@ use groups_local::table;
 use groups_local::template::Template;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use shared::app::App;
+use shared::app::{App, PATIENCE};
 use shared::authz::{Administer, Caller, Granted, Ingest, Read, Role};
 use shared::config::Config;
 use shared::domain::clock::SystemClock;
@@ -105,7 +105,7 @@ impl Api {
         let client = client_for(&through, |builder| builder.interceptor(recorder.clone()));
         let mut config = config(&table);
         configure(&mut config);
-        let app = App::new(config, Store::new(client, &table), Arc::new(SystemClock));
+        let app = App::new(config, Store::new(client, &table, PATIENCE), Arc::new(SystemClock));
         let verifier = Verifier::new(key(), &template.authorizer).unwrap();
         let gateway = Gateway::new(template, verifier, app.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -113,7 +113,7 @@ impl Api {
         tokio::spawn(gateway.serve(listener, std::future::pending()));
         Self {
             base,
-            store: Store::new(plain, &table).until(tokio::time::Instant::now() + Duration::from_secs(600)),
+            store: Store::new(plain, &table, Duration::from_secs(60)),
             app,
             recorder,
             endpoint,

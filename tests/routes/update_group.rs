@@ -67,7 +67,7 @@ async fn if_match_guards_against_lost_updates() {
     put_if(&api, &id, "\"1\"", json!({ "name": "C" })).await.refused(412, "PRECONDITION_FAILED");
     assert_eq!(put_if(&api, &id, "\"1\", \"2\"", json!({ "name": "D" })).await.header("etag"), Some("\"3\""));
     assert_eq!(put_if(&api, &id, "*", json!({ "name": "E" })).await.header("etag"), Some("\"4\""));
-    for never in ["W/\"4\"", "\"04\"", "\"\"", "\"x\"", "\"18446744073709551616\""] {
+    for never in ["W/\"4\"", "\"a,b\" , \"\"", "\"04\"", "\"\"", "\"x\"", "\"18446744073709551616\""] {
         put_if(&api, &id, never, json!({ "name": "F" })).await.refused(412, "PRECONDITION_FAILED");
     }
     assert_eq!(api.get(&format!("/{id}")).await.ok()["name"], json!("E"));

@@ -125,6 +125,9 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
             joined.insert(name.to_string(), json!(value));
         }
     }
+    // These are the gateway's own, whatever the client says.
+    let own = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-port", "443"), ("x-forwarded-proto", "https")];
+    joined.extend(own.map(|(name, value)| (name.to_owned(), json!(value))));
     joined
 }
 

@@ -10,7 +10,7 @@ use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
 use groups_local::template::{Template, root};
 use groups_local::{Problem, demo, table};
-use shared::app::App;
+use shared::app::{App, PATIENCE};
 use shared::config::Config;
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
@@ -42,7 +42,7 @@ struct ServeArguments {
     /// Port to listen on, on 127.0.0.1.
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// File to keep the embedded table in; without it, the table is in memory and gone at the end.
+    /// File to keep the embedded table in; without it, the table is gone at the end.
     #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
     data: Option<PathBuf>,
     /// Another DynamoDB to use instead of the embedded table, such as DynamoDB Local.
@@ -149,10 +149,9 @@ async fn open_store(arguments: &ServeArguments, template: &Template, config: &Co
     let client = client_for(&endpoint, |builder| builder);
     let created = table::create(&client, &config.table_name, &template.table);
     let created = created.await.map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
-    let store = Store::new(client, &config.table_name);
+    let store = Store::new(client, &config.table_name, PATIENCE);
     if created && !arguments.empty {
-        demo::fill(&store.until(tokio::time::Instant::now() + std::time::Duration::from_secs(60)), &config.policy)
-            .await?;
+        demo::fill(&store, &config.policy).await?;
     }
     Ok(store)
 }

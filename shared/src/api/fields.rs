@@ -1,5 +1,6 @@
 //! Reads the fields of a JSON object and collects every fault on the way.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
@@ -110,13 +111,14 @@ impl Fields {
         }
     }
 
-    fn of_pairs(prefix: &'static str, mut pairs: Vec<(String, Value)>) -> Self {
+    fn of_pairs(prefix: &'static str, pairs: Vec<(String, Value)>) -> Self {
         let mut fields = Self { prefix, left: Vec::with_capacity(pairs.len()), faults: Vec::new() };
-        for (name, value) in pairs.drain(..) {
-            if fields.left.iter().any(|(earlier, _)| *earlier == name) {
-                fields.fault(&name, Violation::new("is given more than once", "given once"));
-            } else {
+        let mut seen = HashSet::with_capacity(pairs.len());
+        for (name, value) in pairs {
+            if seen.insert(name.clone()) {
                 fields.left.push((name, value));
+            } else {
+                fields.fault(&name, Violation::new("is given more than once", "given once"));
             }
         }
         fields

@@ -77,6 +77,6 @@ pub enum Outcome {
     NotDirectMember,
     /// The account system has told of no such account, or that it is gone.
     UnknownAccount,
-    /// Nothing happened yet: the table was too busy for it in the time there was. Ask again.
+    /// Not known to have happened: the table was too busy for it in the time there was. Ask again.
     Retry,
 }

@@ -62,7 +62,7 @@ fn deletion(detail: &mut Fields) -> Option<AccountEvent> {
 fn description(detail: &mut Fields) -> Option<AccountEvent> {
     let (id, version) = (id(detail), version(detail));
     let name = detail.required("name", TEXT, text);
-    let email = detail.required("email", EMAIL, text_or_nothing);
+    let email = detail.required("email", EMAIL, address);
     let status = detail.required("status", TEXT, text);
     let account = Account { id: id?, name: name?, email: email?, status: status?, version: version? };
     Some(AccountEvent::Described(account))
@@ -78,15 +78,16 @@ fn version(detail: &mut Fields) -> Option<AccountVersion> {
 }
 
 fn text(text: &str) -> Result<String, Violation> {
-    if text.is_empty() {
-        return Err(Violation::new("is empty", TEXT));
-    }
-    text_or_nothing(text)
+    if text.is_empty() { Err(Violation::new("is empty", TEXT)) } else { read_text(text, TEXT) }
 }
 
-fn text_or_nothing(text: &str) -> Result<String, Violation> {
+fn address(text: &str) -> Result<String, Violation> {
+    read_text(text, EMAIL)
+}
+
+fn read_text(text: &str, expected: &'static str) -> Result<String, Violation> {
     if text.chars().count() > 256 || text.chars().any(char::is_control) {
-        return Err(Violation::new("is longer than 256 characters or has a control character", TEXT));
+        return Err(Violation::new("is longer than 256 characters or has a control character", expected));
     }
     Ok(text.to_owned())
 }

@@ -85,21 +85,25 @@ pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, Faults> {
     if value == "*" {
         return Ok(None);
     }
-    let tags: Option<Vec<Option<Version>>> = value.split(',').map(|tag| entity_tag(tag.trim())).collect();
-    let tags = tags.filter(|tags| tags.len() <= MAX_ENTITY_TAGS);
+    let tags = entity_tags(value).filter(|tags| tags.len() <= MAX_ENTITY_TAGS);
     let violation = Violation::new("is not a list of entity tags", "at most 20 entity tags, or *");
     Ok(Some(tags.ok_or_else(|| Fault::new("If-Match", violation))?.into_iter().flatten().collect()))
 }
 
-/// Reads an entity tag: `None` for what is none, `Some(None)` for one that no group has (a weak one never matches).
-fn entity_tag(text: &str) -> Option<Option<Version>> {
-    let (weak, tag) = text.strip_prefix("W/").map_or((false, text), |tag| (true, tag));
-    let opaque = tag.strip_prefix('"')?.strip_suffix('"')?;
-    if opaque.contains('"') {
-        return None;
+/// Reads a list of entity tags: `None` for what is none; among them `None` for those that no group has (a weak one
+/// never matches).
+fn entity_tags(mut text: &str) -> Option<Vec<Option<Version>>> {
+    let mut tags = Vec::new();
+    loop {
+        let weak = text.starts_with("W/");
+        let (opaque, rest) = text.strip_prefix("W/").unwrap_or(text).strip_prefix('"')?.split_once('"')?;
+        let version = opaque.parse().ok().filter(|version: &u64| !weak && version.to_string() == opaque);
+        tags.push(version.map(Version));
+        match rest.trim_start() {
+            "" => return Some(tags),
+            rest => text = rest.strip_prefix(',')?.trim_start(),
+        }
     }
-    let version = opaque.parse().ok().filter(|version: &u64| !weak && version.to_string() == opaque);
-    Some(version.map(Version))
 }
 
 /// The `Idempotency-Key`, when there is one.

@@ -78,6 +78,11 @@ impl Expression {
         self.compare(attribute, "=", value)
     }
 
+    /// The attribute has another value.
+    pub(super) fn differs(&mut self, attribute: Attribute, value: impl Into<Value>) -> String {
+        self.compare(attribute, "<>", value)
+    }
+
     /// The attribute is less than this value.
     pub(super) fn less(&mut self, attribute: Attribute, value: impl Into<Value>) -> String {
         self.compare(attribute, "<", value)

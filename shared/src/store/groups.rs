@@ -166,7 +166,11 @@ impl Store {
         }
         let change_id = super::random_text();
         set.push(e.set(Attribute::ChangeId, change_id.clone()));
-        let mut condition = e.equal(Attribute::State, State::Active.as_str());
+        let mut condition = format!(
+            "{} AND {}",
+            e.equal(Attribute::State, State::Active.as_str()),
+            e.differs(Attribute::ChangeId, change_id.clone())
+        );
         if let Some(versions) = only_at {
             let at = versions.iter().map(|version| e.equal(Attribute::Version, version.0.cast_signed()));
             let at: Vec<_> = at.collect();

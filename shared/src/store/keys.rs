@@ -1,5 +1,5 @@
 //! The one place that knows how keys, index keys and attributes are spelled. Pure; its tests are in
-//! `tests/store/keys.rs`.
+//! `tests/keys.rs`.
 
 use std::collections::HashMap;
 

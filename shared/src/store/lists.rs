@@ -58,7 +58,8 @@ impl Store {
         Ok(page(read_groups(rows)?, limit, &scope, Group::list_position))
     }
 
-    /// The groups with the term in their names, by the text from the first match on, then id.
+    /// The groups with the term in their names, by the text from the first match on, then id. Reads all groups: one
+    /// `Query` on the index per megabyte of them, eventually consistent.
     ///
     /// # Errors
     /// [`Error::ForeignCursor`].
@@ -71,10 +72,10 @@ impl Store {
     ) -> Result<Page<Group>, Error> {
         let scope = Scope::new("search", &[term.as_str()]);
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        let rows = self.table.query(Rows::all(&Range::Groups)).await?;
         // A walk of all names, of which only the page and one more are kept.
         let mut hits = BTreeMap::new();
-        for group in read_groups(rows)? {
+        let keep = |row| {
+            let Some(group) = read_group(row)? else { return Ok(()) };
             let text = FoldedText::of(group.profile.name.as_str()).from_first_match(term);
             let place = text.map(|text| (text, group.id));
             if let Some(place) = place.filter(|place| after.as_ref().is_none_or(|after| place > after)) {
@@ -83,7 +84,9 @@ impl Store {
                     hits.pop_last();
                 }
             }
-        }
+            Ok(())
+        };
+        self.table.query_each(Rows::all(&Range::Groups), keep).await?;
         let page = page(hits.into_iter().collect(), limit, &scope, |(place, _)| place.clone());
         Ok(Page { items: page.items.into_iter().map(|(_, group)| group).collect(), next: page.next })
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Store;
+use super::attempt::Backoff;
 use super::expression::Expression;
 use super::items::{MemberItem, MembershipItem, State, read_account, read_group, read_member, to_row};
 use super::keys::{Attribute, Attributes, Key};
@@ -44,10 +45,11 @@ impl Store {
     ) -> Result<Vec<Outcome>, Error> {
         let mut outcomes = vec![Outcome::Retry; changes.len()];
         let mut pending: Vec<usize> = (0..changes.len()).collect();
+        let mut backoff = Backoff::new(transact::OPERATION, self.table.deadline());
         for round in 0..ROUNDS {
             let decisions = match self.decide(group, changes, &pending, now).await {
                 // What happened in an earlier round is to be told.
-                Err(Error::Unavailable { .. }) if round > 0 => break,
+                Err(Error::Unavailable { .. }) if round > 0 => return Ok(outcomes),
                 decisions => decisions?,
             };
             pending.clear();
@@ -71,11 +73,12 @@ impl Store {
                     Err(error) => return Err(error),
                 }
             }
-            if pending.is_empty() {
-                break;
+            if pending.is_empty() || backoff.pause().await.is_err() {
+                return Ok(outcomes);
             }
         }
-        Ok(outcomes)
+        // Nobody changes one group twenty times between two of our requests: the rows contradict each other.
+        Err(Error::Internal { operation: transact::OPERATION, code: "conditions keep failing".into() })
     }
 
     /// Reads what the changes depend on and decides what each asks for.

@@ -1,5 +1,5 @@
 //! The single table. Every method that shows something takes a proof that its caller may read, every method that
-//! changes something a proof that its caller may change it; every answer is one or two requests.
+//! changes something a proof that its caller may change it. Each says what it asks of the table.
 //!
 //! Alone in the project this module imports the AWS SDK, and in it `keys` alone knows how rows are addressed.
 
@@ -25,7 +25,7 @@ use tokio::time::Instant;
 
 pub use client::{client_for, client_from_environment};
 pub use groups::IdempotencyKey;
-use table::Table;
+use table::{Table, Time};
 
 /// Groups, members and accounts in a table of DynamoDB.
 #[derive(Debug, Clone)]
@@ -34,17 +34,16 @@ pub struct Store {
 }
 
 impl Store {
-    /// Over the table of that name; a call has ten seconds unless [`Store::until`] says otherwise.
+    /// Over the table of that name; each request to it has so much time, its repetitions included.
     #[must_use]
-    pub fn new(client: Client, table: &str) -> Self {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        Self { table: Table { client, name: table.into(), deadline } }
+    pub fn new(client: Client, table: &str, patience: Duration) -> Self {
+        Self { table: Table { client, name: table.into(), time: Time::Each(patience) } }
     }
 
     /// The same store, which gives up at the deadline.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
-        Self { table: Table { deadline, ..self.table.clone() } }
+        Self { table: Table { time: Time::Until(deadline), ..self.table.clone() } }
     }
 }
 

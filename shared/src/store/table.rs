@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
@@ -20,12 +21,21 @@ const BATCH_KEYS: usize = 100;
 /// Requests of one call that are under way side by side.
 const SIDE_BY_SIDE: usize = 16;
 
-/// The table, for as long as one invocation has time.
+/// The table, and the time there is for it.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: Arc<str>,
-    pub(super) deadline: Instant,
+    pub(super) time: Time,
+}
+
+/// How long a request may be repeated.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Time {
+    /// Each request for this long.
+    Each(Duration),
+    /// All of them until then.
+    Until(Instant),
 }
 
 /// What came of a write under a condition.
@@ -54,12 +64,20 @@ impl<'a> Rows<'a> {
 }
 
 impl Table {
+    /// When to give up what begins now.
+    pub(super) fn deadline(&self) -> Instant {
+        match self.time {
+            Time::Each(patience) => Instant::now() + patience,
+            Time::Until(deadline) => deadline,
+        }
+    }
+
     /// `GetItem`, strongly consistent.
     pub(super) async fn get(&self, key: &Key) -> Result<Option<Attributes>, Error> {
         const OPERATION: &str = "GetItem";
         let request = self.client.get_item().table_name(&*self.name).consistent_read(true);
         let request = request.set_key(Some(key.to_attributes()));
-        let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
         Ok(sent.map_err(internal(OPERATION))?.item)
     }
 
@@ -79,14 +97,14 @@ impl Table {
         const OPERATION: &str = "BatchGetItem";
         let mut left: Vec<Attributes> = keys.iter().map(Key::to_attributes).collect();
         let mut rows = HashMap::with_capacity(keys.len());
-        let mut backoff = Backoff::new(OPERATION, self.deadline);
+        let mut backoff = Backoff::new(OPERATION, self.deadline());
         loop {
             let wanted = KeysAndAttributes::builder().consistent_read(true).set_keys(Some(left));
             let wanted = wanted
                 .build()
                 .map_err(|_| Error::Internal { operation: OPERATION, code: "request not made".into() })?;
             let request = self.client.batch_get_item().request_items(&*self.name, wanted);
-            let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+            let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
             let output = sent.map_err(internal(OPERATION))?;
             let found = output.responses.into_iter().flatten().flat_map(|(_, rows)| rows);
             rows.extend(found.filter_map(|row| Some((Key::of_row(&row)?, row))));
@@ -102,9 +120,24 @@ impl Table {
 
     /// `Query`, one per megabyte; strongly consistent but for the index.
     pub(super) async fn query(&self, rows: Rows<'_>) -> Result<Vec<Attributes>, Error> {
+        let mut found = Vec::new();
+        self.query_each(rows, |row| {
+            found.push(row);
+            Ok(())
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// As [`Table::query`], but hands the rows over one by one: no more than a megabyte is held at once.
+    pub(super) async fn query_each(
+        &self,
+        rows: Rows<'_>,
+        mut take: impl FnMut(Attributes) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         const OPERATION: &str = "Query";
         let Rows { range, after, wanted, filter } = rows;
-        let wanted = wanted.unwrap_or(usize::MAX);
+        let mut left = wanted.unwrap_or(usize::MAX);
         // A limit counts rows before the filter: with one, a page of the table is the better stretch.
         let is_limited = filter.is_none();
         let request = self.query_of(range, filter);
@@ -113,17 +146,18 @@ impl Table {
             start.extend(list_key.iter().flat_map(ListKey::to_attributes));
             start
         });
-        let mut found = Vec::new();
         loop {
-            let limit = i32::try_from(wanted - found.len()).ok().filter(|_| is_limited);
+            let limit = i32::try_from(left).ok().filter(|_| is_limited);
             let request = request.clone().set_limit(limit).set_exclusive_start_key(start);
-            let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+            let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
             let output = sent.map_err(internal(OPERATION))?;
-            found.extend(output.items.unwrap_or_default());
+            for row in output.items.unwrap_or_default().into_iter().take(left) {
+                take(row)?;
+                left -= 1;
+            }
             start = output.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() || found.len() >= wanted {
-                found.truncate(wanted);
-                return Ok(found);
+            if start.is_none() || left == 0 {
+                return Ok(());
             }
         }
     }
@@ -160,7 +194,7 @@ impl Table {
             .condition_expression(condition)
             .set_expression_attribute_names(e.names())
             .set_expression_attribute_values(e.values());
-        let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
         match sent {
             Ok(_) => Ok(Written::Done(None)),
             Err(error) if error.is_conditional_check_failed_exception() => Ok(Written::Refused(None)),
@@ -188,7 +222,7 @@ impl Table {
             .set_expression_attribute_values(e.values())
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let sent = attempt(OPERATION, self.deadline, is_transient, || request.clone().send()).await?;
+        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
         match sent {
             Ok(output) => Ok(Written::Done(output.attributes)),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Written::Refused(failed.item)),

@@ -29,7 +29,8 @@ pub(super) enum Action {
 pub(super) enum Commit {
     /// All of it happened.
     Done,
-    /// Nothing of it happened: conditions do not hold. For each action whose condition failed, the row it found.
+    /// Nothing of it happened: conditions do not hold. An entry for each action; for a put whose condition failed, the
+    /// row that it found.
     Refused(Vec<Option<Attributes>>),
 }
 
@@ -44,7 +45,7 @@ impl Table {
             .transact_write_items()
             .set_transact_items(Some(items))
             .client_request_token(super::random_text());
-        match attempt(OPERATION, self.deadline, passes, || request.clone().send()).await? {
+        match attempt(OPERATION, self.deadline(), passes, || request.clone().send()).await? {
             Ok(_) => Ok(Commit::Done),
             Err(TransactWriteItemsError::TransactionCanceledException(cancelled))
                 if has(cancelled.cancellation_reasons(), &["ConditionalCheckFailed"]) =>
