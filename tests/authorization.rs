@@ -28,7 +28,11 @@ async fn ask(api: &Api, token: Option<&str>, method: &str, path: &str) -> Answer
     let path = path.strip_prefix("/api/v1/groups").unwrap().replace("{id}", &id).replace("{accountId}", account);
     let method: Method = method.parse().unwrap();
     let request = api.request_as(token, method.clone(), &path);
-    let body = if method == Method::PATCH { json!({ "add": ["acc-1"] }) } else { json!({ "name": "Matrix" }) };
+    let body = match method {
+        Method::PATCH => json!({ "add": ["acc-1"] }),
+        _ if path.contains("/members/") => json!({}),
+        _ => json!({ "name": "Matrix" }),
+    };
     Answer::to(if method == Method::GET { request } else { request.json(&body) }).await
 }
 

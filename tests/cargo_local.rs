@@ -149,6 +149,7 @@ async fn a_token_stands_alone_on_its_line_and_works() {
     assert_eq!(status(token(&[])).await, 403);
     assert_eq!(status(token(&["--role", "Administrator", "--expires-in", "-1"])).await, 401);
     assert_eq!(status(token(&["--role", "Administrator", "--expires-in", "60"])).await, 201);
+    token(&["--expires-in", "9223372036854775807"]);
 }
 
 /// One clear line on standard error and the exit status.
@@ -175,7 +176,10 @@ fn a_data_file_that_is_none_is_one_clear_line() {
     let file = folder.path().join("table.db");
     let file = file.to_str().unwrap();
     std::fs::write(file, "no database at all\n".repeat(1_000)).unwrap();
-    for path in [file, "/no/such/folder/table.db", folder.path().to_str().unwrap()] {
+    let foreign = folder.path().join("foreign.db");
+    let foreign = foreign.to_str().unwrap();
+    rusqlite::Connection::open(foreign).unwrap().execute_batch("CREATE TABLE mine (x)").unwrap();
+    for path in [file, foreign, "/no/such/folder/table.db", folder.path().to_str().unwrap()] {
         let output = run(&["--port", "0", "--data", path]);
         assert_refused(&output, 1, &format!("cannot open the data file {path}"));
         assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
@@ -202,6 +206,7 @@ fn a_bad_flag_is_refused_with_status_2() {
         &["--port", "x"],
         &["--port", "65536"],
         &["token", "--expires-in", "soon"],
+        &["token", "--role", "x Administrator"],
         &["serve"],
         &["--data", "a", "--endpoint-url", "http://127.0.0.1:8000"],
     ] {
@@ -220,6 +225,30 @@ fn outside_a_workspace_it_says_so() {
 fn a_variable_of_the_developers_is_checked_as_the_templates() {
     let output = command(&["token"]).env("SETTLE_BUDGET_MS", "soon").output().unwrap();
     assert_refused(&output, 1, "environment variable SETTLE_BUDGET_MS is not a whole number of milliseconds");
+}
+
+/// Damage in the middle of a file shows at the start, not at the first request that meets it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_data_file_is_one_clear_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("table.db");
+    let path = file.to_str().unwrap();
+    // A restart brings everything from the log into the file.
+    start_with_accounts(&file, 500).await.kill();
+    assert!(run_until_listening(path), "the file is whole");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let (from, to) = (bytes.len() / 3, bytes.len() / 2);
+    bytes[from..to].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    let output = run(&["--port", "0", "--data", path]);
+    assert_refused(&output, 1, "it is damaged, or no data file of this server's");
+    assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+}
+
+fn run_until_listening(path: &str) -> bool {
+    let mut server = Server::start(&["--data", path]);
+    let pid = server.child.id().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().unwrap().success() && server.child.wait().unwrap().success()
 }
 
 /// A server that is killed in the middle of a thousand writes: after a restart every write that was answered is there,

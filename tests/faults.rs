@@ -197,7 +197,7 @@ async fn a_fault_of_ours_shows_nothing_of_our_inside() {
         ("PutItem", Method::POST, String::new(), json!({ "name": "A" })),
         ("UpdateItem", Method::PUT, format!("/{id}"), json!({ "name": "A" })),
         ("BatchGetItem", Method::GET, format!("/{id}/members/acc-1"), Value::Null),
-        (TRANSACT, Method::PUT, format!("/{id}/members/acc-1"), Value::Null),
+        (TRANSACT, Method::PUT, format!("/{id}/members/acc-1"), json!({})),
     ];
     for (operation, method, path, body) in calls {
         faults.next(operation, Fault::Malformed);

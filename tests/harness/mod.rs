@@ -147,7 +147,8 @@ impl Api {
     }
 
     pub async fn put(&self, path: &str, body: Value) -> Answer {
-        Answer::to(self.request(Method::PUT, path).json(&body)).await
+        let request = self.request(Method::PUT, path);
+        Answer::to(if body.is_null() { request } else { request.json(&body) }).await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {

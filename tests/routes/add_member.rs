@@ -1,6 +1,7 @@
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest};
+use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest};
 use shared::domain::AccountVersion;
 
 #[tokio::test]
@@ -67,6 +68,23 @@ async fn the_longest_and_the_oddest_ids_fit() {
         assert_eq!(api.put(&format!("/{id}/members/{encoded}"), Value::Null).await.ok()["id"], json!(odd));
         assert_eq!(api.get(&format!("/{id}/members/{encoded}")).await.ok()["id"], json!(odd));
     }
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_say_in_the_body() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.accounts(&["acc-1"]).await;
+    let path = format!("/{id}/members/acc-1");
+    let faults = api.put(&path, json!({ "added_date": "2024-01-10T00:00:00Z" })).await.faults();
+    assert_eq!(faults, [("added_date".to_owned(), "is not known here".to_owned())]);
+    let send = |body: String, content_type: &str| {
+        Answer::to(api.request(Method::PUT, &path).header("content-type", content_type).body(body))
+    };
+    send("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
+    send(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
+    assert_eq!(api.get(&format!("/{id}")).await.ok()["member_count"], json!(0));
+    assert_eq!(send("{}".into(), "application/json").await.status, 200);
 }
 
 #[tokio::test]

@@ -134,8 +134,9 @@ async fn a_body_must_be_one_json_object() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for (body, reason) in [
         ("", "is empty"),
-        ("{", "is not well-formed JSON"),
-        ("{} {}", "is not well-formed JSON"),
+        ("{", "is not readable as JSON"),
+        ("{} {}", "is not readable as JSON"),
+        (r#"{"name": 1e400}"#, "is not readable as JSON"),
         ("[]", "is JSON of another type"),
         ("\"name\"", "is JSON of another type"),
         ("null", "is JSON of another type"),
@@ -190,7 +191,7 @@ async fn a_body_that_is_no_utf8_is_refused() {
     let api = Api::start().await;
     let request = api.request(Method::POST, "").header("content-type", "application/json");
     let faults = Answer::to(request.body(b"{\"name\": \"\xff\"}".to_vec())).await.faults();
-    assert_eq!(faults, [("body".to_owned(), "is not well-formed JSON".to_owned())]);
+    assert_eq!(faults, [("body".to_owned(), "is not readable as JSON".to_owned())]);
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! `PUT /api/v1/groups/{id}/members/{accountId}`: makes an account a direct member; it may be one already.
 //!
-//! 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators only.
+//! No body. 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators only.
 
+use shared::api::requests::parse_nothing;
 use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::{Change, Missing, Outcome};
-use shared::http::request::{account, group_id};
+use shared::http::request::{account, group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -15,9 +16,10 @@ pub const FUNCTION: Function = Function::new("add-member", |app, request| Box::p
 /// Answers a request.
 ///
 /// # Errors
-/// 401, 403, 404, 503.
+/// 400, 401, 403, 404, 413, 415, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
+    parse_nothing(json_body(&request)?)?;
     let group = group_id(&request)?;
     let account = account(&request);
     let unknown = Missing::Account(account.text);

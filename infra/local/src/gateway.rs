@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode};
 use futures::FutureExt;
@@ -88,6 +88,10 @@ impl Gateway {
             return own_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         if let Some(local) = parts.uri.path().strip_prefix("/_local/") {
+            // A web page that the developer visits may send here, but not without saying that it is one.
+            if parts.headers.contains_key(ORIGIN) {
+                return own_response(StatusCode::FORBIDDEN, "not for web pages");
+            }
             return events::respond(&self.app.store, local, &parts.method, &body).await;
         }
         // As deployed: a path or method that no route has is not found, with or without a token.

@@ -36,7 +36,7 @@ pub fn sign(key: &DevelopmentKey, authorizer: &Authorizer, token: &TokenRequest<
         "aud": authorizer.audiences.first(),
         "sub": token.sub,
         "iat": token.issued_at,
-        "exp": token.issued_at + token.expires_in,
+        "exp": token.issued_at.saturating_add(token.expires_in),
     });
     if !token.roles.is_empty() {
         claims[token.roles_claim] = json!(token.roles);

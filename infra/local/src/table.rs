@@ -1,6 +1,7 @@
 //! The table: embedded, or elsewhere by its URL; made as the template says.
 
 use std::fmt::Display;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
@@ -29,7 +30,10 @@ pub async fn start_embedded(file: Option<&Path>) -> Result<String, Problem> {
             (open(path).map_err(|why| Problem::new(cannot_open, why))?, None)
         }
         None => {
-            let folder = tempfile::tempdir().map_err(|error| cannot_start(&error))?;
+            // Account names and addresses are in it.
+            let only_mine = std::fs::Permissions::from_mode(0o700);
+            let folder = tempfile::Builder::new().permissions(only_mine).tempdir();
+            let folder = folder.map_err(|error| cannot_start(&error))?;
             let database = open(&folder.path().join("table.db")).map_err(|error| cannot_start(&error))?;
             // Nobody will look for it after a crash: no waiting for the disk.
             database.enable_bulk_loading().map_err(|error| cannot_start(&error))?;
@@ -48,9 +52,21 @@ pub async fn start_embedded(file: Option<&Path>) -> Result<String, Problem> {
 
 fn open(path: &Path) -> Result<Database, String> {
     let text = path.to_str().ok_or("its name is not UTF-8")?;
+    let is_new = std::fs::metadata(path).map_or(true, |file| file.is_file() && file.len() == 0);
+    if !is_new {
+        check(path).map_err(|_| "it is damaged, or no data file of this server's".to_owned())?;
+    }
     let database = Database::new(text).map_err(|error| error.to_string())?;
     index_stream(path).map_err(|error| error.to_string())?;
     Ok(database)
+}
+
+/// Reads the whole file, which the emulator would do only as it comes to each part, and looks for the emulator's tables.
+fn check(path: &Path) -> rusqlite::Result<()> {
+    let file = rusqlite::Connection::open(path)?;
+    let found: String = file.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let tables: i64 = file.query_row("SELECT count(*) FROM _tables", [], |row| row.get(0))?;
+    if found == "ok" && tables >= 0 { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
 }
 
 /// The emulator finds the number of the next stream record as the largest so far, without an index: the time of a write

@@ -95,7 +95,7 @@ impl Fields {
             return Err(fault("is empty"));
         }
         let Object(left) = serde_json::from_slice(body).map_err(|error| {
-            fault(if error.is_data() { "is JSON of another type" } else { "is not well-formed JSON" })
+            fault(if error.is_data() { "is JSON of another type" } else { "is not readable as JSON" })
         })?;
         Ok(Self::of_pairs("", left))
     }

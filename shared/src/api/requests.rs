@@ -126,6 +126,17 @@ impl ChangeMembersRequest {
     }
 }
 
+/// The body of a request that has nothing to say: none, or an object without fields.
+///
+/// # Errors
+/// Every field, or a body that is no object.
+pub fn parse_nothing(body: &[u8]) -> Result<(), Faults> {
+    if body.is_empty() {
+        return Ok(());
+    }
+    Fields::of_body(body)?.finish(Others::Refused { read_only: &[] }, Some(()))
+}
+
 /// An account id as it was sent, in a body, a path or a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestedAccount {

@@ -63,22 +63,24 @@ impl TryFrom<String> for GroupId {
     }
 }
 
-/// An account's id, as the account system gives it: 1 to 128 visible ASCII characters other than `/ ? # %`, so that it
-/// stands in a path as it is.
+/// An account's id, as the account system gives it: 1 to 128 visible ASCII characters other than `/ ? # %`, and neither
+/// `.` nor `..`, so that it stands in a path as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountId(String);
 
 impl AccountId {
     /// What an account id is, after "must be".
-    pub const EXPECTED: &'static str = "1 to 128 visible ASCII characters other than / ? # %";
+    pub const EXPECTED: &'static str = "1 to 128 visible ASCII characters other than / ? # %, and neither . nor ..";
 
     /// Reads an id; `None` for a text that no account can have.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=128).contains(&text.len());
         let clean = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#%".contains(&byte));
-        (fits && clean).then(|| Self(text.to_owned()))
+        // Clients take these two out of a path.
+        let stays = !matches!(text, "." | "..");
+        (fits && clean && stays).then(|| Self(text.to_owned()))
     }
 
     /// The id as text.

@@ -86,7 +86,7 @@ pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, Faults> {
         return Ok(None);
     }
     let tags = entity_tags(value).filter(|tags| tags.len() <= MAX_ENTITY_TAGS);
-    let violation = Violation::new("is not a list of entity tags", "at most 20 entity tags, or *");
+    let violation = Violation::new("is not a list of up to 20 entity tags", "an ETag, up to 20 of them, or *");
     Ok(Some(tags.ok_or_else(|| Fault::new("If-Match", violation))?.into_iter().flatten().collect()))
 }
 
