@@ -32,12 +32,16 @@ pub struct Server {
     pub reader: String,
     curls: Vec<String>,
     client: Client,
+    _folder: tempfile::TempDir,
 }
 
 impl Server {
     /// Starts on a port of its own and reads what it prints, up to the last of the three lines to paste.
     pub fn start(arguments: &[&str]) -> Self {
+        // Killed, it cannot clean up after itself.
+        let folder = tempfile::tempdir().unwrap();
         let mut child = command(&[&["--port", "0"], arguments].concat())
+            .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -51,7 +55,7 @@ impl Server {
         let base = address.rsplit(' ').next().unwrap().to_owned();
         let ((_, administrator), (_, reader)) = (after("Administrator's token:"), after("Reader's token:"));
         let curls: Vec<String> = lines.filter(|line| line.starts_with("curl ")).take(3).collect();
-        Self { child, base, administrator, reader, curls, client: Client::new() }
+        Self { child, base, administrator, reader, curls, client: Client::new(), _folder: folder }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -115,11 +115,11 @@ async fn an_unconditional_update_is_done_once_too() {
 async fn patience_does_not_run_out_with_time() {
     let api = Api::start().await;
     let id = GroupId::parse(&api.group("A").await).unwrap();
-    let patience = Duration::from_millis(200);
+    let patience = Duration::from_secs(1);
     let client = shared::store::client_for(&api.endpoint, |builder| builder);
     let store = shared::store::Store::new(client, &api.table, patience);
     let started = Instant::now();
-    while started.elapsed() < patience * 3 {
+    while started.elapsed() < patience * 2 {
         store.require_group(&read(), &id).await.unwrap();
     }
 }
@@ -153,7 +153,8 @@ async fn a_table_that_stays_busy_is_a_503_in_time() {
     let store = api.app.store.until(soon);
     let error = store.get_group(&read(), &GroupId::parse(&id).unwrap()).await.unwrap_err();
     assert_eq!(error, Error::Unavailable { operation: "GetItem" });
-    assert!(Instant::now() <= soon, "it gave up before the deadline");
+    // 250 ms of an invocation are kept back to say so.
+    assert!(Instant::now() <= soon + Duration::from_millis(250), "it gave up in time to say so");
     let requests = api.recorder.take();
     let tries = operations(&requests).iter().filter(|operation| **operation == "GetItem").count();
     assert!((2..=1_000).contains(&tries), "{tries} tries");
@@ -176,7 +177,7 @@ async fn what_did_not_happen_in_time_is_to_be_asked_for_again() {
     // Of the two transactions, the first goes through.
     faults.next(TRANSACT, Fault::Passes).repeat(TRANSACT, Fault::TransactionConflict, 1_000);
     let (granted, group) = (administer(), GroupId::parse(&id).unwrap());
-    let store = api.app.store.until(Instant::now() + Duration::from_millis(700));
+    let store = api.app.store.until(Instant::now() + Duration::from_secs(3));
     let outcomes = store.change_members(&granted, &group, &changes, now()).await.unwrap();
     assert!(outcomes[..33].iter().all(|outcome| matches!(outcome, Outcome::Added(_))));
     assert!(outcomes[33..].iter().all(|outcome| *outcome == Outcome::Retry));

@@ -1,7 +1,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::domain::group::Description;
+use shared::domain::{Error, Group, GroupName, GroupProfile, GroupType, Timestamp};
+use shared::store::IdempotencyKey;
 
-use crate::harness::{Answer, Api, token};
+use crate::harness::{Answer, Api, administer, token};
 
 async fn create(api: &Api, key: &str, body: Value) -> Answer {
     Answer::to(api.request(Method::POST, "").header("Idempotency-Key", key).json(&body)).await
@@ -261,4 +264,29 @@ async fn a_refused_request_leaves_its_key_free() {
     let api = Api::start().await;
     create(&api, "k", json!({ "name": "" })).await.faults();
     assert_eq!(create(&api, "k", json!({ "name": "A" })).await.status, 201);
+}
+
+/// By the store, whose word on the time is its caller's: the gateway's clock cannot be turned forward.
+#[tokio::test]
+async fn a_key_is_free_again_after_a_day() {
+    let api = Api::start().await;
+    let create = async |second: i64, name: &str| {
+        let profile = GroupProfile {
+            name: GroupName::parse(name).unwrap(),
+            description: Description::default(),
+            group_type: GroupType::default(),
+            is_privileged: false,
+        };
+        let created_at = Timestamp::from_unix_seconds(1_700_000_000 + second);
+        let group = Group::new(api.app.new_group_id(), profile, created_at);
+        let key = IdempotencyKey { key: "k", request_digest: [name.len() as u8; 32] };
+        api.store.create_group(&administer(), group, Some(key)).await
+    };
+    const DAY: i64 = 24 * 60 * 60;
+    let first = create(0, "A").await.unwrap();
+    assert_eq!(create(DAY, "A").await.unwrap(), first);
+    assert_eq!(create(DAY, "Another").await.unwrap_err(), Error::IdempotencyKeyReused);
+    let second = create(DAY + 1, "Another").await.unwrap();
+    assert_ne!(second.id, first.id);
+    assert_eq!(create(DAY + 2, "Another").await.unwrap(), second);
 }
