@@ -14,11 +14,17 @@ pub fn root() -> PathBuf {
 pub fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--bins"])
-            .current_dir(root())
-            .status()
-            .unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--workspace", "--bins"]).current_dir(root());
+        // What cargo tells a test about itself would make crates that watch these variables, and all that depend on
+        // them, be built anew; and again after the tests.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(&*name);
+            }
+        }
+        let status = build.status().unwrap();
         assert!(status.success(), "the binaries do not build");
         // This test is at <target>/debug/deps/suite-<hash>.
         std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned()
