@@ -10,7 +10,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::harness::workspace::{binary, root};
-use crate::harness::{Answer, numbered};
+use crate::harness::{Answer, numbered, percent_encoded};
 
 const ENGINEERING_TEAM: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 
@@ -108,8 +108,7 @@ async fn every_substring_of_every_demo_name_finds_it() {
     let server = &server;
     stream::iter(searches.filter(|(_, term)| !term.trim().is_empty()))
         .for_each_concurrent(16, |(group, term)| async move {
-            let encoded: String = term.trim().bytes().map(|byte| format!("%{byte:02x}")).collect();
-            let found = server.get(&format!("?search={encoded}")).await;
+            let found = server.get(&format!("?search={}", percent_encoded(term.trim()))).await;
             assert!(found["groups"].as_array().unwrap().contains(group), "{term} finds {}", group["name"]);
         })
         .await;

@@ -11,9 +11,7 @@ async fn counts_stay_exact_under_hundreds_of_writes_in_flight() {
     let id = &api.group("Busy").await;
     // Members 0 to 99 leave, 100 to 199 stay, 200 to 399 come; everybody is asked for twice, side by side.
     api.members(id, 0..200).await;
-    for number in 200..400 {
-        api.accounts(&[&numbered(number)]).await;
-    }
+    api.numbered_accounts(200..400).await;
     let writes = (0..400).filter(|number| !(100..200).contains(number)).flat_map(|number| [number, number]);
     let writes = stream::iter(writes).map(|number| async move {
         let path = format!("/{id}/members/{}", numbered(number));
@@ -37,9 +35,7 @@ async fn counts_stay_exact_under_hundreds_of_writes_in_flight() {
 async fn batches_side_by_side_agree_with_each_other() {
     let api = &Api::start_patient().await;
     let id = &api.group("Busy").await;
-    for number in 0..60 {
-        api.accounts(&[&numbered(number)]).await;
-    }
+    api.numbered_accounts(0..60).await;
     // Overlapping batches: each account is in three of them.
     let batches = (0..60).step_by(2).map(|start| async move {
         let add: Vec<String> = (start..start + 6).map(|number| numbered(number % 60)).collect();

@@ -48,9 +48,7 @@ async fn reads_are_tried_again() {
 async fn keys_that_were_not_looked_at_are_asked_for_again() {
     let (faults, api) = start().await;
     let id = api.group("A").await;
-    for number in 0..20 {
-        api.accounts(&[&numbered(number)]).await;
-    }
+    api.numbered_accounts(0..20).await;
     faults.next("BatchGetItem", Fault::Unprocessed(30)).next("BatchGetItem", Fault::Unprocessed(11));
     let add: Vec<String> = (0..20).map(numbered).collect();
     let body = api.patch(&format!("/{id}/members"), json!({ "add": add })).await.ok();
@@ -169,9 +167,7 @@ async fn what_did_not_happen_in_time_is_to_be_asked_for_again() {
     let (faults, api) = start().await;
     let id = api.group("A").await;
     api.members(&id, 40..41).await;
-    for number in 0..40 {
-        api.accounts(&[&numbered(number)]).await;
-    }
+    api.numbered_accounts(0..40).await;
     let changes: Vec<Change> =
         (0..40).map(|number| Change::Add(AccountId::parse(&numbered(number)).unwrap())).collect();
     // Of the two transactions, the first goes through.

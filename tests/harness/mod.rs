@@ -4,6 +4,7 @@ pub mod faults;
 pub mod recorder;
 pub mod workspace;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -173,12 +174,17 @@ impl Api {
         }
     }
 
-    /// Accounts in these numbers, and direct members of the group.
-    pub async fn members(&self, group: &str, numbers: std::ops::Range<usize>) {
-        let ids: Vec<AccountId> = numbers.map(|number| AccountId::parse(&numbered(number)).unwrap()).collect();
-        for id in &ids {
-            self.store.put_account(&ingest(), &account(id.as_str())).await.unwrap();
+    /// Accounts with these numbers, known from now on.
+    pub async fn numbered_accounts(&self, numbers: Range<usize>) {
+        for number in numbers {
+            self.accounts(&[&numbered(number)]).await;
         }
+    }
+
+    /// Accounts with these numbers, and direct members of the group.
+    pub async fn members(&self, group: &str, numbers: Range<usize>) {
+        self.numbered_accounts(numbers.clone()).await;
+        let ids: Vec<AccountId> = numbers.map(|number| AccountId::parse(&numbered(number)).unwrap()).collect();
         let group = GroupId::parse(group).unwrap();
         for some in ids.chunks(500) {
             let changes: Vec<Change> = some.iter().cloned().map(Change::Add).collect();
@@ -231,6 +237,11 @@ fn unique() -> u64 {
 /// `acc-00007` and so on: in the order of the numbers.
 pub fn numbered(number: usize) -> String {
     format!("acc-{number:05}")
+}
+
+/// Every byte of the text as it may stand in a path or a query.
+pub fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// An account named after its id, as of the contract's example.

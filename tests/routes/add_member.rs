@@ -1,7 +1,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest};
+use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest, percent_encoded};
 use shared::domain::AccountVersion;
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn the_longest_and_the_oddest_ids_fit() {
     let longest = "a".repeat(128);
     for odd in [longest.as_str(), "auth0|123", "CORP\\user", "a@b.c", "~!$&'()*+,;=:", "{}[]\"<>^`"] {
         api.accounts(&[odd]).await;
-        let encoded: String = odd.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let encoded = percent_encoded(odd);
         assert_eq!(api.put(&format!("/{id}/members/{encoded}"), Value::Null).await.ok()["id"], json!(odd));
         assert_eq!(api.get(&format!("/{id}/members/{encoded}")).await.ok()["id"], json!(odd));
     }

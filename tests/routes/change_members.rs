@@ -40,9 +40,7 @@ async fn five_hundred_ids_fit_and_no_more() {
     let api = Api::start().await;
     let id = api.group("A").await;
     api.members(&id, 0..250).await;
-    for number in 250..500 {
-        api.accounts(&[&numbered(number)]).await;
-    }
+    api.numbered_accounts(250..500).await;
     let add: Vec<String> = (250..500).map(numbered).collect();
     let remove: Vec<String> = (0..250).map(numbered).collect();
     let answer = api.patch(&format!("/{id}/members"), json!({ "add": add, "remove": remove })).await;

@@ -4,7 +4,7 @@ use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use shared::domain::FoldedText;
 
-use crate::harness::{Api, account, ingest};
+use crate::harness::{Api, account, ingest, percent_encoded};
 use shared::domain::AccountVersion;
 
 fn names(groups: &[Value]) -> Vec<&str> {
@@ -173,7 +173,7 @@ fn searches_agree_with_the_naive_answer() {
                 for name in names.iter().filter(|name| !name.trim().is_empty()) {
                     api.group(name).await;
                 }
-                let encoded: String = term.trim().bytes().map(|byte| format!("%{byte:02x}")).collect();
+                let encoded = percent_encoded(term.trim());
                 let found = list(&api, &format!("?limit={limit}&search={encoded}")).await;
                 let folded = FoldedText::of(term.trim()).as_str().to_owned();
                 let mut expected: Vec<(String, String)> = Vec::new();

@@ -82,10 +82,11 @@ impl Workspace {
     #[expect(clippy::disallowed_methods, reason = "a variable of the developer's stands before the template's")]
     fn open() -> Result<Self, Problem> {
         let here = std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))?;
-        let template = Template::find(&here)?;
+        let root = root(&here)?;
+        let template = Template::find(root)?;
         let variable = |name: &str| std::env::var(name).ok().or_else(|| template.environment.get(name).cloned());
         let config = Config::from_variables(variable).map_err(|error| Problem(error.to_string()))?;
-        let key = DevelopmentKey::load(root(&here)?)?;
+        let key = DevelopmentKey::load(root)?;
         Ok(Self { template, config, key })
     }
 
@@ -190,7 +191,8 @@ fn check_url(url: &str) -> Result<&str, Problem> {
 }
 
 fn greet(workspace: &Workspace, address: &str) -> Result<(), Problem> {
-    let administrator = workspace.token("administrator", &[admin_role(workspace)], START_TOKEN_SECONDS)?;
+    let admin_role = workspace.config.policy.admin_role.as_str().to_owned();
+    let administrator = workspace.token("administrator", &[admin_role], START_TOKEN_SECONDS)?;
     let reader = workspace.token("reader", &[], START_TOKEN_SECONDS)?;
     let (groups, team) = (format!("{address}/api/v1/groups"), demo::engineering_team());
     print(&format!(
@@ -202,8 +204,4 @@ fn greet(workspace: &Workspace, address: &str) -> Result<(), Problem> {
          curl -H 'Authorization: Bearer {administrator}' -H 'Content-Type: application/json' \
          -d '{{\"name\": \"My first group\"}}' '{groups}'"
     ))
-}
-
-fn admin_role(workspace: &Workspace) -> String {
-    workspace.config.policy.admin_role.as_str().to_owned()
 }

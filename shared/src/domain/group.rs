@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FoldedText, GroupId, GroupName, SortKey, Timestamp, Violation};
+use super::{GroupId, GroupName, SortKey, Timestamp, Violation};
 
 /// What a group is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -146,6 +146,6 @@ impl Group {
     /// Its place in an order by name: the name without case, then the id.
     #[must_use]
     pub fn list_position(&self) -> (SortKey, GroupId) {
-        (FoldedText::of(self.profile.name.as_str()).sort_key(), self.id)
+        (self.profile.name.sort_key(), self.id)
     }
 }

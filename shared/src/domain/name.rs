@@ -33,6 +33,12 @@ impl GroupName {
         Ok(Self(text.to_owned()))
     }
 
+    /// Its place in an order by name.
+    #[must_use]
+    pub fn sort_key(&self) -> SortKey {
+        FoldedText::of(&self.0).sort_key()
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

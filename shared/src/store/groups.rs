@@ -41,8 +41,7 @@ impl Store {
     }
 
     pub(super) async fn find_group(&self, id: &GroupId) -> Result<Option<Group>, Error> {
-        let row = self.table.get(&Key::group(id)).await?;
-        row.map_or(Ok(None), read_group)
+        read_group(self.table.get(&Key::group(id)).await?)
     }
 
     /// Creates the group. One `PutItem`, or one transaction with an idempotency key.
@@ -59,7 +58,7 @@ impl Store {
     ) -> Result<Group, Error> {
         let key = Key::group(&group.id);
         let mut row = to_row(&key, &GroupItem::new(&group, super::random_text()))?;
-        row.extend(list_key(&group).to_attributes());
+        row.extend(ListKey::group(&group.profile.name.sort_key(), &group.id).to_attributes());
         let mut e = Expression::default();
         let condition = e.no_row();
         match idempotency {
@@ -117,9 +116,8 @@ impl Store {
         let mut e = Expression::default();
         let mut set = vec![e.set(Attribute::UpdatedAt, now.to_string())];
         if let Some(name) = &changes.name {
-            let sort_key = crate::domain::FoldedText::of(name.as_str()).sort_key();
             set.push(e.set(Attribute::Name, name.as_str()));
-            set.push(e.set(Attribute::ListSk, ListKey::group(&sort_key, id).sort()));
+            set.push(e.set(Attribute::ListSk, ListKey::group(&name.sort_key(), id).sort()));
         }
         if let Some(description) = &changes.description {
             set.push(e.set(Attribute::Description, description.as_str()));
@@ -197,11 +195,6 @@ impl Store {
             _ => Ok(group),
         }
     }
-}
-
-fn list_key(group: &Group) -> ListKey {
-    let (name, id) = group.list_position();
-    ListKey::group(&name, &id)
 }
 
 /// The response that a key stands for, told again: what the same request made then.

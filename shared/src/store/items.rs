@@ -199,8 +199,9 @@ pub(super) fn from_row<T: DeserializeOwned>(row: Attributes) -> Result<(Key, T),
     Ok((key, item))
 }
 
-/// Reads the group in its row; `None` for one that is being deleted.
-pub(super) fn read_group(row: Attributes) -> Result<Option<Group>, Error> {
+/// Reads the group in its row; `None` where there is no row, and for one that is being deleted.
+pub(super) fn read_group(row: impl Into<Option<Attributes>>) -> Result<Option<Group>, Error> {
+    let Some(row) = row.into() else { return Ok(None) };
     let (key, item): (_, GroupItem) = from_row(row)?;
     item.active(&key)
 }
@@ -211,8 +212,9 @@ pub(super) fn read_member(row: Attributes) -> Result<Member, Error> {
     item.member(&key)
 }
 
-/// Reads the account in its row; `None` for one that is deleted.
-pub(super) fn read_account(row: Attributes) -> Result<Option<Account>, Error> {
+/// Reads the account in its row; `None` where there is no row, and for one that is deleted.
+pub(super) fn read_account(row: impl Into<Option<Attributes>>) -> Result<Option<Account>, Error> {
+    let Some(row) = row.into() else { return Ok(None) };
     let (key, item): (_, AccountItem) = from_row(row)?;
     item.account(&key)
 }

@@ -108,7 +108,7 @@ impl Store {
         let range = Range::AccountAndMemberships(account.clone());
         let mut rows = self.table.query(Rows::all(&range)).await?.into_iter();
         let known = rows.next().filter(|row| Key::of_row(row) == Some(Key::account(account)));
-        known.map_or(Ok(None), read_account)?.ok_or_else(|| Missing::Account(account.to_string()))?;
+        read_account(known)?.ok_or_else(|| Missing::Account(account.to_string()))?;
 
         let mut groups = self.groups_of_memberships(rows).await?;
         groups.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));

@@ -97,8 +97,7 @@ impl Store {
             }
         }
         let mut rows = self.table.batch_get(&keys).await?;
-        let group_row = rows.remove(&Key::group(group));
-        group_row.map_or(Ok(None), read_group)?.ok_or(Missing::Group)?;
+        read_group(rows.remove(&Key::group(group)))?.ok_or(Missing::Group)?;
         let decision = |index: &usize| Ok((*index, decide(group, &changes[*index], &mut rows, now)?));
         pending.iter().map(decision).collect()
     }
@@ -148,7 +147,7 @@ fn decide(
             });
         }
     };
-    let Some(account) = rows.remove(&Key::account(account)).map_or(Ok(None), read_account)? else {
+    let Some(account) = read_account(rows.remove(&Key::account(account)))? else {
         return Ok(Decision::Settled(Outcome::UnknownAccount));
     };
     Ok(match member {

@@ -52,7 +52,7 @@ impl Store {
         let rows = Rows { wanted: Some(limit.items() + 2), filter, ..Rows::all(&range) };
         let mut rows = self.table.query(rows).await?.into_iter();
         let group = rows.next().filter(|row| Key::of_row(row) == Some(Key::group(id)));
-        Ok((group.map_or(Ok(None), read_group)?, rows.collect()))
+        Ok((read_group(group)?, rows.collect()))
     }
 
     /// The account as a member of the group. One `BatchGetItem`: the member's row alone would outlive a deleted group.
@@ -67,7 +67,7 @@ impl Store {
     ) -> Result<Member, Error> {
         let (group_key, member_key) = (Key::group(group), Key::member(group, account));
         let mut rows = self.table.batch_get(&[group_key.clone(), member_key.clone()]).await?;
-        rows.remove(&group_key).map_or(Ok(None), read_group)?.ok_or(Missing::Group)?;
+        read_group(rows.remove(&group_key))?.ok_or(Missing::Group)?;
         let member = rows.remove(&member_key).ok_or(Missing::Member)?;
         read_member(member)
     }
