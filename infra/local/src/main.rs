@@ -150,16 +150,22 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
     let gateway = Gateway::new(template, verifier, app)?;
     let address = listener.local_addr().map_err(|error| Problem::new("cannot tell the address", error))?;
+    // Before anyone knows of the server: from then on it may be told to end.
+    let stop = told_to_end()?;
     greet(&workspace, &format!("http://{address}"))?;
-    let mut terminate =
-        signal(SignalKind::terminate()).map_err(|error| Problem::new("cannot listen for signals", error))?;
-    let stop = async move {
+    gateway.serve(listener, stop).await
+}
+
+/// Resolves at Ctrl-C or SIGTERM; listens from the moment this returns.
+fn told_to_end() -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
+    let listen = |kind| signal(kind).map_err(|error| Problem::new("cannot listen for signals", error));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    Ok(async move {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    };
-    gateway.serve(listener, stop).await
+    })
 }
 
 async fn open_store(arguments: &ServeArguments, template: &Template, config: &Config) -> Result<Store, Problem> {
