@@ -8,5 +8,6 @@ pub mod config;
 pub mod domain;
 pub mod events;
 pub mod http;
+pub mod propagate;
 pub mod store;
 pub mod telemetry;

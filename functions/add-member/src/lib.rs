@@ -28,7 +28,8 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     };
     match app.store.change_member(&granted, &group, Change::Add(id), app.clock.now()).await? {
         Outcome::Added(member) | Outcome::AlreadyMember(member) => {
-            Ok(Reply::ok(&MemberResponse::from(&member)).membership_settled(true))
+            let settled = app.settle_members(&granted, &group, std::slice::from_ref(&member.account.id)).await;
+            Ok(Reply::ok(&MemberResponse::from(&member)).membership_settled(settled))
         }
         _ => Err(unknown.into()),
     }

@@ -7,6 +7,7 @@ use shared::api::requests::ChangeMembersRequest;
 use shared::api::responses::OutcomesResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
+use shared::domain::{AccountId, Outcome};
 use shared::http::request::{group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
@@ -21,6 +22,11 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let body = ChangeMembersRequest::parse(json_body(&request)?)?;
     let group = group_id(&request)?;
-    let outcomes = app.store.change_members(&granted, &group, &body.changes(), app.clock.now()).await?;
-    Ok(Reply::ok(&OutcomesResponse::new(&body, outcomes)).membership_settled(true))
+    let changes = body.changes();
+    let outcomes = app.store.change_members(&granted, &group, &changes, app.clock.now()).await?;
+    // Of a change that may or may not have happened nobody knows whether it is visible.
+    let all_known = !outcomes.contains(&Outcome::Retry);
+    let accounts: Vec<AccountId> = changes.iter().map(|change| change.account().clone()).collect();
+    let settled = all_known && app.settle_members(&granted, &group, &accounts).await;
+    Ok(Reply::ok(&OutcomesResponse::new(&body, outcomes)).membership_settled(settled))
 }

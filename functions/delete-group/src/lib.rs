@@ -19,5 +19,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let only_at = if_match(&request)?;
     let id = group_id(&request)?;
     app.store.delete_group(&granted, &id, only_at.as_deref()).await?;
-    Ok(Reply::no_content())
+    // Its members leave the groups above in a job.
+    Ok(Reply::no_content().membership_settled(false))
 }

@@ -1,10 +1,11 @@
-//! `DELETE /api/v1/groups/{id}/members/{accountId}`: makes an account no member any more.
+//! `DELETE /api/v1/groups/{id}/members/{accountId}`: makes an account no direct member any more.
 //!
-//! 204; 404 when the group does not exist or the account is no member of it. Administrators only.
+//! 204; 404 when the group does not exist or the account is no member of it; 409 when it is one only through nested
+//! groups, naming them. Administrators only.
 
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::domain::{Change, Missing, Outcome};
+use shared::domain::{Change, Error, Missing, Outcome};
 use shared::http::request::{account, group_id};
 use shared::http::{ApiError, Reply, Request};
 
@@ -14,13 +15,18 @@ pub const FUNCTION: Function = Function::new("remove-member", |app, request| Box
 /// Answers a request.
 ///
 /// # Errors
-/// 401, 403, 404, 503.
+/// 401, 403, 404, 409, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let group = group_id(&request)?;
     let account = account(&request).id.ok_or(Missing::Member)?;
-    match app.store.change_member(&granted, &group, Change::Remove(account), app.clock.now()).await? {
-        Outcome::Removed => Ok(Reply::no_content().membership_settled(true)),
+    let change = Change::Remove(account.clone());
+    match app.store.change_member(&granted, &group, change, app.clock.now()).await? {
+        Outcome::Removed => {
+            let settled = app.settle_members(&granted, &group, &[account]).await;
+            Ok(Reply::no_content().membership_settled(settled))
+        }
+        Outcome::OnlyIndirect(via) => Err(Error::OnlyIndirect(via).into()),
         _ => Err(Missing::Member.into()),
     }
 }

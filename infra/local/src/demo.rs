@@ -3,9 +3,10 @@
 use shared::authz::{Administer, Caller, Granted, Ingest, Policy};
 use shared::domain::group::Description;
 use shared::domain::{
-    Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Outcome,
-    Timestamp,
+    Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, JobKind,
+    Outcome, Timestamp,
 };
+use shared::propagate::Propagation;
 use shared::store::Store;
 
 use crate::Problem;
@@ -67,52 +68,84 @@ struct DemoGroup {
     description: &'static str,
     group_type: GroupType,
     is_privileged: bool,
-    /// Every so manieth account is a member.
-    every: usize,
+    /// Whether the account with this number is a direct member.
+    has: fn(u16) -> bool,
+    /// Groups nested in it, by their place in the list: those nested in others come after them.
+    nested: &'static [usize],
 }
 
-const GROUPS: [DemoGroup; 6] = [
+const GROUPS: [DemoGroup; 9] = [
     DemoGroup {
         name: "Engineering Team",
         description: "All engineering staff",
         group_type: GroupType::Security,
         is_privileged: false,
-        every: 1,
+        has: |number| number <= 140,
+        nested: &[1, 2],
+    },
+    DemoGroup {
+        name: "Backend Team",
+        description: "Services and their tables",
+        group_type: GroupType::Security,
+        is_privileged: false,
+        has: |number| matches!(number, 120..=130 | 141 | 142),
+        nested: &[3],
+    },
+    DemoGroup {
+        name: "Frontend Team",
+        description: "What people see",
+        group_type: GroupType::Security,
+        is_privileged: false,
+        has: |number| matches!(number, 131..=136 | 142 | 143),
+        nested: &[3],
+    },
+    DemoGroup {
+        name: "On-call",
+        description: "Who is woken up at night",
+        group_type: GroupType::Security,
+        is_privileged: true,
+        has: |number| matches!(number, 125 | 133 | 144 | 145),
+        nested: &[],
     },
     DemoGroup {
         name: "Engineering Leads",
         description: "Leads of the engineering teams",
         group_type: GroupType::Security,
         is_privileged: true,
-        every: 9,
+        has: |number| number % 9 == 1,
+        nested: &[],
     },
     DemoGroup {
         name: "Finance",
         description: "Accounting and controlling",
         group_type: GroupType::Security,
         is_privileged: false,
-        every: 7,
+        has: |number| number % 7 == 2,
+        nested: &[],
     },
     DemoGroup {
         name: "Newsletter",
         description: "Gets the monthly newsletter",
         group_type: GroupType::Distribution,
         is_privileged: false,
-        every: 2,
+        has: |number| number % 2 == 0,
+        nested: &[],
     },
     DemoGroup {
         name: "Büro Hauptstraße",
         description: "Everyone at the office in Hauptstraße",
         group_type: GroupType::Distribution,
         is_privileged: false,
-        every: 5,
+        has: |number| number % 5 == 0,
+        nested: &[],
     },
     DemoGroup {
         name: "Break-glass Administrators",
         description: "For emergencies; empty on a good day",
         group_type: GroupType::Security,
         is_privileged: true,
-        every: 100,
+        has: |_| false,
+        nested: &[],
     },
 ];
 
@@ -143,6 +176,10 @@ pub async fn fill(store: &Store, policy: &Policy) -> Result<(), Problem> {
     for (index, demo) in GROUPS.iter().enumerate() {
         fill_group(store, &administer, index, demo).await.map_err(failed)?;
     }
+    // From below, so that each takes everyone along.
+    for (index, demo) in GROUPS.iter().enumerate().rev() {
+        nest_groups(store, &administer, index, demo).await.map_err(failed)?;
+    }
     Ok(())
 }
 
@@ -166,13 +203,27 @@ async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, 
         group_type: demo.group_type,
         is_privileged: demo.is_privileged,
     };
-    let created_at = Timestamp::from_unix_seconds(i64::from(CREATED_AT));
+    let created_at = created_at();
     let group = store.create_group(granted, Group::new(group_id(index), profile, created_at), None).await?;
-    let members = accounts().skip(demo.every - 1).step_by(demo.every);
-    let changes: Vec<Change> = members.map(|account| Change::Add(account.id)).collect();
+    let members = (101..).zip(accounts()).filter(|(number, _)| (demo.has)(*number));
+    let changes: Vec<Change> = members.map(|(_, account)| Change::Add(account.id)).collect();
     let outcomes = store.change_members(granted, &group.id, &changes, created_at).await?;
     match outcomes.contains(&Outcome::Retry) {
         true => Err(Error::Unavailable { operation: "demo data" }),
         false => Ok(()),
     }
+}
+
+async fn nest_groups(store: &Store, granted: &Granted<Administer>, index: usize, demo: &DemoGroup) -> Result<(), Error> {
+    let settle = Granted::following(granted);
+    let propagation = Propagation { store, granted: &settle, now: created_at() };
+    for child in demo.nested {
+        let nested = store.nest_group(granted, &group_id(index), &group_id(*child), created_at()).await?;
+        propagation.complete(&JobKind::Backfill(nested.edge)).await?;
+    }
+    Ok(())
+}
+
+fn created_at() -> Timestamp {
+    Timestamp::from_unix_seconds(i64::from(CREATED_AT))
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use shared::app::Function;
+use shared::app::{Function, StreamFunction};
 
 use crate::Problem;
 use crate::template::Template;
 
-/// Every function there is; those of the template must be these and no others.
-pub const FUNCTIONS: [Function; 10] = [
+/// Every function behind a route; those of the template must be these and no others.
+pub const FUNCTIONS: [Function; 13] = [
     add_member::FUNCTION,
     change_members::FUNCTION,
     create_group::FUNCTION,
@@ -17,9 +17,15 @@ pub const FUNCTIONS: [Function; 10] = [
     get_member::FUNCTION,
     list_groups::FUNCTION,
     list_members::FUNCTION,
+    list_nested_groups::FUNCTION,
+    nest_group::FUNCTION,
     remove_member::FUNCTION,
+    unnest_group::FUNCTION,
     update_group::FUNCTION,
 ];
+
+/// The function on the table's stream.
+pub const STREAM_FUNCTION: StreamFunction = propagate::FUNCTION;
 
 /// Holds the routes of the template against the functions there are.
 ///
@@ -31,6 +37,10 @@ pub fn check_routes(template: &Template) -> Result<(), Problem> {
     if let Some(route) = template.routes.iter().find(|route| !known.contains(route.function.as_str())) {
         let (method, path, function) = (&route.method, &route.path, &route.function);
         return Err(Problem(format!("template.yaml routes {method} {path} to {function}, which is no function here")));
+    }
+    if template.stream.function != STREAM_FUNCTION.name {
+        let function = &template.stream.function;
+        return Err(Problem(format!("template.yaml has {function} work through the stream, which is no function here")));
     }
     match known.difference(&routed).next() {
         Some(function) => Err(Problem(format!("template.yaml has no route to the function {function}"))),

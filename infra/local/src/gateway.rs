@@ -22,8 +22,9 @@ use uuid::Uuid;
 use crate::event::{self, Routed, own_response};
 use crate::functions::{FUNCTIONS, check_routes};
 use crate::jwt::Verifier;
+use crate::stream::Progress;
 use crate::template::Template;
-use crate::{Problem, events};
+use crate::{Problem, machine};
 
 /// The largest body that API Gateway hands on (Amazon API Gateway quotas): 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -41,6 +42,7 @@ pub struct Gateway {
     verifier: Verifier,
     timeout_seconds: u64,
     app: App,
+    progress: Option<Progress>,
 }
 
 impl Gateway {
@@ -61,7 +63,13 @@ impl Gateway {
         for (path, entries) in by_path {
             router.insert(path, entries).map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
         }
-        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app })
+        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, progress: None })
+    }
+
+    /// The same gateway, which can tell when the table's stream is worked through.
+    #[must_use]
+    pub fn watching(self, progress: Progress) -> Self {
+        Self { progress: Some(progress), ..self }
     }
 
     /// Serves until the future resolves.
@@ -87,12 +95,13 @@ impl Gateway {
         let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
             return own_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
-        if let Some(local) = parts.uri.path().strip_prefix("/_local/") {
+        if parts.uri.path().starts_with("/_local/") {
             // A web page that the developer visits may send here, but not without saying that it is one.
             if parts.headers.contains_key(ORIGIN) {
                 return own_response(StatusCode::FORBIDDEN, "not for web pages");
             }
-            return events::respond(&self.app.store, local, &parts.method, &body).await;
+            let progress = self.progress.clone();
+            return machine::respond(&self.app.store, progress, &parts.uri, &parts.method, &body).await;
         }
         // As deployed: a path or method that no route has is not found, with or without a token.
         let Some((entry, path_parameters)) = self.route(&parts) else {

@@ -4,10 +4,12 @@
 pub mod demo;
 pub mod development_key;
 pub mod event;
-pub mod events;
 pub mod functions;
 pub mod gateway;
 pub mod jwt;
+pub mod machine;
+pub mod pattern;
+pub mod stream;
 pub mod table;
 pub mod template;
 

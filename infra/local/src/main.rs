@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use groups_local::development_key::DevelopmentKey;
+use groups_local::functions::STREAM_FUNCTION;
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
+use groups_local::stream::{Poller, checkpoint_of};
 use groups_local::template::{Template, root};
 use groups_local::{Problem, demo, table};
 use shared::app::{App, PATIENCE};
@@ -145,10 +147,13 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
         std::io::ErrorKind::AddrInUse => Problem(format!("port {port} is in use; choose another with --port")),
         _ => Problem::new(format!("cannot listen on port {port}"), error),
     })?;
-    let store = open_store(arguments, template, config).await?;
+    let (endpoint, store) = open_store(arguments, template, config).await?;
     let verifier = Verifier::new(key, &template.authorizer)?;
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
-    let gateway = Gateway::new(template, verifier, app)?;
+    let checkpoint = arguments.data.as_deref().map(checkpoint_of);
+    let poller = Poller::new(&endpoint, &template.stream, STREAM_FUNCTION, app.clone(), checkpoint).await?;
+    let gateway = Gateway::new(template, verifier, app)?.watching(poller.progress());
+    tokio::spawn(poller.run());
     let address = listener.local_addr().map_err(|error| Problem::new("cannot tell the address", error))?;
     // Before anyone knows of the server: from then on it may be told to end.
     let stop = told_to_end()?;
@@ -168,7 +173,11 @@ fn told_to_end() -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
     })
 }
 
-async fn open_store(arguments: &ServeArguments, template: &Template, config: &Config) -> Result<Store, Problem> {
+async fn open_store(
+    arguments: &ServeArguments,
+    template: &Template,
+    config: &Config,
+) -> Result<(String, Store), Problem> {
     let endpoint = match &arguments.endpoint_url {
         Some(url) => check_url(url)?.to_owned(),
         None => table::start_embedded(arguments.data.as_deref()).await?,
@@ -180,7 +189,7 @@ async fn open_store(arguments: &ServeArguments, template: &Template, config: &Co
     if created && !arguments.empty {
         demo::fill(&store, &config.policy).await?;
     }
-    Ok(store)
+    Ok((endpoint, store))
 }
 
 fn in_file(problem: Problem, file: Option<&Path>) -> Problem {

@@ -17,6 +17,8 @@ pub struct Template {
     pub environment: BTreeMap<String, String>,
     /// Seconds that an invocation may take.
     pub timeout_seconds: u64,
+    /// Which function works through the table's stream, and how.
+    pub stream: StreamSource,
     /// Whose tokens are taken.
     pub authorizer: Authorizer,
     /// The table's properties, in the words of CloudFormation.
@@ -34,6 +36,23 @@ pub struct Route {
     pub path: String,
     /// The name of the function's binary.
     pub function: String,
+}
+
+/// A function's source of records: the table's stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StreamSource {
+    /// The name of the function's binary.
+    pub function: String,
+    /// Records in a batch, at most.
+    pub batch_size: i32,
+    /// How often a batch comes again before it is set aside.
+    pub maximum_retry_attempts: u64,
+    /// Whether a batch of which nothing is told is halved when it comes again.
+    pub bisects: bool,
+    /// Patterns of records: those that match none do not come.
+    pub filters: Vec<Value>,
+    /// Seconds that an invocation may take.
+    pub timeout_seconds: u64,
 }
 
 /// The JWT authorizer of the HTTP API.
@@ -74,20 +93,27 @@ impl Template {
         let authorizer =
             Authorizer { issuer: resolve(&jwt["issuer"]), audiences: audiences.iter().map(resolve).collect() };
 
+        let default_timeout = globals["Timeout"].as_u64().ok_or_else(|| missing("a Timeout"))?;
         let mut routes = Vec::new();
+        let mut stream = None;
         let mut policies = BTreeMap::new();
         for (_, resource) in resources(&document, "AWS::Serverless::Function") {
             let function = text_of(&resource["Metadata"]["BuildProperties"]["Binary"], "a Binary")?;
             let properties = &resource["Properties"];
             for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
                 routes.extend(route(event, &function)?);
+                if event["Type"] == "DynamoDB" {
+                    let timeout = properties["Timeout"].as_u64().unwrap_or(default_timeout);
+                    stream = Some(stream_source(&event["Properties"], &function, timeout)?);
+                }
             }
             policies.insert(function, properties["Policies"][0]["Statement"].clone());
         }
         Ok(Self {
             routes,
             environment,
-            timeout_seconds: globals["Timeout"].as_u64().ok_or_else(|| missing("a Timeout"))?,
+            timeout_seconds: default_timeout,
+            stream: stream.ok_or_else(|| missing("a function on the stream"))?,
             authorizer,
             table: of_type(&document, "AWS::DynamoDB::Table")?.1.clone(),
             policies,
@@ -111,6 +137,23 @@ fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {
     let properties = &event["Properties"];
     let method = text_of(&properties["Method"], "a Method")?.to_uppercase();
     Ok(Some(Route { method, path: text_of(&properties["Path"], "a Path")?, function: function.to_owned() }))
+}
+
+fn stream_source(properties: &Value, function: &str, timeout_seconds: u64) -> Result<StreamSource, Problem> {
+    let number = |name| properties[name].as_u64().ok_or_else(|| missing(name));
+    let filters = properties["FilterCriteria"]["Filters"].as_array().into_iter().flatten();
+    let pattern = |filter: &Value| {
+        let text = filter["Pattern"].as_str().unwrap_or_default();
+        serde_json::from_str(text).map_err(|_| missing("a Pattern that is JSON"))
+    };
+    Ok(StreamSource {
+        function: function.to_owned(),
+        batch_size: i32::try_from(number("BatchSize")?).map_err(|_| missing("a BatchSize"))?,
+        maximum_retry_attempts: number("MaximumRetryAttempts")?,
+        bisects: properties["BisectBatchOnFunctionError"] == json!(true),
+        filters: filters.map(pattern).collect::<Result<_, _>>()?,
+        timeout_seconds,
+    })
 }
 
 fn resources<'a>(document: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::requests::{ChangeMembersRequest, RequestedAccount};
-use crate::domain::{Group, Member, MembershipType, Outcome, Page, Timestamp};
+use crate::domain::{Group, GroupId, Member, MembershipType, Outcome, Page, Timestamp};
 
 /// A group.
 #[derive(Debug, Serialize)]
@@ -89,6 +89,9 @@ pub struct MemberResponse<'a> {
     membership_type: &'static str,
     added_date: Timestamp,
     status: &'a str,
+    /// The directly nested groups that an indirect member comes through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<Vec<GroupId>>,
 }
 
 impl<'a> From<&'a Member> for MemberResponse<'a> {
@@ -100,6 +103,7 @@ impl<'a> From<&'a Member> for MemberResponse<'a> {
             membership_type: member.membership_type.as_str(),
             added_date: member.added_at,
             status: &member.account.status,
+            via: (member.membership_type == MembershipType::Indirect).then(|| member.via_groups()),
         }
     }
 }
@@ -155,7 +159,7 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Added(_) => "added",
         Outcome::AlreadyMember(_) => "already_member",
         Outcome::Removed => "removed",
-        Outcome::NotDirectMember => "not_direct_member",
+        Outcome::NotDirectMember | Outcome::OnlyIndirect(_) => "not_direct_member",
         Outcome::UnknownAccount => "unknown_account",
         Outcome::Retry => "retry",
     }

@@ -4,4 +4,4 @@ mod caller;
 mod policy;
 
 pub use caller::{Caller, Role, read_roles_claim};
-pub use policy::{Action, Administer, Denied, Granted, Ingest, Policy, Read};
+pub use policy::{Action, Administer, Denied, Granted, Ingest, Policy, Read, Settle};

@@ -22,11 +22,17 @@ pub struct Administer;
 #[derive(Debug)]
 pub struct Ingest;
 
+/// Bringing what follows from a commit up to date: indirect members, copies, rows of what was deleted. Decides nothing
+/// of its own. No caller may: see [`Granted::following`] and [`Granted::propagation`].
+#[derive(Debug)]
+pub struct Settle;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Read {}
     impl Sealed for super::Administer {}
     impl Sealed for super::Ingest {}
+    impl Sealed for super::Settle {}
 }
 
 impl Action for Read {
@@ -44,6 +50,12 @@ impl Action for Administer {
 }
 
 impl Action for Ingest {
+    fn is_allowed(_: &Policy, _: &Caller) -> bool {
+        false
+    }
+}
+
+impl Action for Settle {
     fn is_allowed(_: &Policy, _: &Caller) -> bool {
         false
     }
@@ -97,5 +109,19 @@ impl Granted<Ingest> {
     #[must_use]
     pub fn event_source(source: &str) -> Self {
         Self::to(source)
+    }
+}
+
+impl Granted<Settle> {
+    /// What follows from something that was granted.
+    #[must_use]
+    pub fn following<A: Action>(granted: &Granted<A>) -> Self {
+        Self::to(granted.actor())
+    }
+
+    /// What follows from what the table's stream tells of: whatever is committed there was granted.
+    #[must_use]
+    pub fn propagation() -> Self {
+        Self::to("propagate")
     }
 }

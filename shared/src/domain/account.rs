@@ -22,7 +22,7 @@ pub struct Account {
 }
 
 /// Orders the descriptions of an account: the source's `updated_at`, in nanoseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountVersion(pub i64);
 

@@ -1,5 +1,8 @@
 //! What can go wrong when something is looked up or changed.
 
+use super::GroupId;
+use super::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
+
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -12,6 +15,18 @@ pub enum Error {
     /// The caller used the idempotency key before, for another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyKeyReused,
+    /// The group would contain itself: each of these contains the next, the last one the first.
+    #[error("nesting it would make a cycle, in which each contains the next: {}", list(.0))]
+    Cycle(Vec<GroupId>),
+    /// As many groups are nested directly in the group as may be.
+    #[error("a group holds at most {MAX_CHILDREN} directly nested groups")]
+    TooManyChildren,
+    /// The nested group would have more groups above it than may be.
+    #[error("a group is nested in at most {MAX_ANCESTORS} groups, counted through all levels")]
+    TooManyAncestors,
+    /// The account is no direct member, but comes through these directly nested groups.
+    #[error("the account is a member only through the nested groups {}", list(.0))]
+    OnlyIndirect(Vec<GroupId>),
     /// A cursor that this list did not give.
     #[error("the cursor does not belong to this list")]
     ForeignCursor,
@@ -43,4 +58,15 @@ pub enum Missing {
     /// The membership of an account in a group.
     #[error("the account is not a member of the group")]
     Member,
+    /// The group that is to be nested.
+    #[error("the group {0} to be nested does not exist")]
+    NestedGroup(String),
+    /// The nesting of a group in another.
+    #[error("the group is not nested directly in the group")]
+    Nesting,
+}
+
+fn list(groups: &[GroupId]) -> String {
+    let groups: Vec<String> = groups.iter().map(GroupId::to_string).collect();
+    groups.join(", ")
 }

@@ -1,6 +1,8 @@
 //! Members: accounts in groups.
 
-use super::{Account, AccountId, Timestamp, Violation};
+use std::collections::BTreeSet;
+
+use super::{Account, AccountId, EdgeId, GroupId, Timestamp, Violation};
 
 /// How an account is a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,19 @@ pub struct Member {
     pub account: Account,
     /// How it is a member.
     pub membership_type: MembershipType,
+    /// The nestings it comes through as well, or only.
+    pub via: BTreeSet<EdgeId>,
     /// When it became one, by whichever way came first.
     pub added_at: Timestamp,
+}
+
+impl Member {
+    /// The directly nested groups that it comes through, each once, in the order of ids.
+    #[must_use]
+    pub fn via_groups(&self) -> Vec<GroupId> {
+        let groups: BTreeSet<GroupId> = self.via.iter().map(EdgeId::child).collect();
+        groups.into_iter().collect()
+    }
 }
 
 /// One account to add to or remove from a group.
@@ -71,10 +84,12 @@ pub enum Outcome {
     Added(Member),
     /// It was a direct member before.
     AlreadyMember(Member),
-    /// It is no member any more.
+    /// It is no direct member any more, and no member at all unless it comes through a nested group.
     Removed,
     /// It was no member before.
     NotDirectMember,
+    /// It is a member only through these directly nested groups.
+    OnlyIndirect(Vec<GroupId>),
     /// The account system has told of no such account, or that it is gone.
     UnknownAccount,
     /// Not known to have happened: the table was too busy for it in the time there was. Ask again.

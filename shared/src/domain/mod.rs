@@ -1,12 +1,14 @@
-//! What the product speaks about: ids, groups, members, accounts, pages, time. Pure: no AWS, no HTTP, no async.
+//! What the product speaks about: ids, groups, members, nesting, accounts, jobs, pages, time. Pure: no AWS, no HTTP, no async.
 
 pub mod account;
 pub mod clock;
 pub mod error;
 pub mod group;
 pub mod ids;
+pub mod job;
 pub mod member;
 pub mod name;
+pub mod nesting;
 pub mod page;
 pub mod violation;
 
@@ -15,7 +17,9 @@ pub use clock::{Clock, Timestamp};
 pub use error::{Error, Missing};
 pub use group::{Group, GroupChanges, GroupProfile, GroupType, Version};
 pub use ids::{AccountId, GroupId};
+pub use job::{Job, JobKind};
 pub use member::{Change, Member, MembershipType, Outcome};
 pub use name::{FoldedText, GroupName, SortKey};
+pub use nesting::{Edge, EdgeId};
 pub use page::{Cursor, Limit, Page};
 pub use violation::Violation;

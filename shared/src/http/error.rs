@@ -104,7 +104,11 @@ fn told_of_store(error: &Error) -> (StatusCode, &'static str, String) {
     match error {
         Error::Missing(missing) => (StatusCode::NOT_FOUND, "NOT_FOUND", missing.to_string()),
         Error::VersionMismatch => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string()),
-        Error::IdempotencyKeyReused => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),
+        Error::IdempotencyKeyReused
+        | Error::Cycle(_)
+        | Error::TooManyChildren
+        | Error::TooManyAncestors
+        | Error::OnlyIndirect(_) => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),
         Error::Unavailable { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the service is busy; try again".into())
         }

@@ -51,6 +51,16 @@ pub fn group_id(request: &Request) -> Result<GroupId, Missing> {
     parameters.first("id").and_then(GroupId::parse).ok_or(Missing::Group)
 }
 
+/// The nested group that the path names.
+///
+/// # Errors
+/// The text, where no group can have such an id.
+pub fn child_id(request: &Request) -> Result<GroupId, String> {
+    let parameters = request.path_parameters();
+    let text = parameters.first("childId").unwrap_or_default();
+    GroupId::parse(text).ok_or_else(|| text.to_owned())
+}
+
 /// The account that the path names.
 #[must_use]
 pub fn account(request: &Request) -> RequestedAccount {

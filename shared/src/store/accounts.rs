@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::expression::Expression;
-use super::items::{AccountItem, State, to_row};
+use super::items::State;
 use super::keys::{Attribute, Key};
 use super::table::Written;
 use crate::authz::{Granted, Ingest};
@@ -10,18 +10,27 @@ use crate::domain::{Account, AccountId, AccountVersion, Error};
 
 impl Store {
     /// Takes the account in, if this is the newest that was told of it: events may come twice, late or reordered. Gives
-    /// whether anything changed. One `PutItem`.
+    /// whether anything changed. One `UpdateItem`; its memberships follow by the table's stream.
     ///
     /// # Errors
     /// The table did not answer.
     pub async fn put_account(&self, _: &Granted<Ingest>, account: &Account) -> Result<bool, Error> {
         let mut e = Expression::default();
         let newer = format!("{} OR {}", e.no_row(), e.less(Attribute::Version, account.version.0));
-        self.write_account(&account.id, &AccountItem::active(account), e, newer).await
+        let set = [
+            e.set(Attribute::Name, &*account.name),
+            e.set(Attribute::Email, &*account.email),
+            e.set(Attribute::Status, &*account.status),
+            e.set(Attribute::Version, account.version.0),
+            e.set(Attribute::State, State::Active.as_str()),
+        ];
+        // At which version it was last deleted stays: what it was a member of before that, it is not any more.
+        self.write_account(&account.id, e, format!("SET {}", set.join(", ")), newer).await
     }
 
     /// Takes in that the account is gone, if nothing newer was told of it; of two events of one moment, the deletion
-    /// stands. Its version stays, its name and address do not. Gives whether anything changed. One `PutItem`.
+    /// stands. Its version stays, its name and address do not. Gives whether anything changed. One `UpdateItem`; it
+    /// leaves its groups by the table's stream.
     ///
     /// # Errors
     /// The table did not answer.
@@ -39,18 +48,18 @@ impl Store {
             e.equal(Attribute::Version, version.0),
             e.equal(Attribute::State, State::Active.as_str()),
         );
-        self.write_account(id, &AccountItem::deleted(version), e, newer).await
+        let set = [
+            e.set(Attribute::Version, version.0),
+            e.set(Attribute::DeletedVersion, version.0),
+            e.set(Attribute::State, State::Deleted.as_str()),
+        ];
+        let remove = [e.remove(Attribute::Name), e.remove(Attribute::Email), e.remove(Attribute::Status)];
+        let update = format!("SET {} REMOVE {}", set.join(", "), remove.join(", "));
+        self.write_account(id, e, update, newer).await
     }
 
-    async fn write_account(
-        &self,
-        id: &AccountId,
-        item: &AccountItem,
-        e: Expression,
-        newer: String,
-    ) -> Result<bool, Error> {
-        let row = to_row(&Key::account(id), item)?;
-        let written = self.table.put(row, e, newer).await?;
+    async fn write_account(&self, id: &AccountId, e: Expression, update: String, newer: String) -> Result<bool, Error> {
+        let written = self.table.update(&Key::account(id), e, update, newer).await?;
         Ok(matches!(written, Written::Done(_)))
     }
 }

@@ -1,17 +1,19 @@
 //! Conditions and updates, built from attributes and values: every name goes through a placeholder, so that none can
 //! meet one of DynamoDB's reserved words.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::keys::Attribute;
+use crate::domain::EdgeId;
 
 /// A value in an expression.
 pub(super) enum Value {
     Text(String),
     Number(i64),
     Flag(bool),
+    Edges(BTreeSet<EdgeId>),
 }
 
 impl From<&str> for Value {
@@ -38,12 +40,25 @@ impl From<bool> for Value {
     }
 }
 
+impl From<&BTreeSet<EdgeId>> for Value {
+    fn from(edges: &BTreeSet<EdgeId>) -> Self {
+        Self::Edges(edges.clone())
+    }
+}
+
+impl From<EdgeId> for Value {
+    fn from(edge: EdgeId) -> Self {
+        Self::Text(edge.to_string())
+    }
+}
+
 impl From<Value> for AttributeValue {
     fn from(value: Value) -> Self {
         match value {
             Value::Text(text) => Self::S(text),
             Value::Number(number) => Self::N(number.to_string()),
             Value::Flag(flag) => Self::Bool(flag),
+            Value::Edges(edges) => Self::Ss(edges.iter().map(EdgeId::to_string).collect()),
         }
     }
 }
@@ -97,6 +112,34 @@ impl Expression {
     /// There is no such row.
     pub(super) fn no_row(&mut self) -> String {
         self.absent(Attribute::Pk)
+    }
+
+    /// There is such a row.
+    pub(super) fn row(&mut self) -> String {
+        self.present(Attribute::Pk)
+    }
+
+    /// The row has such an attribute.
+    pub(super) fn present(&mut self, attribute: Attribute) -> String {
+        format!("attribute_exists({})", self.name(attribute))
+    }
+
+    /// The set has this value in it.
+    pub(super) fn contains(&mut self, attribute: Attribute, value: impl Into<Value>) -> String {
+        let (name, value) = (self.name(attribute), self.value(value));
+        format!("contains({name}, {value})")
+    }
+
+    /// An entry of a map: what stands for it in conditions and updates.
+    pub(super) fn entry(&mut self, attribute: Attribute, key: impl Into<String>) -> String {
+        let placeholder = format!("#{}", self.names.len());
+        self.names.insert(placeholder.clone(), key.into());
+        format!("{}.{placeholder}", self.name(attribute))
+    }
+
+    /// The entry of a map has this value; also an update that sets it.
+    pub(super) fn entry_equal(&mut self, entry: &str, value: impl Into<Value>) -> String {
+        format!("{entry} = {}", self.value(value))
     }
 
     /// The row has no such attribute.

@@ -1,19 +1,21 @@
 //! Rows as they are stored, and their conversion from and to the domain. Fields are attributes, by their names in the
 //! table; keys are not among them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{Attributes, Key};
 use crate::domain::group::Description;
 use crate::domain::{
-    Account, AccountVersion, Error, Group, GroupName, GroupProfile, GroupType, Member, MembershipType, Timestamp,
-    Version,
+    Account, AccountId, AccountVersion, Edge, EdgeId, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Job, Member,
+    MembershipType, Timestamp, Version,
 };
 
 /// Whether a row still stands for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum State {
     /// It does.
     Active,
@@ -21,6 +23,8 @@ pub(super) enum State {
     Deleting,
     /// An account that is gone; its row stays, so that a late event finds its version.
     Deleted,
+    /// A job that failed so often that it waits for an operator.
+    SetAside,
 }
 
 impl State {
@@ -29,6 +33,7 @@ impl State {
             Self::Active => "ACTIVE",
             Self::Deleting => "DELETING",
             Self::Deleted => "DELETED",
+            Self::SetAside => "SET_ASIDE",
         }
     }
 }
@@ -96,19 +101,22 @@ impl GroupItem {
 /// A member of a group, with copies of the account's fields.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct MemberItem {
-    direct: bool,
+    pub(super) direct: bool,
+    #[serde(default, with = "serde_dynamo::string_set", skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) via: BTreeSet<EdgeId>,
     added_at: Timestamp,
     name: String,
     email: String,
     status: String,
-    account_version: AccountVersion,
+    pub(super) account_version: AccountVersion,
 }
 
 impl MemberItem {
     pub(super) fn new(member: &Member) -> Self {
-        let Member { account, membership_type, added_at } = member;
+        let Member { account, membership_type, via, added_at } = member;
         Self {
             direct: *membership_type == MembershipType::Direct,
+            via: via.clone(),
             added_at: *added_at,
             name: account.name.clone(),
             email: account.email.clone(),
@@ -118,10 +126,11 @@ impl MemberItem {
     }
 
     pub(super) fn member(self, key: &Key) -> Result<Member, Error> {
-        let id = key.as_member().ok_or_else(|| unreadable("member row"))?;
+        let (_, id) = key.as_member().ok_or_else(|| unreadable("member row"))?;
         let version = self.account_version;
         let account = Account { id, name: self.name, email: self.email, status: self.status, version };
-        Ok(Member { account, membership_type: membership_type(self.direct), added_at: self.added_at })
+        let membership_type = membership_type(self.direct);
+        Ok(Member { account, membership_type, via: self.via, added_at: self.added_at })
     }
 }
 
@@ -141,7 +150,50 @@ const fn membership_type(direct: bool) -> MembershipType {
     if direct { MembershipType::Direct } else { MembershipType::Indirect }
 }
 
-/// An account; of one that is deleted, the version alone.
+/// A group nested directly in another.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ChildItem {
+    pub(super) edge_id: EdgeId,
+}
+
+/// Where a group is nested. Its row stays when it is nested nowhere any more, so that `rev` never comes again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct NestingItem {
+    pub(super) parents: BTreeMap<GroupId, EdgeId>,
+    pub(super) rev: u64,
+}
+
+/// A job; what it does is its key.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct JobItem {
+    kind: String,
+    revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+    progress: u64,
+    attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_reason: Option<String>,
+    state: State,
+    created_at: Timestamp,
+}
+
+impl JobItem {
+    pub(super) fn new(job: &Job) -> Self {
+        Self {
+            kind: job.kind.name().to_owned(),
+            revision: job.revision,
+            cursor: job.cursor.clone(),
+            progress: job.progress,
+            attempts: job.attempts,
+            last_reason: job.last_reason.clone(),
+            state: if job.set_aside { State::SetAside } else { State::Active },
+            created_at: job.created_at,
+        }
+    }
+}
+
+/// An account; of one that is deleted, the versions alone.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AccountItem {
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -150,18 +202,18 @@ pub(super) struct AccountItem {
     email: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     status: String,
-    version: AccountVersion,
-    state: State,
+    pub(super) version: AccountVersion,
+    pub(super) state: State,
+    /// At which version it was last deleted; kept when it comes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleted_version: Option<AccountVersion>,
 }
 
 impl AccountItem {
-    pub(super) fn active(account: &Account) -> Self {
-        let Account { id: _, name, email, status, version } = account.clone();
-        Self { name, email, status, version, state: State::Active }
-    }
-
-    pub(super) const fn deleted(version: AccountVersion) -> Self {
-        Self { name: String::new(), email: String::new(), status: String::new(), version, state: State::Deleted }
+    /// Whether the account was deleted after the version that these copies are of: a direct membership made before
+    /// that is none any more, even when the account has come back.
+    pub(super) fn was_deleted_since(&self, copies: AccountVersion) -> bool {
+        self.state == State::Deleted || self.deleted_version.is_some_and(|deleted| deleted >= copies)
     }
 
     /// The account, or `None` for one that is deleted.
@@ -170,7 +222,7 @@ impl AccountItem {
             return Ok(None);
         }
         let id = key.as_account().ok_or_else(|| unreadable("account row"))?;
-        let Self { name, email, status, version, state: _ } = self;
+        let Self { name, email, status, version, .. } = self;
         Ok(Some(Account { id, name, email, status, version }))
     }
 }
@@ -179,7 +231,7 @@ impl AccountItem {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct IdempotencyItem {
     pub(super) request_hash: String,
-    pub(super) response_id: crate::domain::GroupId,
+    pub(super) response_id: GroupId,
     pub(super) created_at: Timestamp,
     /// Seconds since 1970, as DynamoDB's time to live wants it.
     pub(super) expires_at: i64,
@@ -210,6 +262,38 @@ pub(super) fn read_group(row: impl Into<Option<Attributes>>) -> Result<Option<Gr
 pub(super) fn read_member(row: Attributes) -> Result<Member, Error> {
     let (key, item): (_, MemberItem) = from_row(row)?;
     item.member(&key)
+}
+
+/// Reads where a group is nested; nowhere where there is no row.
+pub(super) fn read_nesting(row: Option<Attributes>) -> Result<Option<NestingItem>, Error> {
+    row.map(|row| from_row(row).map(|(_, item)| item)).transpose()
+}
+
+/// Reads the nestings of a group in others.
+pub(super) fn read_parents(row: Option<Attributes>) -> Result<Vec<Edge>, Error> {
+    let parents = read_nesting(row)?.unwrap_or_default().parents;
+    Ok(parents.into_iter().map(|(parent, id)| Edge { parent, id }).collect())
+}
+
+/// Reads which nesting a nested group's row is of.
+pub(super) fn read_edge_id(row: Option<Attributes>) -> Result<Option<EdgeId>, Error> {
+    row.map(|row| from_row(row).map(|(_, ChildItem { edge_id })| edge_id)).transpose()
+}
+
+/// Reads the job in its row.
+pub(super) fn read_job(row: Attributes) -> Result<Job, Error> {
+    let (key, item): (_, JobItem) = from_row(row)?;
+    let kind = key.as_job().ok_or_else(|| unreadable("job row"))?;
+    let JobItem { kind: _, revision, cursor, progress, attempts, last_reason, state, created_at } = item;
+    let set_aside = state == State::SetAside;
+    Ok(Job { kind, revision, cursor, progress, attempts, last_reason, set_aside, created_at })
+}
+
+/// Reads whose membership a mirror row is, and of which group.
+pub(super) fn read_membership(row: Attributes) -> Result<(AccountId, GroupId, MembershipType), Error> {
+    let (key, item): (_, MembershipItem) = from_row(row)?;
+    let (account, group) = key.as_membership().ok_or_else(|| unreadable("membership row"))?;
+    Ok((account, group, item.membership_type()))
 }
 
 /// Reads the account in its row; `None` where there is no row, and for one that is deleted.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Store;
 use super::cursor::{Position, Scope};
-use super::items::{MembershipItem, from_row, read_account, read_group};
+use super::items::{read_account, read_group, read_membership};
 use super::keys::{Attributes, Key, ListKey, Range};
 use super::table::Rows;
 use super::weigh::Weigh;
@@ -125,8 +125,8 @@ impl Store {
     ) -> Result<Vec<(Place, (Group, MembershipType))>, Error> {
         let mut types = std::collections::HashMap::new();
         for row in rows {
-            let (key, item): (_, MembershipItem) = from_row(row)?;
-            types.extend(key.as_membership().map(|id| (Key::group(&id), item.membership_type())));
+            let (_, id, membership_type) = read_membership(row)?;
+            types.insert(Key::group(&id), membership_type);
         }
         let keys: Vec<Key> = types.keys().cloned().collect();
         let mut groups = Vec::with_capacity(keys.len());

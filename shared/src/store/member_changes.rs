@@ -1,15 +1,16 @@
 //! Who becomes a member of a group, and who stops being one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::Store;
 use super::attempt::Backoff;
 use super::expression::Expression;
-use super::items::{MemberItem, MembershipItem, State, read_account, read_group, read_member, to_row};
+use super::inheritance::as_read;
+use super::items::{MemberItem, MembershipItem, State, from_row, read_account, read_group, read_member, to_row};
 use super::keys::{Attribute, Attributes, Key};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Administer, Granted};
-use crate::domain::{AccountId, Change, Error, GroupId, Member, MembershipType, Missing, Outcome, Timestamp};
+use crate::domain::{Account, AccountId, Change, Error, GroupId, Member, MembershipType, Missing, Outcome, Timestamp};
 
 /// How often changes that others got in the way of are decided anew.
 const ROUNDS: usize = 20;
@@ -103,15 +104,16 @@ impl Store {
     }
 
     /// Commits writes and the counts that go with them.
-    async fn commit(&self, group: &GroupId, writes: &[(usize, Write)]) -> Result<Commit, Error> {
-        let mut delta = 0;
+    pub(super) async fn commit(&self, group: &GroupId, writes: &[(usize, Write)]) -> Result<Commit, Error> {
+        let (mut members, mut direct_members) = (0, 0);
         let mut actions = Vec::new();
         for (_, write) in writes {
-            delta += write.delta();
+            members += write.members();
+            direct_members += write.direct_members();
             actions.extend(write.actions(group)?);
         }
         let mut e = Expression::default();
-        let counts = [e.add(Attribute::MemberCount, delta), e.add(Attribute::DirectMemberCount, delta)];
+        let counts = [e.add(Attribute::MemberCount, members), e.add(Attribute::DirectMemberCount, direct_members)];
         let update = format!("ADD {}", counts.join(", "));
         let condition = e.equal(Attribute::State, State::Active.as_str());
         actions.push(Action::Update { key: Key::group(group), e, update, condition });
@@ -126,9 +128,15 @@ enum Decision {
 }
 
 /// A change that writes.
-enum Write {
+pub(super) enum Write {
+    /// Who was no member becomes a direct one.
     Add(Member),
-    Remove(AccountId),
+    /// An indirect member, as read, becomes a direct one as well.
+    Promote(Member, MemberItem),
+    /// A direct member, as read, stays one through nested groups only.
+    Demote(AccountId, MemberItem),
+    /// A direct member, as read, is none any more.
+    Remove(AccountId, MemberItem),
 }
 
 fn decide(
@@ -137,26 +145,40 @@ fn decide(
     rows: &mut HashMap<Key, Attributes>,
     now: Timestamp,
 ) -> Result<Decision, Error> {
-    let member = rows.remove(&Key::member(group, change.account()));
-    let account = match change {
-        Change::Add(account) => account,
-        Change::Remove(account) => {
-            return Ok(match member {
-                Some(_) => Decision::Write(Write::Remove(account.clone())),
-                None => Decision::Settled(Outcome::NotDirectMember),
-            });
+    let row = rows.remove(&Key::member(group, change.account()));
+    match change {
+        Change::Add(id) => {
+            let account = read_account(rows.remove(&Key::account(id)))?;
+            account.map_or(Ok(Decision::Settled(Outcome::UnknownAccount)), |account| decide_add(account, row, now))
         }
+        Change::Remove(id) => decide_remove(id, row),
+    }
+}
+
+fn decide_add(account: Account, row: Option<Attributes>, now: Timestamp) -> Result<Decision, Error> {
+    let membership_type = MembershipType::Direct;
+    let Some(row) = row else {
+        let member = Member { account, membership_type, via: BTreeSet::new(), added_at: now };
+        return Ok(Decision::Write(Write::Add(member)));
     };
-    let Some(account) = read_account(rows.remove(&Key::account(account)))? else {
-        return Ok(Decision::Settled(Outcome::UnknownAccount));
+    let member = read_member(row.clone())?;
+    if member.membership_type == membership_type {
+        return Ok(Decision::Settled(Outcome::AlreadyMember(member)));
+    }
+    let (_, item) = from_row(row)?;
+    Ok(Decision::Write(Write::Promote(Member { account, membership_type, ..member }, item)))
+}
+
+fn decide_remove(id: &AccountId, row: Option<Attributes>) -> Result<Decision, Error> {
+    let Some(row) = row else {
+        return Ok(Decision::Settled(Outcome::NotDirectMember));
     };
-    Ok(match member {
-        Some(row) => Decision::Settled(Outcome::AlreadyMember(read_member(row)?)),
-        None => {
-            let membership_type = MembershipType::Direct;
-            Decision::Write(Write::Add(Member { account, membership_type, added_at: now }))
-        }
-    })
+    let member = read_member(row.clone())?;
+    let (_, item): (_, MemberItem) = from_row(row)?;
+    if !item.direct {
+        return Ok(Decision::Settled(Outcome::OnlyIndirect(member.via_groups())));
+    }
+    Ok(Decision::Write(Write::withdraw(id.clone(), item)))
 }
 
 /// Writes in the order given, as many together as one transaction takes beside the group's counts.
@@ -178,62 +200,108 @@ fn batches(writes: Vec<(usize, Write)>) -> Vec<Vec<(usize, Write)>> {
 }
 
 impl Write {
-    /// By how many the counts change.
-    const fn delta(&self) -> i64 {
+    /// What makes a direct member, as read, no direct one.
+    pub(super) fn withdraw(account: AccountId, read: MemberItem) -> Self {
+        if read.via.is_empty() { Self::Remove(account, read) } else { Self::Demote(account, read) }
+    }
+
+    /// By how many the members change.
+    const fn members(&self) -> i64 {
         match self {
             Self::Add(_) => 1,
-            Self::Remove(_) => -1,
+            Self::Promote(..) | Self::Demote(..) => 0,
+            Self::Remove(..) => -1,
+        }
+    }
+
+    /// By how many the direct members change.
+    const fn direct_members(&self) -> i64 {
+        match self {
+            Self::Add(_) | Self::Promote(..) => 1,
+            Self::Demote(..) | Self::Remove(..) => -1,
         }
     }
 
     /// How many actions it takes.
     const fn size(&self) -> usize {
         match self {
-            Self::Add(_) => 3,
-            Self::Remove(_) => 2,
+            Self::Add(_) | Self::Promote(..) => 3,
+            Self::Demote(..) | Self::Remove(..) => 2,
         }
     }
 
     fn outcome(self) -> Outcome {
         match self {
-            Self::Add(member) => Outcome::Added(member),
-            Self::Remove(_) => Outcome::Removed,
+            Self::Add(member) | Self::Promote(member, _) => Outcome::Added(member),
+            Self::Demote(..) | Self::Remove(..) => Outcome::Removed,
         }
     }
 
     /// The account as it was read, so that the copies in the member's row are right; the member's row and its mirror.
     fn actions(&self, group: &GroupId) -> Result<Vec<Action>, Error> {
-        match self {
+        Ok(match self {
             Self::Add(member) => {
+                let id = &member.account.id;
+                let mirror = to_row(&Key::membership(id, group), &MembershipItem { direct: true })?;
+                vec![
+                    check_account(&member.account),
+                    Action::put_new(to_row(&Key::member(group, id), &MemberItem::new(member))?),
+                    Action::put_new(mirror),
+                ]
+            }
+            Self::Promote(member, read) => {
                 let account = &member.account;
-                let (key, mirror) = (Key::member(group, &account.id), Key::membership(&account.id, group));
+                vec![check_account(account), promote(group, account, read), mirror(group, &account.id, true)]
+            }
+            Self::Demote(account, read) => {
                 let mut e = Expression::default();
-                let condition = format!(
-                    "{} AND {}",
-                    e.equal(Attribute::State, State::Active.as_str()),
-                    e.equal(Attribute::Version, account.version.0)
-                );
-                Ok(vec![
-                    Action::Check { key: Key::account(&account.id), e, condition },
-                    put_new(to_row(&key, &MemberItem::new(member))?),
-                    put_new(to_row(&mirror, &MembershipItem { direct: true })?),
-                ])
+                let condition = as_read(&mut e, read);
+                let update = format!("SET {}", e.set(Attribute::Direct, false));
+                let key = Key::member(group, account);
+                vec![Action::Update { key, e, update, condition }, mirror(group, account, false)]
             }
-            Self::Remove(account) => {
-                Ok(vec![delete_existing(Key::member(group, account)), delete_existing(Key::membership(account, group))])
+            Self::Remove(account, read) => {
+                let mut e = Expression::default();
+                let condition = as_read(&mut e, read);
+                let key = Key::member(group, account);
+                vec![Action::Delete { key, e, condition }, Action::delete_any(Key::membership(account, group))]
             }
-        }
+        })
     }
 }
 
-fn put_new(row: Attributes) -> Action {
+/// The account is there, as it was read.
+fn check_account(account: &Account) -> Action {
     let mut e = Expression::default();
-    let condition = e.no_row();
-    Action::Put { row, e, condition }
+    let active = e.equal(Attribute::State, State::Active.as_str());
+    let condition = format!("{active} AND {}", e.equal(Attribute::Version, account.version.0));
+    Action::Check { key: Key::account(&account.id), e, condition }
 }
 
-fn delete_existing(key: Key) -> Action {
+/// An indirect member's row becomes a direct one's, with the account's fields as they are now: what a direct member's
+/// copies are of tells whether it was made before its account was last deleted.
+fn promote(group: &GroupId, account: &Account, read: &MemberItem) -> Action {
     let mut e = Expression::default();
-    let condition = e.equal(Attribute::Direct, true);
-    Action::Delete { key, e, condition }
+    let condition = as_read(&mut e, read);
+    let set = format!("{}, {}", e.set(Attribute::Direct, true), copies(&mut e, account));
+    Action::Update { key: Key::member(group, &account.id), e, update: format!("SET {set}"), condition }
+}
+
+/// The account's fields in a member's row.
+pub(super) fn copies(e: &mut Expression, account: &Account) -> String {
+    [
+        e.set(Attribute::Name, &*account.name),
+        e.set(Attribute::Email, &*account.email),
+        e.set(Attribute::Status, &*account.status),
+        e.set(Attribute::AccountVersion, account.version.0),
+    ]
+    .join(", ")
+}
+
+/// The mirror says the same as the member's row.
+fn mirror(group: &GroupId, account: &AccountId, direct: bool) -> Action {
+    let mut e = Expression::default();
+    let condition = e.row();
+    let update = format!("SET {}", e.set(Attribute::Direct, direct));
+    Action::Update { key: Key::membership(account, group), e, update, condition }
 }

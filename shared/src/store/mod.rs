@@ -7,13 +7,18 @@ mod accounts;
 mod attempt;
 mod client;
 mod cursor;
+mod derived;
 mod expression;
 mod groups;
+mod inheritance;
 mod items;
+mod jobs;
 pub mod keys;
 mod lists;
 mod member_changes;
 mod members;
+mod nesting;
+mod records;
 mod table;
 mod transact;
 mod weigh;
@@ -24,7 +29,11 @@ use aws_sdk_dynamodb::Client;
 use tokio::time::Instant;
 
 pub use client::{client_for, client_from_environment};
+pub use derived::{EdgeStanding, Surroundings};
 pub use groups::IdempotencyKey;
+pub use inheritance::{Link, Settled, Standing};
+pub use nesting::Nested;
+pub use records::{Record, Trigger, read_records};
 use table::{Table, Time};
 
 /// Groups, members and accounts in a table of DynamoDB.
@@ -38,6 +47,15 @@ impl Store {
     #[must_use]
     pub fn new(client: Client, table: &str, patience: Duration) -> Self {
         Self { table: Table { client, name: table.into(), time: Time::Each(patience) } }
+    }
+
+    /// The same store, which gives up at the deadline or, where it has an earlier one, at that.
+    #[must_use]
+    pub fn no_later_than(&self, deadline: Instant) -> Self {
+        match self.table.time {
+            Time::Until(earlier) if earlier < deadline => self.clone(),
+            _ => self.until(deadline),
+        }
     }
 
     /// The same store, which gives up at the deadline.

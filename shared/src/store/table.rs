@@ -5,15 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    Get, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactGetItem,
+};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
 use super::attempt::{Backoff, attempt, internal, is_transient};
 use super::expression::Expression;
 use super::keys::{Attribute, Attributes, Key, LIST_INDEX, ListKey, Range};
+use super::transact;
 use crate::domain::Error;
 
 /// Keys that one `BatchGetItem` takes.
@@ -93,6 +97,22 @@ impl Table {
             .await
     }
 
+    /// `TransactGetItems` of up to a hundred keys; rows that do not exist are left out. Gives what all transactions that
+    /// are committed have made of the rows, and nothing that one is still at: a plain read may give one row as it was
+    /// before a transaction and the next as it is after it.
+    pub(super) async fn transact_get(&self, keys: &[Key]) -> Result<HashMap<Key, Attributes>, Error> {
+        const OPERATION: &str = "TransactGetItems";
+        let get = |key: &Key| Get::builder().table_name(&*self.name).set_key(Some(key.to_attributes())).build();
+        let gets: Result<Vec<_>, _> =
+            keys.iter().map(|key| Ok(TransactGetItem::builder().get(get(key)?).build())).collect();
+        let gets = gets.map_err(|_: BuildError| Error::Internal { operation: OPERATION, code: "not made".into() })?;
+        let request = self.client.transact_get_items().set_transact_items(Some(gets));
+        let sent = attempt(OPERATION, self.deadline(), transact::read_passes, || request.clone().send()).await?;
+        let found = sent.map_err(internal(OPERATION))?.responses.unwrap_or_default().into_iter();
+        let found = found.filter_map(|response| response.item.filter(|row| !row.is_empty()));
+        Ok(found.filter_map(|row| Some((Key::of_row(&row)?, row))).collect())
+    }
+
     async fn batch_get_chunk(&self, keys: Vec<Key>) -> Result<HashMap<Key, Attributes>, Error> {
         const OPERATION: &str = "BatchGetItem";
         let mut left: Vec<Attributes> = keys.iter().map(Key::to_attributes).collect();
@@ -135,7 +155,6 @@ impl Table {
         rows: Rows<'_>,
         mut take: impl FnMut(Attributes) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        const OPERATION: &str = "Query";
         let Rows { range, after, wanted, filter } = rows;
         let mut left = wanted.unwrap_or(usize::MAX);
         // A limit counts rows before the filter: with one, a page of the table is the better stretch.
@@ -148,18 +167,33 @@ impl Table {
         });
         loop {
             let limit = i32::try_from(left).ok().filter(|_| is_limited);
-            let request = request.clone().set_limit(limit).set_exclusive_start_key(start);
-            let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
-            let output = sent.map_err(internal(OPERATION))?;
-            for row in output.items.unwrap_or_default().into_iter().take(left) {
+            let (rows, last) = self.page(request.clone().set_limit(limit).set_exclusive_start_key(start)).await?;
+            for row in rows.into_iter().take(left) {
                 take(row)?;
                 left -= 1;
             }
-            start = output.last_evaluated_key.filter(|key| !key.is_empty());
+            start = last;
             if start.is_none() || left == 0 {
                 return Ok(());
             }
         }
+    }
+
+    /// One `Query` of the table: the rows of up to a megabyte, and the last key that it looked at when more follow.
+    pub(super) async fn query_page(&self, rows: Rows<'_>) -> Result<(Vec<Attributes>, Option<Key>), Error> {
+        let limit = rows.wanted.and_then(|wanted| i32::try_from(wanted).ok());
+        let start = rows.after.map(|(key, _)| key.to_attributes());
+        let request = self.query_of(rows.range, rows.filter).set_limit(limit).set_exclusive_start_key(start);
+        let (rows, last) = self.page(request).await?;
+        Ok((rows, last.as_ref().and_then(Key::of_row)))
+    }
+
+    async fn page(&self, request: QueryFluentBuilder) -> Result<(Vec<Attributes>, Option<Attributes>), Error> {
+        const OPERATION: &str = "Query";
+        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let output = sent.map_err(internal(OPERATION))?;
+        let last = output.last_evaluated_key.filter(|key| !key.is_empty());
+        Ok((output.items.unwrap_or_default(), last))
     }
 
     fn query_of(&self, range: &Range, filter: Option<(Expression, String)>) -> QueryFluentBuilder {
@@ -228,5 +262,13 @@ impl Table {
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Written::Refused(failed.item)),
             Err(error) => Err(internal(OPERATION)(error)),
         }
+    }
+
+    /// `DeleteItem`, whether or not there is such a row.
+    pub(super) async fn delete(&self, key: &Key) -> Result<(), Error> {
+        const OPERATION: &str = "DeleteItem";
+        let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key.to_attributes()));
+        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        sent.map(drop).map_err(internal(OPERATION))
     }
 }

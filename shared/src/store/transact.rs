@@ -1,6 +1,7 @@
 //! The one place that runs transactions and reads why one was cancelled.
 
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -13,6 +14,10 @@ use super::table::Table;
 use crate::domain::Error;
 
 pub(super) const OPERATION: &str = "TransactWriteItems";
+
+/// What stands in a transaction's way for a while.
+const BUSY: &[&str] =
+    &["ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError", "TransactionConflict"];
 
 /// Actions in one transaction, at most (Amazon DynamoDB Developer Guide, "Service, account, and table quotas").
 pub(super) const MAX_ACTIONS: usize = 100;
@@ -61,13 +66,19 @@ impl Table {
 /// Whether a failed transaction may go through as it is later. One with a failed condition may not, whatever else
 /// stood in its way.
 fn passes(error: &TransactWriteItemsError) -> bool {
-    const BUSY: &[&str] =
-        &["ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError", "TransactionConflict"];
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
             let reasons = cancelled.cancellation_reasons();
             !has(reasons, &["ConditionalCheckFailed"]) && has(reasons, BUSY)
         }
+        error => is_transient(error),
+    }
+}
+
+/// Whether a failed transactional read may go through later: it met a transaction, or a busy table.
+pub(super) fn read_passes(error: &TransactGetItemsError) -> bool {
+    match error {
+        TransactGetItemsError::TransactionCanceledException(cancelled) => has(cancelled.cancellation_reasons(), BUSY),
         error => is_transient(error),
     }
 }
@@ -88,6 +99,28 @@ macro_rules! conditioned {
 }
 
 impl Action {
+    /// A row that is not there yet.
+    pub(super) fn put_new(row: Attributes) -> Self {
+        let mut e = Expression::default();
+        let condition = e.no_row();
+        Self::Put { row, e, condition }
+    }
+
+    /// Holds that there is such a row, or that there is none.
+    pub(super) fn check_row(key: Key, there: bool) -> Self {
+        let mut e = Expression::default();
+        let condition = if there { e.row() } else { e.no_row() };
+        Self::Check { key, e, condition }
+    }
+
+    /// Takes a row away, whether or not it is there.
+    pub(super) fn delete_any(key: Key) -> Self {
+        let mut e = Expression::default();
+        // Every action has a condition; this one always holds.
+        let condition = format!("{} OR {}", e.row(), e.no_row());
+        Self::Delete { key, e, condition }
+    }
+
     fn build(self, table: &str) -> Result<TransactWriteItem, BuildError> {
         let item = TransactWriteItem::builder();
         let item = match self {

@@ -11,7 +11,9 @@ pub(super) trait Weigh {
 /// Names of fields, quotes, numbers, times and ids of a group.
 const GROUP_BYTES: usize = 480;
 /// Names of fields, quotes and times of a member.
-const MEMBER_BYTES: usize = 192;
+const MEMBER_BYTES: usize = 208;
+/// The id of a group that an indirect member comes through, with its quotes.
+const VIA_BYTES: usize = 48;
 
 impl Weigh for Group {
     fn carried_bytes(&self) -> usize {
@@ -23,7 +25,7 @@ impl Weigh for Member {
     fn carried_bytes(&self) -> usize {
         let account = &self.account;
         let texts = [account.id.as_str(), &account.name, &account.email, &account.status];
-        MEMBER_BYTES + texts.into_iter().map(text_bytes).sum::<usize>()
+        MEMBER_BYTES + VIA_BYTES * self.via.len() + texts.into_iter().map(text_bytes).sum::<usize>()
     }
 }
 

@@ -1,13 +1,18 @@
 //! What every function shares: its start, and the way of a request through it.
 
+mod settle;
+mod stream;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::{Request, RequestExt};
+use lambda_runtime::Context;
 use lambda_runtime::tower::service_fn;
 use tokio::time::Instant;
 
+pub use self::stream::StreamFunction;
 use crate::authz::{Action, Caller, Granted, Policy};
 use crate::config::{Config, ConfigError};
 use crate::domain::clock::SystemClock;
@@ -49,6 +54,12 @@ impl App {
         Ok(Self::new(config, store, Arc::new(SystemClock)))
     }
 
+    /// The table's name.
+    #[must_use]
+    pub fn table_name(&self) -> &str {
+        &self.config.table_name
+    }
+
     /// Who may do what.
     #[must_use]
     pub fn policy(&self) -> &Policy {
@@ -71,8 +82,8 @@ impl App {
     }
 
     /// The same app, with the time that Lambda gave this invocation.
-    fn for_invocation(&self, request: &Request) -> Self {
-        let Some(context) = request.lambda_context_ref().filter(|context| context.deadline > 0) else {
+    fn for_invocation(&self, context: Option<&Context>) -> Self {
+        let Some(context) = context.filter(|context| context.deadline > 0) else {
             return self.clone();
         };
         let left = Duration::from_millis(context.deadline.saturating_sub(SystemClock.unix_millis()));
@@ -105,7 +116,7 @@ impl Function {
     pub async fn answer(self, app: &App, request: Request) -> HttpResponse {
         let started = Instant::now();
         let request_id = request::request_id(&request);
-        let app = app.for_invocation(&request);
+        let app = app.for_invocation(request.lambda_context_ref());
         let reply = match (self.handler)(&app, request).await {
             Ok(reply) => reply,
             Err(error) => {
@@ -124,19 +135,7 @@ impl Function {
     /// Runs the function under Lambda until the environment is shut down.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        telemetry::start();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let outcome = match runtime {
-            Ok(runtime) => runtime.block_on(self.serve()),
-            Err(error) => Err(error.to_string()),
-        };
-        match outcome {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(reason) => {
-                tracing::error!(function = self.name, reason, "the function cannot run");
-                ExitCode::FAILURE
-            }
-        }
+        run(self.name, self.serve())
     }
 
     async fn serve(self) -> Result<(), String> {
@@ -146,5 +145,22 @@ impl Function {
             Ok::<_, std::convert::Infallible>(self.answer(app, request).await)
         });
         lambda_http::run(service).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Runs a function's process to its end.
+fn run(function: &'static str, serve: impl Future<Output = Result<(), String>>) -> ExitCode {
+    telemetry::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(serve),
+        Err(error) => Err(error.to_string()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            tracing::error!(function, reason, "the function cannot run");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,0 +1,28 @@
+//! `GET /api/v1/groups/{id}/groups?limit=&after=`: the groups nested directly in a group, by the page.
+//!
+//! 200 with the page, by name; 404 when the group does not exist. Any authenticated caller, or those in `READ_ROLES`.
+
+use shared::api::responses::GroupsResponse;
+use shared::app::{App, Function};
+use shared::authz::Read;
+use shared::domain::Limit;
+use shared::http::request::{Query, group_id};
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("list-nested-groups", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 400, 401, 403, 404, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Read>(&request)?;
+    let mut query = Query::of(&request);
+    let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_GROUPS));
+    let after = query.after();
+    query.finish()?;
+    let id = group_id(&request)?;
+    let page = app.store.list_nested_groups(&granted, &id, limit.unwrap_or(Limit::DEFAULT), after.as_ref()).await?;
+    Ok(Reply::ok(&GroupsResponse::from(&page)))
+}

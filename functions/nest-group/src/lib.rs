@@ -1,0 +1,29 @@
+//! `PUT /api/v1/groups/{id}/groups/{childId}`: nests one group in another; it may be nested there already.
+//!
+//! No body. 200 with the nested group; 404 when one of the groups does not exist; 409 when it would make a cycle, naming
+//! the path, or one nesting too many. Administrators only.
+
+use shared::api::requests::parse_nothing;
+use shared::api::responses::GroupResponse;
+use shared::app::{App, Function};
+use shared::authz::Administer;
+use shared::domain::{JobKind, Missing};
+use shared::http::request::{child_id, group_id, json_body};
+use shared::http::{ApiError, Reply, Request};
+
+/// This endpoint.
+pub const FUNCTION: Function = Function::new("nest-group", |app, request| Box::pin(handler(app, request)));
+
+/// Answers a request.
+///
+/// # Errors
+/// 400, 401, 403, 404, 409, 413, 415, 503.
+pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+    let granted = app.authorize::<Administer>(&request)?;
+    parse_nothing(json_body(&request)?)?;
+    let (parent, child) = (group_id(&request)?, child_id(&request));
+    let child = child.map_err(Missing::NestedGroup)?;
+    let nested = app.store.nest_group(&granted, &parent, &child, app.clock.now()).await?;
+    let settled = app.settle_job(&granted, &JobKind::Backfill(nested.edge)).await;
+    Ok(Reply::ok(&GroupResponse::from(&nested.child)).membership_settled(settled))
+}

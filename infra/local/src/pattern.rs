@@ -1,0 +1,21 @@
+//! Event patterns, as far as the template's filters use them (Amazon EventBridge User Guide, "Comparison operators"): a
+//! field matches one of the values in its list, each a value or a prefix.
+
+use serde_json::Value;
+
+/// Whether the event is as the pattern says.
+#[must_use]
+pub fn matches(pattern: &Value, event: &Value) -> bool {
+    match pattern {
+        Value::Object(fields) => fields.iter().all(|(name, pattern)| matches(pattern, &event[name.as_str()])),
+        Value::Array(alternatives) => alternatives.iter().any(|alternative| is_alternative(alternative, event)),
+        _ => false,
+    }
+}
+
+fn is_alternative(alternative: &Value, value: &Value) -> bool {
+    match alternative["prefix"].as_str() {
+        Some(prefix) => value.as_str().is_some_and(|text| text.starts_with(prefix)),
+        None => alternative == value,
+    }
+}

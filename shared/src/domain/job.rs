@@ -1,0 +1,73 @@
+//! Jobs: work that follows from one commit and is too much for it.
+
+use super::{AccountId, AccountVersion, Edge, GroupId, Timestamp};
+
+/// What a job does. Each may be done twice, from the beginning or side by side, with the same end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// Gives the members of a nested group to the group it was nested in.
+    Backfill(Edge),
+    /// Takes from a group the members it had through a group nested in it no more.
+    Sweep(Edge),
+    /// Takes a deleted group out of the nesting and removes its rows.
+    DeleteGroup(GroupId),
+    /// Carries what an account is at this version to its memberships: new fields, or that it is gone.
+    UpdateAccount(AccountId, AccountVersion),
+    /// Looks again at one member and the groups above it: what a record asked for and could not be done at once.
+    Climb(GroupId, AccountId),
+}
+
+impl JobKind {
+    /// The name in rows and logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Backfill(_) => "backfill",
+            Self::Sweep(_) => "sweep",
+            Self::DeleteGroup(_) => "delete_group",
+            Self::UpdateAccount(..) => "update_account",
+            Self::Climb(..) => "climb",
+        }
+    }
+}
+
+/// A job as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// What it does.
+    pub kind: JobKind,
+    /// Counts the writes to its row: a record that tells of an earlier one drives nothing.
+    pub revision: u64,
+    /// The account or group that it has come to, in the order of ids; `None` at the beginning.
+    pub cursor: Option<String>,
+    /// Members looked at so far; some more than once after a crash.
+    pub progress: u64,
+    /// Failures since it last moved.
+    pub attempts: u32,
+    /// Why it last failed; never a value from the table.
+    pub last_reason: Option<String>,
+    /// Whether it failed so often that it waits for an operator.
+    pub set_aside: bool,
+    /// When it came about.
+    pub created_at: Timestamp,
+}
+
+impl Job {
+    /// Failures in a row after which a job is set aside.
+    pub const MAX_ATTEMPTS: u32 = 10;
+
+    /// A job as it is when just made.
+    #[must_use]
+    pub const fn new(kind: JobKind, created_at: Timestamp) -> Self {
+        Self {
+            kind,
+            revision: 1,
+            cursor: None,
+            progress: 0,
+            attempts: 0,
+            last_reason: None,
+            set_aside: false,
+            created_at,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Members that a group has through the groups nested in it: rules 3, 4 and 6 of docs/propagation.md, in one method that
+//! looks at what is and makes it what it should be.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::Store;
+use super::attempt::Backoff;
+use super::expression::Expression;
+use super::items::{
+    MemberItem, MembershipItem, State, from_row, read_edge_id, read_group, read_member, read_parents, to_row,
+};
+use super::keys::{Attribute, Attributes, Key};
+use super::transact::{self, Action, Commit, MAX_ACTIONS};
+use crate::authz::{Granted, Settle};
+use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Member, MembershipType, Timestamp};
+
+/// How often links that others got in the way of are decided anew.
+const ROUNDS: usize = 30;
+
+/// An account, and a nesting through which it may be a member.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Link {
+    /// The nesting.
+    pub edge: Edge,
+    /// The account.
+    pub account: AccountId,
+}
+
+/// How a link stands once it is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The account is a member of the group above by this nesting alone, or no member: groups further above depend on it.
+    Decisive,
+    /// The account is a member of the group above for other reasons too.
+    Held,
+}
+
+/// What settling links found and did.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// How each link stands, in the order of the links.
+    pub standings: Vec<Standing>,
+    /// Where the groups above are nested themselves.
+    pub above: HashMap<GroupId, Vec<Edge>>,
+}
+
+impl Link {
+    fn source(&self) -> Key {
+        Key::member(&self.edge.child(), &self.account)
+    }
+
+    fn target(&self) -> Key {
+        Key::member(&self.edge.parent, &self.account)
+    }
+
+    fn nesting(&self) -> Key {
+        Key::child(&self.edge.parent, &self.edge.child())
+    }
+}
+
+impl Store {
+    /// Makes the members above what they should be: the account is a member of the parent through the nesting exactly
+    /// when the nesting is there and the account is a member of the child. Up to 32 accounts
+    /// of one nesting, or 24 nestings of one account, take one `TransactGetItems` and, when something is to change, one
+    /// transaction.
+    ///
+    /// # Errors
+    /// The table did not answer; what came before the failure stays done.
+    pub async fn settle(
+        &self,
+        _: &Granted<Settle>,
+        links: &[Link],
+        now: Timestamp,
+    ) -> Result<Settled, Error> {
+        let mut settled = Settled::default();
+        for chunk in chunks(links) {
+            let Settled { standings, above } = self.settle_chunk(chunk, now).await?;
+            settled.standings.extend(standings);
+            settled.above.extend(above);
+        }
+        Ok(settled)
+    }
+
+    async fn settle_chunk(&self, links: &[Link], now: Timestamp) -> Result<Settled, Error> {
+        let keys = |link: &Link| [link.source(), link.target(), link.nesting(), Key::nesting(&link.edge.parent)];
+        let keys: HashSet<Key> = links.iter().flat_map(keys).collect();
+        let keys: Vec<Key> = keys.into_iter().collect();
+        let mut backoff = Backoff::new(transact::OPERATION, self.table.deadline());
+        let mut gone = HashSet::new();
+        for _ in 0..ROUNDS {
+            // A plain read could miss what a transaction has decided, and find that nothing is left to do.
+            let rows = self.table.transact_get(&keys).await?;
+            let plan = Plan::make(links, &rows, &gone, now)?;
+            let (actions, standings) = (plan.actions, plan.standings);
+            if actions.is_empty() || matches!(self.table.transact(actions).await?, Commit::Done) {
+                return Ok(Settled { standings, above: above(links, &rows)? });
+            }
+            gone = self.groups_gone(links).await?;
+            backoff.pause().await?;
+        }
+        Err(Error::Internal { operation: transact::OPERATION, code: "conditions keep failing".into() })
+    }
+
+    /// The groups above that are deleted: they gain nobody any more, and who is in them goes with their rows.
+    async fn groups_gone(&self, links: &[Link]) -> Result<HashSet<GroupId>, Error> {
+        let groups: BTreeSet<GroupId> = links.iter().map(|link| link.edge.parent).collect();
+        let keys: Vec<Key> = groups.iter().map(Key::group).collect();
+        let mut rows = self.table.batch_get(&keys).await?;
+        let mut gone = HashSet::new();
+        for (group, key) in groups.into_iter().zip(&keys) {
+            if read_group(rows.remove(key))?.is_none() {
+                gone.insert(group);
+            }
+        }
+        Ok(gone)
+    }
+}
+
+/// Where the groups above are nested.
+fn above(links: &[Link], rows: &HashMap<Key, Attributes>) -> Result<HashMap<GroupId, Vec<Edge>>, Error> {
+    let parents: BTreeSet<GroupId> = links.iter().map(|link| link.edge.parent).collect();
+    let edges = |group: GroupId| Ok((group, read_parents(rows.get(&Key::nesting(&group)).cloned())?));
+    parents.into_iter().map(edges).collect()
+}
+
+/// Links, in their order, by as many as fit one transaction together: no row is both read for one and changed for
+/// another.
+fn chunks(links: &[Link]) -> Vec<&[Link]> {
+    let mut chunks = Vec::new();
+    let (mut sources, mut targets) = (HashSet::new(), HashSet::new());
+    let (mut edges, mut parents) = (HashSet::new(), HashSet::new());
+    let mut start = 0;
+    for (index, link) in links.iter().enumerate() {
+        let (source, target) = (link.source(), link.target());
+        let fits = |size: usize| size <= MAX_ACTIONS && !sources.contains(&target) && !targets.contains(&source);
+        let grown = |set: &HashSet<Key>, key: &Key| set.len() + usize::from(!set.contains(key));
+        let edge_count = edges.len() + usize::from(!edges.contains(&link.edge));
+        let parent_count = parents.len() + usize::from(!parents.contains(&link.edge.parent));
+        let size = grown(&sources, &source) + 2 * grown(&targets, &target) + edge_count + parent_count;
+        if !fits(size) {
+            chunks.push(&links[start..index]);
+            start = index;
+            sources.clear();
+            targets.clear();
+            edges.clear();
+            parents.clear();
+        }
+        sources.insert(source);
+        targets.insert(target);
+        edges.insert(link.edge);
+        parents.insert(link.edge.parent);
+    }
+    chunks.push(&links[start..]);
+    chunks.retain(|chunk| !chunk.is_empty());
+    chunks
+}
+
+/// What links ask for, given what was read.
+struct Plan {
+    actions: Vec<Action>,
+    standings: Vec<Standing>,
+}
+
+/// A member row above, and the nestings that it gains and loses.
+#[derive(Default)]
+struct Target {
+    before: Option<MemberItem>,
+    via: BTreeSet<EdgeId>,
+    /// The row of the account in a child that it is gained through: the first has the fields to copy.
+    source: Option<Member>,
+}
+
+impl Plan {
+    fn make(
+        links: &[Link],
+        rows: &HashMap<Key, Attributes>,
+        gone: &HashSet<GroupId>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let mut targets: BTreeMap<(GroupId, AccountId), Target> = BTreeMap::new();
+        let mut edges = BTreeSet::new();
+        let mut sources = BTreeMap::new();
+        for link in links {
+            let place = (link.edge.parent, link.account.clone());
+            let target = match targets.entry(place) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(Target::read(rows, &link.target())?),
+            };
+            let (id, gone) = (link.edge.id, gone.contains(&link.edge.parent));
+            let nested = read_edge_id(rows.get(&link.nesting()).cloned())? == Some(id);
+            let source = rows.get(&link.source());
+            match (nested && source.is_some(), target.via.contains(&id)) {
+                (true, false) if !gone => {
+                    target.via.insert(id);
+                    target.source = source.cloned().map(read_member).transpose()?;
+                    edges.insert(link.edge);
+                    sources.insert((link.edge.child(), link.account.clone()), true);
+                }
+                (false, true) if !gone => {
+                    target.via.remove(&id);
+                    // A nesting that is gone never comes back: nothing can give what is taken.
+                    if nested {
+                        sources.insert((link.edge.child(), link.account.clone()), false);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let standing = |link: &Link| targets[&(link.edge.parent, link.account.clone())].standing(link.edge.id);
+        let standings = links.iter().map(standing).collect();
+        let mut actions = Vec::new();
+        let mut growth: BTreeMap<GroupId, i64> = BTreeMap::new();
+        for ((group, account), target) in targets {
+            *growth.entry(group).or_default() += target.growth();
+            actions.extend(target.actions(&group, &account, now)?);
+        }
+        actions.extend(edges.iter().map(check_edge));
+        actions.extend(sources.iter().map(|((group, id), there)| Action::check_row(Key::member(group, id), *there)));
+        actions.extend(growth.into_iter().filter(|(_, by)| *by != 0).map(|(group, by)| count(&group, by)));
+        Ok(Self { actions, standings })
+    }
+}
+
+/// The nesting is there.
+fn check_edge(edge: &Edge) -> Action {
+    let mut e = Expression::default();
+    let condition = e.equal(Attribute::EdgeId, edge.id);
+    Action::Check { key: Key::child(&edge.parent, &edge.child()), e, condition }
+}
+
+/// The group has so many more members, or fewer; a deleted one gains none.
+fn count(group: &GroupId, by: i64) -> Action {
+    let mut e = Expression::default();
+    let update = format!("ADD {}", e.add(Attribute::MemberCount, by));
+    let condition = if by > 0 { e.equal(Attribute::State, State::Active.as_str()) } else { e.row() };
+    Action::Update { key: Key::group(group), e, update, condition }
+}
+
+impl Target {
+    fn read(rows: &HashMap<Key, Attributes>, key: &Key) -> Result<Self, Error> {
+        let before: Option<MemberItem> =
+            rows.get(key).cloned().map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+        let via = before.as_ref().map(|item| item.via.clone()).unwrap_or_default();
+        Ok(Self { before, via, source: None })
+    }
+
+    fn is_direct(&self) -> bool {
+        self.before.as_ref().is_some_and(|item| item.direct)
+    }
+
+    fn is_member(&self) -> bool {
+        self.is_direct() || !self.via.is_empty()
+    }
+
+    fn growth(&self) -> i64 {
+        i64::from(self.is_member()) - i64::from(self.before.is_some())
+    }
+
+    fn standing(&self, id: EdgeId) -> Standing {
+        let alone = !self.is_direct() && self.via.iter().all(|other| *other == id);
+        if alone { Standing::Decisive } else { Standing::Held }
+    }
+
+    fn actions(self, group: &GroupId, account: &AccountId, now: Timestamp) -> Result<Vec<Action>, Error> {
+        let (key, mirror) = (Key::member(group, account), Key::membership(account, group));
+        let is_member = self.is_member();
+        let Self { before, via, source } = self;
+        let Some(before) = before else {
+            let Some(source) = source else { return Ok(Vec::new()) };
+            let member =
+                Member { account: source.account, membership_type: MembershipType::Indirect, via, added_at: now };
+            let member = to_row(&key, &MemberItem::new(&member))?;
+            let mirror = to_row(&mirror, &MembershipItem { direct: false })?;
+            return Ok(vec![Action::put_new(member), Action::put_new(mirror)]);
+        };
+        if before.via == via {
+            return Ok(Vec::new());
+        }
+        let mut e = Expression::default();
+        let condition = as_read(&mut e, &before);
+        if !is_member {
+            return Ok(vec![Action::Delete { key, e, condition }, Action::delete_any(mirror)]);
+        }
+        let update = if via.is_empty() {
+            format!("REMOVE {}", e.remove(Attribute::Via))
+        } else {
+            format!("SET {}", e.set(Attribute::Via, &via))
+        };
+        Ok(vec![Action::Update { key, e, update, condition }])
+    }
+}
+
+/// Nobody has changed the row since it was read.
+pub(super) fn as_read(e: &mut Expression, item: &MemberItem) -> String {
+    let direct = e.equal(Attribute::Direct, item.direct);
+    let via = if item.via.is_empty() { e.absent(Attribute::Via) } else { e.equal(Attribute::Via, &item.via) };
+    format!("{direct} AND {via} AND {}", e.equal(Attribute::AccountVersion, item.account_version.0))
+}

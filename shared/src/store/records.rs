@@ -1,0 +1,125 @@
+//! Records of the table's stream: what changed, as far as something follows from it.
+
+use std::collections::BTreeSet;
+
+use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use serde::de::DeserializeOwned;
+use serde_dynamo::Item;
+use serde_json::Value;
+
+use super::items::{AccountItem, GroupItem, MemberItem, State};
+use super::keys::{Attribute, Key};
+use crate::domain::{AccountId, AccountVersion, Edge, Error, GroupId, JobKind};
+
+/// A record of the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Names it in the stream, and in what Lambda is told of failures.
+    pub sequence_number: String,
+    /// What follows from it.
+    pub trigger: Result<Option<Trigger>, Error>,
+}
+
+/// A change that something follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// A member's row changed.
+    Member {
+        /// The group.
+        group: GroupId,
+        /// The account.
+        account: AccountId,
+        /// It came or went: the groups above may have to follow.
+        came_or_went: bool,
+        /// It is there.
+        present: bool,
+        /// The nestings it is held by now and was not before.
+        gained: BTreeSet<Edge>,
+    },
+    /// An account is another than before.
+    Account(AccountId, AccountVersion),
+    /// A group was deleted.
+    DeletedGroup(GroupId),
+    /// A job was made or moved, to this revision.
+    Job(JobKind, u64),
+}
+
+/// Reads what Lambda hands to the function of a stream.
+///
+/// # Errors
+/// It is no event of a table's stream.
+pub fn read_records(event: Value) -> Result<Vec<Record>, Error> {
+    let event: Event = serde_json::from_value(event).map_err(|_| unreadable("stream event"))?;
+    Ok(event.records.into_iter().map(Record::read).collect())
+}
+
+impl Record {
+    fn read(record: EventRecord) -> Self {
+        let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
+        Self { sequence_number, trigger: trigger(record) }
+    }
+}
+
+fn trigger(record: EventRecord) -> Result<Option<Trigger>, Error> {
+    let change = record.change;
+    let (before, after) = (Some(change.old_image).filter(is_row), Some(change.new_image).filter(is_row));
+    let Some(key) = key(change.keys) else { return Err(unreadable("stream record key")) };
+    if let Some((group, account)) = key.as_member() {
+        return member(group, account, before, after);
+    }
+    if let Some(account) = key.as_account() {
+        // Nobody is a member anywhere before their account is there.
+        let (Some(before), Some(after)) = (before, after) else { return Ok(None) };
+        let (before, after): (AccountItem, AccountItem) = (read(before)?, read(after)?);
+        return Ok((before.version != after.version).then_some(Trigger::Account(account, after.version)));
+    }
+    if let Some(group) = key.as_group() {
+        let Some(after) = after else { return Ok(None) };
+        let GroupItem { state, .. } = read(after)?;
+        return Ok((state == State::Deleting).then_some(Trigger::DeletedGroup(group)));
+    }
+    match (key.as_job(), after) {
+        (Some(kind), Some(after)) => Ok(Some(Trigger::Job(kind, revision(after)?))),
+        _ => Ok(None),
+    }
+}
+
+fn member(
+    group: GroupId,
+    account: AccountId,
+    before: Option<Item>,
+    after: Option<Item>,
+) -> Result<Option<Trigger>, Error> {
+    let edges = |row: Option<Item>| -> Result<BTreeSet<Edge>, Error> {
+        let via = row.map(read).transpose()?.map(|MemberItem { via, .. }| via).unwrap_or_default();
+        Ok(via.into_iter().map(|id| Edge { parent: group, id }).collect())
+    };
+    let (was, present) = (before.is_some(), after.is_some());
+    let (before, after) = (edges(before)?, edges(after)?);
+    let gained: BTreeSet<Edge> = after.difference(&before).copied().collect();
+    let came_or_went = was != present;
+    let something_follows = came_or_went || !gained.is_empty();
+    Ok(something_follows.then_some(Trigger::Member { group, account, came_or_went, present, gained }))
+}
+
+fn revision(row: Item) -> Result<u64, Error> {
+    let value = row.inner().get(Attribute::Revision.as_str()).cloned().ok_or_else(|| unreadable("job row"))?;
+    serde_dynamo::from_attribute_value(value).map_err(|_| unreadable("job row"))
+}
+
+/// The images of a record that has none are empty.
+fn is_row(image: &Item) -> bool {
+    !image.inner().is_empty()
+}
+
+fn key(keys: Item) -> Option<Key> {
+    Key::of_row(&keys.into())
+}
+
+fn read<T: DeserializeOwned>(row: Item) -> Result<T, Error> {
+    serde_dynamo::from_item(row).map_err(|_| unreadable("stream record"))
+}
+
+fn unreadable(what: &'static str) -> Error {
+    Error::Internal { operation: what, code: "unreadable".into() }
+}
