@@ -12,6 +12,7 @@ pub mod pattern;
 pub mod stream;
 pub mod table;
 pub mod template;
+pub mod verify;
 
 use std::fmt;
 

@@ -12,6 +12,7 @@ use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
 use groups_local::stream::{Poller, checkpoint_of};
 use groups_local::template::{Template, root};
+use groups_local::verify::{VerifyArguments, verify};
 use groups_local::{Problem, demo, table};
 use shared::app::{App, PATIENCE};
 use shared::authz::Role;
@@ -42,6 +43,8 @@ struct Arguments {
 enum Command {
     /// Prints a token to call the local API with.
     Token(TokenArguments),
+    /// Looks at every row of a table and tells what contradicts what; exits with 1 when something does.
+    Verify(VerifyArguments),
 }
 
 #[derive(Args)]
@@ -103,11 +106,13 @@ impl Workspace {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
-        Some(Command::Token(token)) => print_token(&token),
-        None => run(&arguments.serve),
+        Some(Command::Token(token)) => print_token(&token).map(|()| true),
+        Some(Command::Verify(arguments)) => print_breaches(&arguments),
+        None => run(serve(&arguments.serve)).map(|()| true),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
             eprintln!("error: {problem}");
             ExitCode::FAILURE
@@ -130,9 +135,19 @@ fn role(text: &str) -> Result<String, String> {
     Role::parse(text).map(|_| text.to_owned()).ok_or_else(|| "a role holds no spaces and no brackets".to_owned())
 }
 
-fn run(arguments: &ServeArguments) -> Result<(), Problem> {
+/// Gives whether there are none.
+fn print_breaches(arguments: &VerifyArguments) -> Result<bool, Problem> {
+    let breaches = run(verify(arguments))?;
+    for breach in &breaches {
+        print(&breach.to_string())?;
+    }
+    print(&format!("{} found", breaches.len()))?;
+    Ok(breaches.is_empty())
+}
+
+fn run<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Problem::new("cannot start", error))?;
-    runtime.block_on(serve(arguments))
+    runtime.block_on(work)
 }
 
 async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
@@ -157,7 +172,7 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     let address = listener.local_addr().map_err(|error| Problem::new("cannot tell the address", error))?;
     // Before anyone knows of the server: from then on it may be told to end.
     let stop = told_to_end()?;
-    greet(&workspace, &format!("http://{address}"))?;
+    greet(&workspace, &format!("http://{address}"), &endpoint)?;
     gateway.serve(listener, stop).await
 }
 
@@ -179,7 +194,7 @@ async fn open_store(
     config: &Config,
 ) -> Result<(String, Store), Problem> {
     let endpoint = match &arguments.endpoint_url {
-        Some(url) => check_url(url)?.to_owned(),
+        Some(url) => table::check_url(url)?.to_owned(),
         None => table::start_embedded(arguments.data.as_deref()).await?,
     };
     let client = client_for(&endpoint, |builder| builder);
@@ -199,19 +214,13 @@ fn in_file(problem: Problem, file: Option<&Path>) -> Problem {
     }
 }
 
-fn check_url(url: &str) -> Result<&str, Problem> {
-    let uri =
-        url.parse::<axum::http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
-    uri.map(|_| url).ok_or_else(|| Problem(format!("--endpoint-url {url} is not an http URL")))
-}
-
-fn greet(workspace: &Workspace, address: &str) -> Result<(), Problem> {
+fn greet(workspace: &Workspace, address: &str, table: &str) -> Result<(), Problem> {
     let admin_role = workspace.config.policy.admin_role.as_str().to_owned();
     let administrator = workspace.token("administrator", &[admin_role], START_TOKEN_SECONDS)?;
     let reader = workspace.token("reader", &[], START_TOKEN_SECONDS)?;
     let (groups, team) = (format!("{address}/api/v1/groups"), demo::engineering_team());
     print(&format!(
-        "Groups API on {address}\n\n\
+        "Groups API on {address}\nTable on {table}\n\n\
          Administrator's token:\n{administrator}\n\n\
          Reader's token:\n{reader}\n\n\
          curl -H 'Authorization: Bearer {reader}' '{groups}?limit=5'\n\

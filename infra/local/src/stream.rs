@@ -199,7 +199,8 @@ impl Poller {
         context.request_id = uuid::Uuid::new_v4().to_string();
         context.deadline = SystemClock.unix_millis() + self.source.timeout_seconds * 1_000;
         let answer = self.function.answer(&self.app, json!({ "Records": records }), &context);
-        let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?.ok()?;
+        let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?;
+        let answer = answer.map_err(|error| tracing::error!(%error, "the function fails")).ok()?;
         let failures = answer["batchItemFailures"].as_array()?.iter();
         Some(failures.filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned)).collect())
     }
@@ -253,6 +254,8 @@ fn event_record(record: &Record) -> Value {
         ("NewImage", image(change.and_then(|it| it.new_image()))),
         ("OldImage", image(change.and_then(|it| it.old_image()))),
         ("SequenceNumber", sequence_number(record).map(Value::from)),
+        ("SizeBytes", Some(change.and_then(|it| it.size_bytes()).unwrap_or_default().into())),
+        ("StreamViewType", Some("NEW_AND_OLD_IMAGES".into())),
     ];
     body.extend(parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?))));
     json!({

@@ -78,6 +78,16 @@ fn index_stream(path: &Path) -> rusqlite::Result<()> {
     )
 }
 
+/// Checks the URL of another DynamoDB.
+///
+/// # Errors
+/// It is not an http URL.
+pub fn check_url(url: &str) -> Result<&str, Problem> {
+    let uri =
+        url.parse::<axum::http::Uri>().ok().filter(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
+    uri.map(|_| url).ok_or_else(|| Problem(format!("--endpoint-url {url} is not an http URL")))
+}
+
 /// Makes the table as the template's properties say, unless there is one of that name. Gives whether it was made.
 ///
 /// # Errors

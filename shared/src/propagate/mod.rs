@@ -7,6 +7,8 @@
 mod climb;
 mod jobs;
 mod records;
+mod snapshot;
+pub mod verify;
 
 pub use records::propagate;
 

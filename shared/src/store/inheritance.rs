@@ -229,7 +229,7 @@ fn check_edge(edge: &Edge) -> Action {
 }
 
 /// The group has so many more members, or fewer; a deleted one gains none.
-fn count(group: &GroupId, by: i64) -> Action {
+pub(super) fn count(group: &GroupId, by: i64) -> Action {
     let mut e = Expression::default();
     let update = format!("ADD {}", e.add(Attribute::MemberCount, by));
     let condition = if by > 0 { e.equal(Attribute::State, State::Active.as_str()) } else { e.row() };

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{Attributes, Key};
+use super::walk::Counts;
 use crate::domain::group::Description;
 use crate::domain::{
     Account, AccountId, AccountVersion, Edge, EdgeId, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Job, Member,
@@ -71,6 +72,14 @@ impl GroupItem {
             version: group.version,
             state: State::Active,
             change_id,
+        }
+    }
+
+    pub(super) const fn counts(&self) -> Counts {
+        Counts {
+            members: self.member_count,
+            direct_members: self.direct_member_count,
+            nested_groups: self.nested_group_count,
         }
     }
 

@@ -19,8 +19,10 @@ mod member_changes;
 mod members;
 mod nesting;
 mod records;
+mod repair;
 mod table;
 mod transact;
+mod walk;
 mod weigh;
 
 use std::time::Duration;
@@ -33,6 +35,7 @@ pub use derived::{EdgeStanding, Surroundings};
 pub use groups::IdempotencyKey;
 pub use inheritance::{Link, Settled, Standing};
 pub use nesting::Nested;
+pub use walk::{Counts, Fact, GroupFact, MemberFact};
 pub use records::{Record, Trigger, read_records};
 use table::{Table, Time};
 

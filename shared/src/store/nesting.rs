@@ -276,7 +276,7 @@ fn gain(edge: &Edge, nesting: Option<NestingItem>) -> Result<Action, Error> {
 }
 
 /// Ends a nesting on both sides.
-fn cut(edge: &Edge) -> Vec<Action> {
+pub(super) fn cut(edge: &Edge) -> Vec<Action> {
     let (parent, child) = (&edge.parent, &edge.child());
     let mut e = Expression::default();
     let condition = e.equal(Attribute::EdgeId, edge.id);

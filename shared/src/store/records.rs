@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use aws_lambda_events::event::dynamodb::EventRecord;
 use serde::de::DeserializeOwned;
 use serde_dynamo::Item;
 use serde_json::Value;
@@ -48,15 +48,19 @@ pub enum Trigger {
 ///
 /// # Errors
 /// It is no event of a table's stream.
-pub fn read_records(event: Value) -> Result<Vec<Record>, Error> {
-    let event: Event = serde_json::from_value(event).map_err(|_| unreadable("stream event"))?;
-    Ok(event.records.into_iter().map(Record::read).collect())
+pub fn read_records(mut event: Value) -> Result<Vec<Record>, Error> {
+    let Some(Value::Array(records)) = event.get_mut("Records").map(Value::take) else {
+        return Err(unreadable("stream event"));
+    };
+    Ok(records.into_iter().map(Record::read).collect())
 }
 
 impl Record {
-    fn read(record: EventRecord) -> Self {
-        let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
-        Self { sequence_number, trigger: trigger(record) }
+    /// One by one: a record that cannot be read is in nobody else's way.
+    fn read(record: Value) -> Self {
+        let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
+        let record = serde_json::from_value(record).map_err(|_| unreadable("stream record"));
+        Self { sequence_number, trigger: record.and_then(trigger) }
     }
 }
 

@@ -106,6 +106,13 @@ impl Action {
         Self::Put { row, e, condition }
     }
 
+    /// A row, whether or not it is there already.
+    pub(super) fn put_any(row: Attributes) -> Self {
+        let mut e = Expression::default();
+        let condition = always(&mut e);
+        Self::Put { row, e, condition }
+    }
+
     /// Holds that there is such a row, or that there is none.
     pub(super) fn check_row(key: Key, there: bool) -> Self {
         let mut e = Expression::default();
@@ -116,8 +123,7 @@ impl Action {
     /// Takes a row away, whether or not it is there.
     pub(super) fn delete_any(key: Key) -> Self {
         let mut e = Expression::default();
-        // Every action has a condition; this one always holds.
-        let condition = format!("{} OR {}", e.row(), e.no_row());
+        let condition = always(&mut e);
         Self::Delete { key, e, condition }
     }
 
@@ -144,4 +150,9 @@ impl Action {
         };
         Ok(item.build())
     }
+}
+
+/// Every action has a condition; this one always holds.
+fn always(e: &mut Expression) -> String {
+    format!("{} OR {}", e.row(), e.no_row())
 }

@@ -1,0 +1,57 @@
+//! `cargo local verify`: whether a table keeps its invariants.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use shared::authz::Granted;
+use shared::domain::Clock;
+use shared::domain::clock::SystemClock;
+use shared::propagate::Propagation;
+use shared::propagate::verify::Breach;
+use shared::store::{Store, client_for, client_from_environment};
+
+use crate::{Problem, table};
+
+/// How long a request to the table may be repeated.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which table, and what to do.
+#[derive(Args)]
+pub struct VerifyArguments {
+    /// The DynamoDB to ask, such as that of a running `cargo local`; without it and `--data`, AWS with the credentials
+    /// of the environment.
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// File with an embedded table that no server uses at the moment.
+    #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
+    data: Option<PathBuf>,
+    /// The table.
+    #[arg(long, default_value = "groups")]
+    table: String,
+    /// Mends what is found; jobs that are made or resumed for it are done by the table's stream.
+    #[arg(long)]
+    repair: bool,
+}
+
+/// Looks at every row and gives what is wrong, one line each; after a repair, what is still wrong.
+///
+/// # Errors
+/// The table cannot be read.
+pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<Breach>, Problem> {
+    let client = match (&arguments.endpoint_url, &arguments.data) {
+        (Some(url), _) => client_for(table::check_url(url)?, |builder| builder),
+        (None, Some(file)) => {
+            if !file.is_file() {
+                return Err(Problem(format!("there is no data file {}", file.display())));
+            }
+            client_for(&table::start_embedded(Some(file)).await?, |builder| builder)
+        }
+        (None, None) => client_from_environment().await,
+    };
+    let store = Store::new(client, &arguments.table, PATIENCE);
+    let granted = Granted::propagation();
+    let propagation = Propagation { store: &store, granted: &granted, now: SystemClock.now() };
+    let failed = |error| Problem::new(format!("cannot read the table {}", arguments.table), error);
+    if arguments.repair { propagation.repair().await.map_err(failed) } else { propagation.verify().await.map_err(failed) }
+}

@@ -1,0 +1,207 @@
+//! The table at one moment, as far as it can be seen, and what contradicts what in it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::verify::Breach;
+use crate::domain::{Account, AccountId, Edge, EdgeId, GroupId, Job};
+use crate::store::{Counts, Fact, GroupFact, MemberFact};
+
+/// All rows, by what they are about.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    groups: BTreeMap<GroupId, GroupFact>,
+    members: BTreeMap<(GroupId, AccountId), MemberFact>,
+    /// Nestings as the parents know them, and as the children do.
+    children: BTreeSet<Edge>,
+    parents: BTreeSet<Edge>,
+    accounts: HashMap<AccountId, Option<Account>>,
+    mirrors: BTreeMap<(GroupId, AccountId), bool>,
+    jobs: Vec<Job>,
+    unreadable: Vec<String>,
+}
+
+impl Snapshot {
+    pub(super) fn of(facts: Vec<Fact>) -> Self {
+        let mut snapshot = Self::default();
+        for fact in facts {
+            match fact {
+                Fact::Group(id, group) => drop(snapshot.groups.insert(id, group)),
+                Fact::Member(group, account, member) => drop(snapshot.members.insert((group, account), member)),
+                Fact::Child(edge) => drop(snapshot.children.insert(edge)),
+                Fact::Parent(edge) => drop(snapshot.parents.insert(edge)),
+                Fact::Account(id, account) => drop(snapshot.accounts.insert(id, account)),
+                Fact::Membership(account, group, direct) => drop(snapshot.mirrors.insert((group, account), direct)),
+                Fact::Job(job) => snapshot.jobs.push(job),
+                Fact::Unreadable(key) => snapshot.unreadable.push(key),
+            }
+        }
+        snapshot
+    }
+
+    /// Everything that contradicts something else.
+    pub(super) fn breaches(&self) -> Vec<Breach> {
+        let mut breaches: Vec<Breach> = self.unreadable.iter().cloned().map(Breach::Unreadable).collect();
+        breaches.extend(self.jobs.iter().filter(|job| job.set_aside).cloned().map(Breach::SetAside));
+        self.check_nesting(&mut breaches);
+        if !breaches.iter().any(|breach| matches!(breach, Breach::Cycle(_))) {
+            self.check_members(&mut breaches);
+        }
+        self.check_rows(&mut breaches);
+        self.check_counts(&mut breaches);
+        breaches
+    }
+
+    fn is_active(&self, group: &GroupId) -> bool {
+        self.groups.get(group).is_some_and(|group| group.is_active)
+    }
+
+    /// Invariant 5, and that both groups of a nesting know of it.
+    fn check_nesting(&self, breaches: &mut Vec<Breach>) {
+        breaches.extend(self.children.symmetric_difference(&self.parents).copied().map(Breach::HalfNesting));
+        let deleting = self.groups.iter().filter(|(_, group)| !group.is_active).map(|(id, _)| *id);
+        let waiting = |group: &GroupId| {
+            self.jobs.iter().any(|job| matches!(&job.kind, crate::domain::JobKind::DeleteGroup(id) if id == group))
+        };
+        breaches.extend(deleting.filter(|group| !waiting(group)).map(Breach::StuckDeletion));
+        // Groups with nothing nested in them go first, then those with nothing else: what is left goes in circles.
+        let mut left: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
+        for edge in &self.children {
+            left.entry(edge.parent).or_default().insert(edge.child());
+        }
+        loop {
+            let is_leaf = |children: &BTreeSet<GroupId>| children.iter().all(|child| !left.contains_key(child));
+            let leaves: Vec<GroupId> = left.iter().filter(|(_, it)| is_leaf(it)).map(|(group, _)| *group).collect();
+            if leaves.is_empty() {
+                break;
+            }
+            leaves.iter().for_each(|leaf| drop(left.remove(leaf)));
+        }
+        if !left.is_empty() {
+            breaches.push(Breach::Cycle(left.into_keys().collect()));
+        }
+    }
+
+    /// Invariant 1, from direct members and nestings alone; and 4.
+    fn check_members(&self, breaches: &mut Vec<Breach>) {
+        let mut closures: HashMap<GroupId, BTreeSet<&AccountId>> = HashMap::new();
+        let mut direct: HashMap<GroupId, Vec<&AccountId>> = HashMap::new();
+        for ((group, account), member) in &self.members {
+            if member.direct && self.is_active(group) {
+                direct.entry(*group).or_default().push(account);
+            }
+        }
+        for (group, fact) in &self.groups {
+            self.close(*group, &direct, &mut closures);
+            let closure = closures.get(group).map_or_else(BTreeSet::new, Clone::clone);
+            let rows = self.members_of(group).map(|(account, _)| account);
+            let rows: BTreeSet<&AccountId> = rows.collect();
+            if fact.is_active {
+                let wrong = closure.symmetric_difference(&rows);
+                breaches.extend(wrong.map(|id| {
+                    Breach::Membership { group: *group, account: (*id).clone(), stored: rows.contains(id) }
+                }));
+            }
+        }
+        self.check_via(breaches);
+    }
+
+    fn members_of(&self, group: &GroupId) -> impl Iterator<Item = (&AccountId, &MemberFact)> {
+        let first = AccountId::parse("!");
+        let range = first.map(|first| self.members.range((*group, first)..));
+        let group = *group;
+        let rows = range.into_iter().flatten().take_while(move |((of, _), _)| *of == group);
+        rows.map(|((_, account), member)| (account, member))
+    }
+
+    fn close<'a>(
+        &'a self,
+        group: GroupId,
+        direct: &HashMap<GroupId, Vec<&'a AccountId>>,
+        closures: &mut HashMap<GroupId, BTreeSet<&'a AccountId>>,
+    ) {
+        // A stack of its own: nesting may go deeper than this one.
+        let mut stack = vec![(group, false)];
+        while let Some((group, children_are_closed)) = stack.pop() {
+            if closures.contains_key(&group) {
+                continue;
+            }
+            let children = self.children_of(group);
+            if children_are_closed {
+                let mut closure: BTreeSet<&AccountId> = direct.get(&group).into_iter().flatten().copied().collect();
+                for child in children {
+                    closure.extend(closures.get(&child).into_iter().flatten());
+                }
+                closures.insert(group, closure);
+            } else {
+                stack.push((group, true));
+                stack.extend(children.map(|child| (child, false)));
+            }
+        }
+    }
+
+    fn children_of(&self, parent: GroupId) -> impl Iterator<Item = GroupId> {
+        let first = Edge { parent, id: EdgeId::new(GroupId::from_bytes([0; 16]), 0) };
+        self.children.range(first..).take_while(move |edge| edge.parent == parent).map(Edge::child)
+    }
+
+    fn check_via(&self, breaches: &mut Vec<Breach>) {
+        let mut wrong = |edge: Edge, account: &AccountId, stored: bool| {
+            breaches.push(Breach::Via { edge, account: account.clone(), stored });
+        };
+        for ((group, account), member) in self.members.iter().filter(|((group, _), _)| self.is_active(group)) {
+            for id in &member.via {
+                let edge = Edge { parent: *group, id: *id };
+                if !self.children.contains(&edge) || !self.members.contains_key(&(id.child(), account.clone())) {
+                    wrong(edge, account, true);
+                }
+            }
+        }
+        for edge in self.children.iter().filter(|edge| self.is_active(&edge.parent)) {
+            for (account, _) in self.members_of(&edge.child()) {
+                let above = self.members.get(&(edge.parent, account.clone()));
+                if above.is_none_or(|member| !member.via.contains(&edge.id)) {
+                    wrong(*edge, account, false);
+                }
+            }
+        }
+    }
+
+    /// Invariants 3 and 6, and rows of groups that are not there.
+    fn check_rows(&self, breaches: &mut Vec<Breach>) {
+        for ((group, account), member) in &self.members {
+            let place = || (*group, account.clone());
+            if !self.groups.contains_key(group) {
+                breaches.push(Breach::Orphan(*group, account.clone()));
+                continue;
+            }
+            if self.mirrors.get(&place()) != Some(&member.direct) {
+                breaches.push(Breach::Mirror(*group, account.clone()));
+            }
+            if !member.direct && member.via.is_empty() {
+                breaches.push(Breach::Unheld(*group, account.clone()));
+            }
+            match self.accounts.get(account) {
+                Some(Some(known)) if *known == member.copies => {}
+                Some(Some(_)) => breaches.push(Breach::Copies(*group, account.clone())),
+                _ if self.is_active(group) => breaches.push(Breach::OfDeletedAccount(*group, account.clone())),
+                _ => {}
+            }
+        }
+        let without_member = self.mirrors.keys().filter(|place| !self.members.contains_key(*place));
+        breaches.extend(without_member.map(|(group, account)| Breach::Mirror(*group, account.clone())));
+    }
+
+    /// Invariant 2.
+    fn check_counts(&self, breaches: &mut Vec<Breach>) {
+        for (group, fact) in self.groups.iter().filter(|(_, group)| group.is_active) {
+            let mut right = Counts { nested_groups: self.children_of(*group).count() as u64, ..Counts::default() };
+            for (_, member) in self.members_of(group) {
+                right.members += 1;
+                right.direct_members += u64::from(member.direct);
+            }
+            if right != fact.counts {
+                breaches.push(Breach::Counts { group: *group, stored: fact.counts, right });
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Mends single rows that contradict others, each under the condition that it is still as it was found.
+
+use super::Store;
+use super::expression::Expression;
+use super::inheritance::{as_read, count};
+use super::items::{MemberItem, MembershipItem, from_row, read_account, to_row};
+use super::keys::{Attribute, Key};
+use super::member_changes::copies;
+use super::transact::Action;
+use super::walk::Counts;
+use crate::authz::{Granted, Settle};
+use crate::domain::{AccountId, Edge, Error, GroupId};
+
+impl Store {
+    /// Counts what is there instead of what was counted, unless the group's counts have changed.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_counts(
+        &self,
+        _: &Granted<Settle>,
+        group: &GroupId,
+        found: Counts,
+        right: Counts,
+    ) -> Result<(), Error> {
+        let mut e = Expression::default();
+        let mut fields = |counts: Counts| {
+            let fields = [
+                (Attribute::MemberCount, counts.members),
+                (Attribute::DirectMemberCount, counts.direct_members),
+                (Attribute::NestedGroupCount, counts.nested_groups),
+            ];
+            fields.map(|(attribute, value)| e.equal(attribute, value.cast_signed()))
+        };
+        let (condition, update) = (fields(found).join(" AND "), fields(right).join(", "));
+        self.table.update(&Key::group(group), e, format!("SET {update}"), condition).await.map(drop)
+    }
+
+    /// Makes a member's mirror what the member's row says, or takes it away where there is no such row.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_mirror(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+        let (key, mirror) = (Key::member(group, account), Key::membership(account, group));
+        let actions = match self.table.get(&key).await? {
+            None => vec![Action::check_row(key, false), Action::delete_any(mirror)],
+            Some(row) => {
+                let (_, item): (_, MemberItem) = from_row(row)?;
+                let mut e = Expression::default();
+                let condition = as_read(&mut e, &item);
+                let row = to_row(&mirror, &MembershipItem { direct: item.direct })?;
+                vec![Action::Check { key, e, condition }, Action::put_any(row)]
+            }
+        };
+        self.table.transact(actions).await.map(drop)
+    }
+
+    /// Takes away a member that neither was added nor comes through a nested group.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_unheld(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+        let key = Key::member(group, account);
+        let Some(row) = self.table.get(&key).await? else { return Ok(()) };
+        let (_, item): (_, MemberItem) = from_row(row)?;
+        if item.direct || !item.via.is_empty() {
+            return Ok(());
+        }
+        let mut e = Expression::default();
+        let condition = as_read(&mut e, &item);
+        let delete = Action::Delete { key, e, condition };
+        let mirror = Action::delete_any(Key::membership(account, group));
+        self.table.transact(vec![delete, mirror, count(group, -1)]).await.map(drop)
+    }
+
+    /// Copies the account's fields into a member's row.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_copies(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+        let Some(account) = read_account(self.table.get(&Key::account(account)).await?)? else { return Ok(()) };
+        let mut e = Expression::default();
+        let older = e.less(Attribute::AccountVersion, account.version.0);
+        let condition = format!("{older} OR {}", e.equal(Attribute::AccountVersion, account.version.0));
+        let update = format!("SET {}", copies(&mut e, &account));
+        self.table.update(&Key::member(group, &account.id), e, update, condition).await.map(drop)
+    }
+
+    /// Takes away the half of a nesting that only one of the two groups knows of.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_half_nesting(&self, _: &Granted<Settle>, edge: &Edge) -> Result<(), Error> {
+        for half in super::nesting::cut(edge) {
+            self.table.transact(vec![half]).await?;
+        }
+        Ok(())
+    }
+}

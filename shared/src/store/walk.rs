@@ -1,0 +1,143 @@
+//! The whole table, row by row: for `verify`, which compares everything with everything. Nothing else reads this way.
+
+use std::collections::BTreeSet;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::Store;
+use super::attempt::{attempt, internal, is_transient};
+use super::items::{
+    AccountItem, GroupItem, MemberItem, MembershipItem, State, from_row, read_edge_id, read_job, read_parents,
+};
+use super::keys::{Attributes, Key};
+use crate::authz::{Granted, Settle};
+use crate::domain::{Account, AccountId, Edge, EdgeId, Error, GroupId, Job};
+
+/// Parts of the table that are walked side by side.
+const SEGMENTS: i32 = 4;
+
+/// What a row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A group.
+    Group(GroupId, GroupFact),
+    /// A member of a group.
+    Member(GroupId, AccountId, MemberFact),
+    /// A nesting, as the parent's partition has it.
+    Child(Edge),
+    /// A nesting, as the child's partition has it.
+    Parent(Edge),
+    /// An account; `None` for one that is deleted.
+    Account(AccountId, Option<Account>),
+    /// The mirror of a member, and whether it says that the member is a direct one.
+    Membership(AccountId, GroupId, bool),
+    /// A job.
+    Job(Job),
+    /// A row that cannot be read, by its key.
+    Unreadable(String),
+}
+
+/// What a group's row says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupFact {
+    /// It is not being deleted.
+    pub is_active: bool,
+    /// Its counts.
+    pub counts: Counts,
+}
+
+/// What a group counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Members.
+    pub members: u64,
+    /// Direct members.
+    pub direct_members: u64,
+    /// Groups nested directly in it.
+    pub nested_groups: u64,
+}
+
+/// What a member's row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberFact {
+    /// It was added to the group itself.
+    pub direct: bool,
+    /// The nestings that it comes through.
+    pub via: BTreeSet<EdgeId>,
+    /// Copies of the account's fields.
+    pub copies: Account,
+}
+
+impl Store {
+    /// Every row that says something. A `Scan`: its cost grows with the table, and what changes meanwhile may be seen
+    /// half.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn facts(&self, _: &Granted<Settle>) -> Result<Vec<Fact>, Error> {
+        let segments = stream::iter((0..SEGMENTS).map(|segment| self.segment(segment)));
+        let parts: Vec<Vec<Fact>> = segments.buffer_unordered(SEGMENTS.unsigned_abs() as usize).try_collect().await?;
+        Ok(parts.into_iter().flatten().collect())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "verify looks at all rows; no call of the API does")]
+    async fn segment(&self, segment: i32) -> Result<Vec<Fact>, Error> {
+        const OPERATION: &str = "Scan";
+        let request = self.table.client.scan().table_name(&*self.table.name).consistent_read(true);
+        let request = request.segment(segment).total_segments(SEGMENTS);
+        let (mut facts, mut start) = (Vec::new(), None);
+        loop {
+            let request = request.clone().set_exclusive_start_key(start);
+            let sent = attempt(OPERATION, self.table.deadline(), is_transient, || request.clone().send()).await?;
+            let output = sent.map_err(internal(OPERATION))?;
+            for row in output.items.unwrap_or_default() {
+                read(row, &mut facts);
+            }
+            start = output.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() {
+                return Ok(facts);
+            }
+        }
+    }
+}
+
+fn read(row: Attributes, facts: &mut Vec<Fact>) {
+    let Some(key) = Key::of_row(&row) else { return };
+    match facts_of(&key, row) {
+        Ok(found) => facts.extend(found),
+        Err(_) => facts.push(Fact::Unreadable(format!("{key:?}"))),
+    }
+}
+
+fn facts_of(key: &Key, row: Attributes) -> Result<Vec<Fact>, Error> {
+    if let Some(id) = key.as_group() {
+        let (_, item): (_, GroupItem) = from_row(row)?;
+        let is_active = item.state == State::Active;
+        return Ok(vec![Fact::Group(id, GroupFact { is_active, counts: item.counts() })]);
+    }
+    if let Some((group, account)) = key.as_member() {
+        let (_, item): (_, MemberItem) = from_row(row)?;
+        let (direct, via) = (item.direct, item.via.clone());
+        let copies = item.member(key)?.account;
+        return Ok(vec![Fact::Member(group, account, MemberFact { direct, via, copies })]);
+    }
+    if let Some((parent, _)) = key.as_child() {
+        let id = read_edge_id(Some(row))?;
+        return Ok(id.map(|id| Fact::Child(Edge { parent, id })).into_iter().collect());
+    }
+    if key.as_nesting().is_some() {
+        return Ok(read_parents(Some(row))?.into_iter().map(Fact::Parent).collect());
+    }
+    if let Some(id) = key.as_account() {
+        let (key, item): (_, AccountItem) = from_row(row)?;
+        return Ok(vec![Fact::Account(id, item.account(&key)?)]);
+    }
+    if let Some((account, group)) = key.as_membership() {
+        let (_, MembershipItem { direct }) = from_row(row)?;
+        return Ok(vec![Fact::Membership(account, group, direct)]);
+    }
+    if key.as_job().is_some() {
+        return Ok(vec![Fact::Job(read_job(row)?)]);
+    }
+    Ok(Vec::new())
+}
