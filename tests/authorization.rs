@@ -24,13 +24,17 @@ async fn ask(api: &Api, token: Option<&str>, method: &str, path: &str) -> Answer
     let id = api.group("Matrix").await;
     api.accounts(&["acc-1", "acc-2"]).await;
     api.put(&format!("/{id}/members/acc-2"), Value::Null).await.ok();
+    let child = api.group("Child").await;
+    if method != "PUT" {
+        api.nest(&id, &child).await;
+    }
     let account = if method == "PUT" { "acc-1" } else { "acc-2" };
-    let path = path.strip_prefix("/api/v1/groups").unwrap().replace("{id}", &id).replace("{accountId}", account);
+    let path = path.strip_prefix("/api/v1/groups").unwrap().replace("{id}", &id).replace("{accountId}", account).replace("{childId}", &child);
     let method: Method = method.parse().unwrap();
     let request = api.request_as(token, method.clone(), &path);
     let body = match method {
         Method::PATCH => json!({ "add": ["acc-1"] }),
-        _ if path.contains("/members/") => json!({}),
+        _ if path.contains("/members/") || path.contains("/groups/") => json!({}),
         _ => json!({ "name": "Matrix" }),
     };
     Answer::to(if method == Method::GET { request } else { request.json(&body) }).await

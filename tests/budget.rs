@@ -93,10 +93,10 @@ async fn writes_cost_what_they_must() {
     assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &["UpdateItem"], 1);
     assert_cost(&cost(api.put(&path, json!({})).await).await, &["GetItem"], 1);
     let member = format!("{path}/members/acc-1");
-    let change = ["BatchGetItem", "TransactWriteItems"];
-    assert_cost(&cost(api.put(&member, Value::Null).await).await, &change, 2);
-    assert_cost(&cost(api.put(&member, Value::Null).await).await, &change[..1], 1);
-    assert_cost(&cost(api.delete(&member).await).await, &change, 2);
+    let change = ["BatchGetItem", "TransactWriteItems", "GetItem"];
+    assert_cost(&cost(api.put(&member, Value::Null).await).await, &change, 3);
+    assert_cost(&cost(api.put(&member, Value::Null).await).await, &["BatchGetItem", "GetItem"], 2);
+    assert_cost(&cost(api.delete(&member).await).await, &change, 3);
     assert_cost(&cost(api.delete(&path).await).await, &["UpdateItem"], 1);
 }
 
@@ -113,14 +113,14 @@ async fn many_changes_share_transactions() {
     let path = format!("/{id}/members");
     api.patch(&path, json!({ "add": ids })).await.ok();
     let requests = api.recorder.take();
-    let expected = [["BatchGetItem"; 3].as_slice(), &["TransactWriteItems"; 4]].concat();
-    assert_cost(&requests, &expected, 5);
+    let expected = [["BatchGetItem"; 3].as_slice(), &["TransactWriteItems"; 4], &["GetItem"]].concat();
+    assert_cost(&requests, &expected, 6);
     let sizes: Vec<usize> =
-        requests[3..].iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
+        requests[3..7].iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [100, 100, 100, 4]);
     api.patch(&path, json!({ "remove": ids })).await.ok();
     let requests = api.recorder.take();
-    assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 3]].concat(), 4);
+    assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 3], &["GetItem"]].concat(), 5);
 }
 
 #[tokio::test]
@@ -134,4 +134,68 @@ async fn whoever_may_not_costs_nothing() {
         Answer::to(request).await.refused(403, "FORBIDDEN");
     }
     assert!(api.recorder.take().is_empty());
+}
+
+/// A change of a member costs a read and a transaction more for each level above, however many groups are there.
+#[tokio::test]
+async fn a_change_climbs_at_two_requests_a_level() {
+    let api = Api::start().await;
+    api.accounts(&["acc-1"]).await;
+    for levels in [1, 3, 10] {
+        let bottom = api.group("Bottom").await;
+        let mut below = vec![bottom.clone()];
+        for _ in 0..levels {
+            // Two groups a level, both above all of the level below.
+            let level = [api.group("A").await, api.group("B").await];
+            for parent in &level {
+                for child in &below {
+                    api.nest(parent, child).await;
+                }
+            }
+            below = level.to_vec();
+        }
+        let member = format!("/{bottom}/members/acc-1");
+        let change = ["BatchGetItem", "TransactWriteItems", "GetItem"];
+        let climb = ["TransactGetItems", "TransactWriteItems"].repeat(levels);
+        for method in [Method::PUT, Method::DELETE] {
+            api.recorder.take();
+            let answer = Answer::to(api.request(method, &member)).await;
+            assert_eq!(answer.header("membership-settled"), Some("true"));
+            assert_cost(&api.recorder.take(), &[change.as_slice(), &climb].concat(), 3 + 2 * levels);
+        }
+    }
+}
+
+/// Nesting reads the groups above level by level; whatever there is to inherit, reading it stays one request.
+#[tokio::test]
+async fn nesting_costs_a_read_a_level_and_reading_costs_none() {
+    let api = Api::start().await;
+    for levels in [1, 3, 10] {
+        let names: Vec<String> = (0..levels).map(|level| format!("Level {level}")).collect();
+        let ids = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let child = api.group("Child").await;
+        api.recorder.take();
+        api.nest(&ids[levels - 1], &child).await;
+        let requests = api.recorder.take();
+        let nesting = [["BatchGetItem"].repeat(1 + levels), vec!["TransactWriteItems"]].concat();
+        // What follows: is the nesting visible, whom does it bring, the job is done.
+        let job = ["TransactGetItems", "Query", "DeleteItem"];
+        assert_cost(&requests, &[nesting, job.to_vec()].concat(), levels + 2 + job.len());
+
+        api.members(&child, 0..50).await;
+        api.put(&format!("/{child}/groups/{}", api.group("Leaf").await), Value::Null).await.ok();
+        api.put(&format!("/{child}/members/acc-00000"), Value::Null).await.ok();
+        for path in [format!("/{}/members", ids[0]), format!("/{}/members/acc-00000", ids[0])] {
+            api.recorder.take();
+            api.get(&path).await.ok();
+            assert_eq!(operations(&api.recorder.take()).len(), 1, "{path}");
+        }
+        api.recorder.take();
+        api.get(&format!("/{}/groups", ids[0])).await.ok();
+        let expected: &[&str] = &["Query", "BatchGetItem"];
+        assert_cost(&api.recorder.take(), expected, 2);
+        api.recorder.take();
+        assert_eq!(api.delete(&format!("/{}/groups/{child}", ids[levels - 1])).await.status, 204);
+        assert_eq!(operations(&api.recorder.take())[..2], ["BatchGetItem", "TransactWriteItems"]);
+    }
 }

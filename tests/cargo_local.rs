@@ -98,7 +98,7 @@ async fn it_starts_with_the_contracts_own_example() {
 async fn every_substring_of_every_demo_name_finds_it() {
     let server = Server::start(&[]);
     let groups = server.get("").await["groups"].as_array().unwrap().clone();
-    assert_eq!(groups.len(), 6);
+    assert_eq!(groups.len(), 9);
     let searches = groups.iter().flat_map(|group| {
         let name: Vec<char> = group["name"].as_str().unwrap().chars().collect();
         let spans = (0..name.len()).flat_map(move |from| (from..name.len()).map(move |to| (from, to)));

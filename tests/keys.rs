@@ -4,13 +4,31 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
-use shared::domain::{AccountId, FoldedText, GroupId, SortKey};
+use shared::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Timestamp};
 use shared::store::keys::{Key, ListKey, Range};
 
 const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";
+const CHILD: &str = "grp-018d0cab-c440-7000-8000-000000000002";
 
 fn group() -> GroupId {
     GroupId::parse(GROUP).unwrap()
+}
+
+fn child() -> GroupId {
+    GroupId::parse(CHILD).unwrap()
+}
+
+/// A job of each kind, and its partition.
+fn jobs() -> [(JobKind, String); 5] {
+    let edge = Edge { parent: group(), id: EdgeId::new(child(), 0x2a) };
+    let acc = account("acc-1");
+    [
+        (JobKind::Backfill(edge), format!("JOB#backfill#{GROUP}#{CHILD}~000000000000002a")),
+        (JobKind::Sweep(edge), format!("JOB#sweep#{GROUP}#{CHILD}~000000000000002a")),
+        (JobKind::DeleteGroup(group()), format!("JOB#delete_group#{GROUP}")),
+        (JobKind::UpdateAccount(acc.clone(), AccountVersion(-7)), "JOB#update_account#acc-1#-7".to_owned()),
+        (JobKind::Climb(group(), acc), format!("JOB#climb#{GROUP}#acc-1")),
+    ]
 }
 
 fn account(id: &str) -> AccountId {
@@ -31,10 +49,20 @@ fn keys_are_spelled_as_the_data_model_says() {
         (Key::member(&group(), &acc), format!("GROUP#{GROUP}"), "MEMBER#acc-1".to_owned()),
         (Key::account(&acc), "ACCOUNT#acc-1".to_owned(), "ACCOUNT".to_owned()),
         (Key::membership(&acc, &group()), "ACCOUNT#acc-1".to_owned(), format!("GROUP#{GROUP}")),
+        (Key::child(&group(), &child()), format!("GROUP#{GROUP}"), format!("CHILD#{CHILD}")),
+        (Key::nesting(&child()), format!("GROUP#{CHILD}"), "NEST".to_owned()),
         (Key::idempotency("d1"), "IDEMPOTENCY#d1".to_owned(), "IDEMPOTENCY".to_owned()),
     ] {
         assert_eq!(spelled(&key), (partition, sort));
         assert_eq!(Key::of_row(&key.to_attributes()), Some(key));
+    }
+    for (kind, partition) in jobs() {
+        let key = Key::job(&kind);
+        assert_eq!(spelled(&key), (partition.clone(), "JOB".to_owned()));
+        assert_eq!(key.as_job(), Some(kind.clone()));
+        let list_key = ListKey::job(&kind, Timestamp::from_unix_seconds(0)).to_attributes();
+        assert_eq!(list_key["GSI1PK"].as_s().unwrap(), "JOBS");
+        assert_eq!(list_key["GSI1SK"].as_s().unwrap(), &format!("1970-01-01T00:00:00Z\u{1}{partition}"));
     }
     let list_key = ListKey::group(&SortKey::cut("engineering team"), &group()).to_attributes();
     assert_eq!(list_key["GSI1PK"].as_s().unwrap(), "GROUPS");
@@ -49,20 +77,23 @@ fn what_a_key_names_can_be_read_back_and_nothing_else() {
         Key::member(&group(), &acc),
         Key::account(&acc),
         Key::membership(&acc, &group()),
+        Key::child(&group(), &child()),
+        Key::nesting(&child()),
+        Key::job(&JobKind::DeleteGroup(group())),
         Key::idempotency("d1"),
     ];
-    let read: Vec<_> =
-        keys.iter().map(|key| (key.as_group(), key.as_member(), key.as_account(), key.as_membership())).collect();
-    assert_eq!(
-        read,
-        [
-            (Some(group()), None, None, None),
-            (None, Some(acc.clone()), None, None),
-            (None, None, Some(acc), None),
-            (None, None, None, Some(group())),
-            (None, None, None, None),
-        ]
-    );
+    // Which of the keys each way of reading takes, and that it gives back what went in.
+    let read = |is: &dyn Fn(&Key) -> bool| keys.iter().map(is).collect::<Vec<_>>();
+    let only = |index: usize| (0..keys.len()).map(|other| other == index).collect::<Vec<_>>();
+    assert_eq!(read(&|key| key.as_group() == Some(group())), only(0));
+    assert_eq!(read(&|key| key.as_member() == Some((group(), acc.clone()))), only(1));
+    assert_eq!(read(&|key| key.as_account() == Some(acc.clone())), only(2));
+    assert_eq!(read(&|key| key.as_membership() == Some((acc.clone(), group()))), only(3));
+    assert_eq!(read(&|key| key.as_child() == Some((group(), child()))), only(4));
+    assert_eq!(read(&|key| key.as_nesting() == Some(child())), only(5));
+    assert_eq!(read(&|key| key.as_job() == Some(JobKind::DeleteGroup(group()))), only(6));
+    let anything = |key: &Key| key.as_group().is_some() || key.as_member().is_some() || key.as_child().is_some();
+    assert!(!anything(&keys[7]) && keys[7].as_job().is_none() && keys[7].as_account().is_none());
 }
 
 #[test]
@@ -82,7 +113,7 @@ fn a_row_without_a_key_of_texts_has_none() {
 #[test]
 fn ranges_hold_just_the_rows_they_are_of() {
     let acc = account("acc-1");
-    // Sort keys of a group's partition that later rows will have are spelled here, in the order of the data model.
+    // In the order of the data model.
     let in_group = ["CHILD#c", "GROUP", "MEMBER#!", "MEMBER#acc-1", "MEMBER#~", "NAME#0", "NEST"];
     let held = |range: &Range, sorts: &[&str]| -> Vec<String> {
         let (first, last) = range.bounds().1.unwrap();
@@ -90,8 +121,11 @@ fn ranges_hold_just_the_rows_they_are_of() {
     };
     assert_eq!(held(&Range::GroupAndMembers(group()), &in_group), in_group[1..5]);
     assert_eq!(held(&Range::Members(group()), &in_group), in_group[2..5]);
+    assert_eq!(held(&Range::ChildrenAndGroup(group()), &in_group), in_group[..2]);
     let in_account = ["ACCOUNT", &format!("GROUP#{GROUP}"), "GROUP#grp-ffffffff-ffff-7fff-bfff-ffffffffffff"];
-    assert_eq!(held(&Range::AccountAndMemberships(acc), &in_account), in_account);
+    assert_eq!(held(&Range::AccountAndMemberships(acc.clone()), &in_account), in_account);
+    assert_eq!(held(&Range::Memberships(acc), &in_account), in_account[1..]);
+    assert_eq!(Range::Jobs.bounds(), ("JOBS".to_owned(), None));
     assert_eq!(Range::Groups.bounds(), ("GROUPS".to_owned(), None));
 }
 

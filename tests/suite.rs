@@ -16,6 +16,8 @@ mod events;
 mod faults;
 mod gateway;
 mod keys;
+mod model;
+mod propagation;
 mod readme;
 mod routes;
 mod template;

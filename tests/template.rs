@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use groups_local::functions::{FUNCTIONS, check_routes};
+use groups_local::functions::{FUNCTIONS, STREAM_FUNCTION, check_routes};
 use groups_local::template::Template;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use shared::domain::{Account, AccountVersion};
+
+use crate::harness::faults::Faults;
+use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
-use crate::harness::{Answer, Api, template};
+use crate::harness::{Answer, Api, account, ingest, template};
 
 #[test]
 fn every_route_has_its_function_and_every_function_its_route() {
@@ -30,7 +34,8 @@ fn functions_are_packages_of_the_same_name() {
     let folder = crate::harness::workspace::root().join("functions");
     let folders: BTreeSet<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(folders, FUNCTIONS.iter().map(|function| function.name.to_owned()).collect());
+    let names = FUNCTIONS.iter().map(|function| function.name).chain([STREAM_FUNCTION.name]);
+    assert_eq!(folders, names.map(str::to_owned).collect());
 }
 
 #[test]
@@ -51,7 +56,7 @@ fn a_template_that_does_not_say_what_it_must_is_refused_in_one_line() {
 /// Drives every function through everything it does to the table and compares what it asked for with its policy.
 #[tokio::test]
 async fn policies_allow_exactly_what_functions_do() {
-    let api = Api::start().await;
+    let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let mut needed: BTreeMap<&str, BTreeSet<(String, bool)>> = BTreeMap::new();
     let mut note = |function: &'static str, answer: Answer| {
         assert!(answer.status.is_success() || answer.status == 412, "{}", answer.text);
@@ -64,6 +69,12 @@ async fn policies_allow_exactly_what_functions_do() {
     note("create-group", Answer::to(keyed).await);
     api.accounts(&["acc-1", "acc-2", "acc-3"]).await;
     note("add-member", api.put(&format!("/{id}/members/acc-1"), Value::Null).await);
+    let ids = [id.clone(), api.group("Above").await, api.group("Further above").await];
+    api.recorder.take();
+    for pair in ids.windows(2) {
+        note("nest-group", api.put(&format!("/{}/groups/{}", pair[1], pair[0]), Value::Null).await);
+    }
+    note("list-nested-groups", api.get(&format!("/{}/groups", ids[1])).await);
     note("change-members", api.patch(&format!("/{id}/members"), json!({ "add": ["acc-2", "acc-3"] })).await);
     note("change-members", api.patch(&format!("/{id}/members"), json!({ "remove": ["acc-3"] })).await);
     note("get-group", api.get(&format!("/{id}")).await);
@@ -74,12 +85,27 @@ async fn policies_allow_exactly_what_functions_do() {
     let page = note("list-members", api.get(&format!("/{id}/members?limit=1")).await).body;
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
     note("list-members", api.get(&format!("/{id}/members?after={after}")).await);
+    note("add-member", api.put(&format!("/{}/members/acc-1", ids[1]), Value::Null).await);
     note("remove-member", api.delete(&format!("/{id}/members/acc-1")).await);
     note("update-group", api.put(&format!("/{id}"), json!({})).await);
     note("update-group", api.put(&format!("/{id}"), json!({ "name": "C" })).await);
     let never = api.request(Method::DELETE, &format!("/{id}")).header("If-Match", "W/\"1\"");
     note("delete-group", Answer::to(never).await);
+    note("unnest-group", api.delete(&format!("/{}/groups/{}", ids[2], ids[1])).await);
     note("delete-group", api.delete(&format!("/{id}")).await);
+    api.accounts(&["acc-2"]).await;
+    api.store.put_account(&ingest(), &Account { version: AccountVersion(2), ..account("acc-2") }).await.unwrap();
+    let mut pump = Pump::of(&api).await;
+    pump.drain(&api.app).await;
+    needed.entry("propagate").or_default().extend(permissions(&api.recorder.take()));
+    // What settling asks for when somebody else changes the same member at the same moment.
+    for (function, action) in [
+        ("add-member", "dynamodb:DeleteItem"),
+        ("remove-member", "dynamodb:ConditionCheckItem"),
+        ("remove-member", "dynamodb:PutItem"),
+    ] {
+        needed.entry(function).or_default().insert((action.to_owned(), false));
+    }
 
     let allowed: BTreeMap<&str, BTreeSet<(String, bool)>> =
         template().policies.iter().map(|(function, policy)| (function.as_str(), allowed(policy))).collect();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::workspace::root;
 
 /// The rooms of `shared`, with those that each may use.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("authz", &["domain"]),
     ("api", &["domain"]),
@@ -14,8 +14,9 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("http", &["api", "authz", "domain"]),
     ("store", &["authz", "domain"]),
     ("events", &["api", "authz", "domain", "store"]),
+    ("propagate", &["authz", "domain", "store"]),
     ("telemetry", &[]),
-    ("app", &["api", "authz", "config", "domain", "http", "store", "telemetry"]),
+    ("app", &["api", "authz", "config", "domain", "http", "propagate", "store", "telemetry"]),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -36,7 +36,7 @@ pub enum Fault {
 
 /// Faults that wait for requests of an operation, first in, first out.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<VecDeque<(&'static str, Fault)>>>);
+pub struct Faults(Arc<Mutex<VecDeque<(&'static str, Fault)>>>, Arc<Mutex<Option<(u8, fastrand::Rng)>>>);
 
 #[derive(Clone)]
 struct Proxy {
@@ -59,6 +59,17 @@ impl Faults {
         }
     }
 
+    /// Every request from now on meets, so many times in a hundred, a fault that passes, drawn by this seed.
+    pub fn at_random(&self, percent: u8, seed: u64) {
+        *self.1.lock().unwrap() = Some((percent, fastrand::Rng::with_seed(seed)));
+    }
+
+    /// No request meets a fault any more.
+    pub fn stop(&self) {
+        *self.1.lock().unwrap() = None;
+        self.0.lock().unwrap().clear();
+    }
+
     /// How many have not been met.
     pub fn left(&self) -> usize {
         self.0.lock().unwrap().len()
@@ -66,8 +77,21 @@ impl Faults {
 
     fn meet(&self, operation: &str) -> Option<Fault> {
         let mut faults = self.0.lock().unwrap();
-        let index = faults.iter().position(|(of, _)| *of == operation)?;
-        faults.remove(index).map(|(_, fault)| fault)
+        match faults.iter().position(|(of, _)| *of == operation) {
+            Some(index) => faults.remove(index).map(|(_, fault)| fault),
+            None => self.draw(operation),
+        }
+    }
+
+    fn draw(&self, operation: &str) -> Option<Fault> {
+        let mut drawn = self.1.lock().unwrap();
+        let (percent, random) = drawn.as_mut()?;
+        if random.u8(0..100) >= *percent {
+            return None;
+        }
+        let fault = *random.choice(&[Fault::Throttle, Fault::InternalError, Fault::AnswerLost, Fault::NeverArrives])?;
+        let meets = operation.starts_with("Transact") && random.bool();
+        Some(if meets { Fault::TransactionConflict } else { fault })
     }
 
     /// Starts the proxy before the table at this URL; gives the proxy's.

@@ -1,6 +1,7 @@
 //! What every test starts from: the whole API over a fresh table, and short words for calling it.
 
 pub mod faults;
+pub mod pump;
 pub mod recorder;
 pub mod workspace;
 
@@ -21,6 +22,7 @@ use shared::authz::{Administer, Caller, Granted, Ingest, Read, Role};
 use shared::config::Config;
 use shared::domain::clock::SystemClock;
 use shared::domain::{Account, AccountId, AccountVersion, Change, Clock, GroupId, Timestamp};
+use shared::propagate::Propagation;
 use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
 
@@ -54,7 +56,9 @@ pub fn config(table: &str) -> Config {
         "TABLE_NAME" => Some(table.to_owned()),
         name => environment.get(name).cloned(),
     };
-    Config::from_variables(variable).unwrap()
+    let config = Config::from_variables(variable).unwrap();
+    // Whether what follows from a write is done in time is not to depend on how busy the machine is.
+    Config { settle_budget: Duration::from_secs(60), ..config }
 }
 
 /// The whole API over a fresh table.
@@ -93,11 +97,25 @@ impl Api {
         Self::start_as(&template, |_| {}, None).await
     }
 
+    /// With a stream of the table, and with faults between the API and it.
+    pub async fn start_streaming(configure: impl FnOnce(&mut Config), faults: &Faults) -> Self {
+        Self::start_over(&template().table, template(), configure, Some(faults)).await
+    }
+
     async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), faults: Option<&Faults>) -> Self {
+        Self::start_over(&table_without_stream(), template, configure, faults).await
+    }
+
+    async fn start_over(
+        properties: &Value,
+        template: &Template,
+        configure: impl FnOnce(&mut Config),
+        faults: Option<&Faults>,
+    ) -> Self {
         let endpoint = table_endpoint().await;
         let table = format!("groups-{:016x}", unique());
         let plain = client_for(&endpoint, |builder| builder);
-        assert!(table::create(&plain, &table, &table_without_stream()).await.unwrap());
+        assert!(table::create(&plain, &table, properties).await.unwrap());
         let through = match faults {
             Some(faults) => faults.stand_before(&endpoint).await,
             None => endpoint.clone(),
@@ -167,6 +185,33 @@ impl Api {
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
+    /// Groups with these names, each nested in the one before it; their ids.
+    pub async fn chain(&self, names: &[&str]) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for name in names {
+            let id = self.group(name).await;
+            if let Some(above) = ids.last() {
+                self.nest(above, &id).await;
+            }
+            ids.push(id);
+        }
+        ids
+    }
+
+    /// Nests one group in another.
+    pub async fn nest(&self, parent: &str, child: &str) {
+        self.put(&format!("/{parent}/groups/{child}"), Value::Null).await.ok();
+    }
+
+    /// The ids of a group's members, each with how it is one.
+    pub async fn member_types(&self, group: &str) -> Vec<(String, String)> {
+        let body = self.get(&format!("/{group}/members")).await.ok();
+        let members = body["members"].as_array().unwrap();
+        assert_eq!(body["count"], json!(members.len()));
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        members.iter().map(|member| (text(&member["id"]), text(&member["membership_type"]))).collect()
+    }
+
     /// Accounts that the system knows from now on, named after their ids.
     pub async fn accounts(&self, ids: &[&str]) {
         for id in ids {
@@ -181,7 +226,7 @@ impl Api {
         }
     }
 
-    /// Accounts with these numbers, and direct members of the group.
+    /// Accounts with these numbers, and direct members of the group, with all that follows.
     pub async fn members(&self, group: &str, numbers: Range<usize>) {
         self.numbered_accounts(numbers.clone()).await;
         let ids: Vec<AccountId> = numbers.map(|number| AccountId::parse(&numbered(number)).unwrap()).collect();
@@ -189,6 +234,9 @@ impl Api {
         for some in ids.chunks(500) {
             let changes: Vec<Change> = some.iter().cloned().map(Change::Add).collect();
             self.store.change_members(&administer(), &group, &changes, now()).await.unwrap();
+            let granted = Granted::propagation();
+            let propagation = Propagation { store: &self.store, granted: &granted, now: now() };
+            propagation.climb(&group, some).await.unwrap();
         }
     }
 

@@ -109,7 +109,9 @@ pub fn operations(requests: &[Recorded]) -> Vec<&str> {
 pub fn permissions(requests: &[Recorded]) -> BTreeSet<(String, bool)> {
     let mut needed = BTreeSet::new();
     for request in requests {
-        if request.operation == "TransactWriteItems" {
+        if request.operation == "TransactGetItems" {
+            needed.insert(("dynamodb:GetItem".into(), false));
+        } else if request.operation == "TransactWriteItems" {
             // A transaction wants the permission of each of its actions (DynamoDB Developer Guide, "Using IAM with
             // DynamoDB transactions").
             for action in request.body["TransactItems"].as_array().unwrap() {

@@ -9,5 +9,8 @@ mod get_group;
 mod get_member;
 mod list_groups;
 mod list_members;
+mod list_nested_groups;
+mod nest_group;
 mod remove_member;
+mod unnest_group;
 mod update_group;

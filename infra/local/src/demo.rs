@@ -214,7 +214,12 @@ async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, 
     }
 }
 
-async fn nest_groups(store: &Store, granted: &Granted<Administer>, index: usize, demo: &DemoGroup) -> Result<(), Error> {
+async fn nest_groups(
+    store: &Store,
+    granted: &Granted<Administer>,
+    index: usize,
+    demo: &DemoGroup,
+) -> Result<(), Error> {
     let settle = Granted::following(granted);
     let propagation = Propagation { store, granted: &settle, now: created_at() };
     for child in demo.nested {

@@ -40,7 +40,9 @@ pub fn check_routes(template: &Template) -> Result<(), Problem> {
     }
     if template.stream.function != STREAM_FUNCTION.name {
         let function = &template.stream.function;
-        return Err(Problem(format!("template.yaml has {function} work through the stream, which is no function here")));
+        return Err(Problem(format!(
+            "template.yaml has {function} work through the stream, which is no function here"
+        )));
     }
     match known.difference(&routed).next() {
         Some(function) => Err(Problem(format!("template.yaml has no route to the function {function}"))),

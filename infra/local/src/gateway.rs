@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::event::{self, Routed, own_response};
 use crate::functions::{FUNCTIONS, check_routes};
 use crate::jwt::Verifier;
-use crate::stream::Progress;
+use crate::poller::Progress;
 use crate::template::Template;
 use crate::{Problem, machine};
 

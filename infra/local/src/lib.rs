@@ -9,8 +9,9 @@ pub mod gateway;
 pub mod jwt;
 pub mod machine;
 pub mod pattern;
-pub mod stream;
+pub mod poller;
 pub mod table;
+pub mod table_stream;
 pub mod template;
 pub mod verify;
 

@@ -13,7 +13,7 @@ use shared::store::Store;
 use tokio::time::timeout;
 
 use crate::event::{json_response, own_response};
-use crate::stream::Progress;
+use crate::poller::Progress;
 
 /// Seconds that a caller may wait for the table to be at rest, and does when it says nothing.
 const LONGEST_WAIT: u64 = 600;

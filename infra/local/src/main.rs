@@ -10,7 +10,7 @@ use groups_local::development_key::DevelopmentKey;
 use groups_local::functions::STREAM_FUNCTION;
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
-use groups_local::stream::{Poller, checkpoint_of};
+use groups_local::poller::{Poller, checkpoint_of};
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
 use groups_local::{Problem, demo, table};

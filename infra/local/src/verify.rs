@@ -14,7 +14,7 @@ use shared::store::{Store, client_for, client_from_environment};
 use crate::{Problem, table};
 
 /// How long a request to the table may be repeated.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which table, and what to do.
 #[derive(Args)]
@@ -53,5 +53,9 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<Breach>, Problem>
     let granted = Granted::propagation();
     let propagation = Propagation { store: &store, granted: &granted, now: SystemClock.now() };
     let failed = |error| Problem::new(format!("cannot read the table {}", arguments.table), error);
-    if arguments.repair { propagation.repair().await.map_err(failed) } else { propagation.verify().await.map_err(failed) }
+    if arguments.repair {
+        propagation.repair().await.map_err(failed)
+    } else {
+        propagation.verify().await.map_err(failed)
+    }
 }

@@ -17,8 +17,8 @@ const JOBS_SIDE_BY_SIDE: usize = 8;
 pub(super) struct Changed {
     /// Rows that came or went.
     came_or_went: BTreeSet<(GroupId, AccountId)>,
-    /// Those of them that were there.
-    came: BTreeSet<(GroupId, AccountId)>,
+    /// Rows that came, or became direct members'.
+    came_or_were_added: BTreeSet<(GroupId, AccountId)>,
     /// Nestings that rows came to be held by.
     gained: BTreeSet<(Edge, AccountId)>,
 }
@@ -27,17 +27,17 @@ impl Changed {
     /// One member that is to be looked at again.
     pub(super) fn member(group: GroupId, account: AccountId) -> Self {
         let member = BTreeSet::from([(group, account)]);
-        Self { came_or_went: member.clone(), came: member, gained: BTreeSet::new() }
+        Self { came_or_went: member.clone(), came_or_were_added: member, gained: BTreeSet::new() }
     }
 
     fn add(&mut self, trigger: &Trigger) {
-        let Trigger::Member { group, account, came_or_went, present, gained } = trigger else { return };
+        let Trigger::Member { group, account, came_or_went, came_or_was_added, gained } = trigger else { return };
         let member = (*group, account.clone());
         if *came_or_went {
             self.came_or_went.insert(member.clone());
-            if *present {
-                self.came.insert(member);
-            }
+        }
+        if *came_or_was_added {
+            self.came_or_were_added.insert(member);
         }
         self.gained.extend(gained.iter().map(|edge| (*edge, account.clone())));
     }
@@ -123,7 +123,8 @@ impl Propagation<'_> {
 
     /// Does what follows from members' rows, one level up.
     pub(super) async fn follow(&self, changed: &Changed) -> Result<(), Error> {
-        let groups: BTreeSet<GroupId> = changed.came_or_went.iter().map(|(group, _)| *group).collect();
+        let members = changed.came_or_went.union(&changed.came_or_were_added);
+        let groups: BTreeSet<GroupId> = members.map(|(group, _)| *group).collect();
         let edges: BTreeSet<Edge> = changed.gained.iter().map(|(edge, _)| *edge).collect();
         if groups.is_empty() && edges.is_empty() {
             return Ok(());
@@ -132,7 +133,7 @@ impl Propagation<'_> {
 
         // Who came into a group while it was being deleted.
         let (lost, came): (BTreeSet<_>, BTreeSet<_>) =
-            changed.came.iter().cloned().partition(|(group, _)| around.gone.contains(group));
+            changed.came_or_were_added.iter().cloned().partition(|(group, _)| around.gone.contains(group));
         for (group, accounts) in by_group(&lost) {
             self.store.purge_members(self.granted, &group, &accounts.into_iter().collect::<Vec<_>>()).await?;
         }

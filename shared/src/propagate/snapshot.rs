@@ -97,8 +97,10 @@ impl Snapshot {
             let rows: BTreeSet<&AccountId> = rows.collect();
             if fact.is_active {
                 let wrong = closure.symmetric_difference(&rows);
-                breaches.extend(wrong.map(|id| {
-                    Breach::Membership { group: *group, account: (*id).clone(), stored: rows.contains(id) }
+                breaches.extend(wrong.map(|id| Breach::Membership {
+                    group: *group,
+                    account: (*id).clone(),
+                    stored: rows.contains(id),
                 }));
             }
         }

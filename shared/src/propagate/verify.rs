@@ -69,7 +69,9 @@ impl fmt::Display for Breach {
             Self::Membership { group, account, stored: true } => {
                 write!(f, "1: {group} {account}: stored as a member, should be none")
             }
-            Self::Membership { group, account, .. } => write!(f, "1: {group} {account}: not stored, should be a member"),
+            Self::Membership { group, account, .. } => {
+                write!(f, "1: {group} {account}: not stored, should be a member")
+            }
             Self::Counts { group, stored, right } => {
                 write!(f, "2: {group}: counts {}, should count {}", counts(*stored), counts(*right))
             }
@@ -171,9 +173,7 @@ impl Propagation<'_> {
             Breach::Mirror(group, account) => store.repair_mirror(granted, group, account).await,
             Breach::Copies(group, account) => store.repair_copies(granted, group, account).await,
             Breach::Unheld(group, account) => store.repair_unheld(granted, group, account).await,
-            Breach::Orphan(group, account) => {
-                store.purge_members(granted, group, std::slice::from_ref(account)).await
-            }
+            Breach::Orphan(group, account) => store.purge_members(granted, group, std::slice::from_ref(account)).await,
             Breach::HalfNesting(edge) => store.repair_half_nesting(granted, edge).await,
             Breach::StuckDeletion(group) => store.create_job(granted, JobKind::DeleteGroup(*group), self.now).await,
             Breach::SetAside(job) => store.resume_job(granted, job).await,

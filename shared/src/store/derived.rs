@@ -7,8 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use super::Store;
 use super::expression::Expression;
 use super::items::{
-    AccountItem, MemberItem, State, from_row, read_edge_id, read_group, read_membership, read_nesting,
-    read_parents,
+    AccountItem, MemberItem, State, from_row, read_edge_id, read_group, read_membership, read_nesting, read_parents,
 };
 use super::keys::{Attribute, Attributes, Key, Range};
 use super::member_changes::{Write, copies};
@@ -220,7 +219,8 @@ impl Store {
     }
 
     /// Brings members up to their accounts: copies of its fields where they are older; no direct membership where the
-    /// account was deleted since. One `BatchGetItem` for fifty, then a write for each that is behind, side by side.
+    /// account was deleted since. One `TransactGetItems` for a hundred, two `BatchGetItem`s side by side, then a write
+    /// for each that is behind, side by side.
     ///
     /// # Errors
     /// The table did not answer.
@@ -229,6 +229,12 @@ impl Store {
         _: &Granted<Settle>,
         members: &BTreeSet<(GroupId, AccountId)>,
     ) -> Result<(), Error> {
+        // Accounts are looked at only once the mirrors of all these rows can be seen: an account that changes after this
+        // finds them.
+        let mirrors: Vec<Key> = members.iter().map(|(group, id)| Key::membership(id, group)).collect();
+        for some in mirrors.chunks(MAX_ACTIONS) {
+            self.table.transact_get(some).await?;
+        }
         let keys = members.iter().map(|(group, id)| Key::member(group, id));
         let accounts: BTreeSet<Key> = members.iter().map(|(_, id)| Key::account(id)).collect();
         let keys: Vec<Key> = keys.chain(accounts).collect();
@@ -238,7 +244,12 @@ impl Store {
         stream::iter(updates).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await.map(drop)
     }
 
-    async fn update_member(&self, group: &GroupId, id: &AccountId, rows: &HashMap<Key, Attributes>) -> Result<(), Error> {
+    async fn update_member(
+        &self,
+        group: &GroupId,
+        id: &AccountId,
+        rows: &HashMap<Key, Attributes>,
+    ) -> Result<(), Error> {
         let (member_key, account_key) = (Key::member(group, id), Key::account(id));
         let mut rows: HashMap<Key, Attributes> = [&member_key, &account_key]
             .into_iter()

@@ -29,7 +29,8 @@ pub struct Link {
 /// How a link stands once it is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// The account is a member of the group above by this nesting alone, or no member: groups further above depend on it.
+    /// The account is a member of the group above by links settled with it alone, or no member: groups further above
+    /// depend on them.
     Decisive,
     /// The account is a member of the group above for other reasons too.
     Held,
@@ -66,12 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// The table did not answer; what came before the failure stays done.
-    pub async fn settle(
-        &self,
-        _: &Granted<Settle>,
-        links: &[Link],
-        now: Timestamp,
-    ) -> Result<Settled, Error> {
+    pub async fn settle(&self, _: &Granted<Settle>, links: &[Link], now: Timestamp) -> Result<Settled, Error> {
         let mut settled = Settled::default();
         for chunk in chunks(links) {
             let Settled { standings, above } = self.settle_chunk(chunk, now).await?;
@@ -166,6 +162,8 @@ struct Plan {
 struct Target {
     before: Option<MemberItem>,
     via: BTreeSet<EdgeId>,
+    /// The nestings that are being settled.
+    links: BTreeSet<EdgeId>,
     /// The row of the account in a child that it is gained through: the first has the fields to copy.
     source: Option<Member>,
 }
@@ -186,6 +184,7 @@ impl Plan {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => entry.insert(Target::read(rows, &link.target())?),
             };
+            target.links.insert(link.edge.id);
             let (id, gone) = (link.edge.id, gone.contains(&link.edge.parent));
             let nested = read_edge_id(rows.get(&link.nesting()).cloned())? == Some(id);
             let source = rows.get(&link.source());
@@ -206,7 +205,7 @@ impl Plan {
                 _ => {}
             }
         }
-        let standing = |link: &Link| targets[&(link.edge.parent, link.account.clone())].standing(link.edge.id);
+        let standing = |link: &Link| targets[&(link.edge.parent, link.account.clone())].standing();
         let standings = links.iter().map(standing).collect();
         let mut actions = Vec::new();
         let mut growth: BTreeMap<GroupId, i64> = BTreeMap::new();
@@ -241,7 +240,7 @@ impl Target {
         let before: Option<MemberItem> =
             rows.get(key).cloned().map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
         let via = before.as_ref().map(|item| item.via.clone()).unwrap_or_default();
-        Ok(Self { before, via, source: None })
+        Ok(Self { before, via, ..Self::default() })
     }
 
     fn is_direct(&self) -> bool {
@@ -256,15 +255,15 @@ impl Target {
         i64::from(self.is_member()) - i64::from(self.before.is_some())
     }
 
-    fn standing(&self, id: EdgeId) -> Standing {
-        let alone = !self.is_direct() && self.via.iter().all(|other| *other == id);
-        if alone { Standing::Decisive } else { Standing::Held }
+    fn standing(&self) -> Standing {
+        let held = self.is_direct() || !self.via.is_subset(&self.links);
+        if held { Standing::Held } else { Standing::Decisive }
     }
 
     fn actions(self, group: &GroupId, account: &AccountId, now: Timestamp) -> Result<Vec<Action>, Error> {
         let (key, mirror) = (Key::member(group, account), Key::membership(account, group));
         let is_member = self.is_member();
-        let Self { before, via, source } = self;
+        let Self { before, via, source, .. } = self;
         let Some(before) = before else {
             let Some(source) = source else { return Ok(Vec::new()) };
             let member =

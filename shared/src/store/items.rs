@@ -10,8 +10,8 @@ use super::keys::{Attributes, Key};
 use super::walk::Counts;
 use crate::domain::group::Description;
 use crate::domain::{
-    Account, AccountId, AccountVersion, Edge, EdgeId, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Job, Member,
-    MembershipType, Timestamp, Version,
+    Account, AccountId, AccountVersion, Edge, EdgeId, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Job,
+    Member, MembershipType, Timestamp, Version,
 };
 
 /// Whether a row still stands for something.

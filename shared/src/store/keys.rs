@@ -240,9 +240,7 @@ impl Key {
             "backfill" => JobKind::Backfill(edge()?),
             "sweep" => JobKind::Sweep(edge()?),
             "delete_group" => JobKind::DeleteGroup(group()?),
-            "update_account" => {
-                JobKind::UpdateAccount(AccountId::parse(first)?, AccountVersion(second?.parse().ok()?))
-            }
+            "update_account" => JobKind::UpdateAccount(AccountId::parse(first)?, AccountVersion(second?.parse().ok()?)),
             "climb" => JobKind::Climb(group()?, AccountId::parse(second?)?),
             _ => return None,
         };

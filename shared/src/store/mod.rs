@@ -35,9 +35,9 @@ pub use derived::{EdgeStanding, Surroundings};
 pub use groups::IdempotencyKey;
 pub use inheritance::{Link, Settled, Standing};
 pub use nesting::Nested;
-pub use walk::{Counts, Fact, GroupFact, MemberFact};
 pub use records::{Record, Trigger, read_records};
 use table::{Table, Time};
+pub use walk::{Counts, Fact, GroupFact, MemberFact};
 
 /// Groups, members and accounts in a table of DynamoDB.
 #[derive(Debug, Clone)]

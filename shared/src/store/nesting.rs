@@ -61,6 +61,10 @@ impl Store {
         child: &GroupId,
         now: Timestamp,
     ) -> Result<Nested, Error> {
+        if parent == child {
+            self.find_group(parent).await?.ok_or(Missing::Group)?;
+            return Err(Error::Cycle(vec![*parent, *child]));
+        }
         let keys = [Key::group(parent), Key::group(child), Key::child(parent, child), Key::nesting(child)];
         let mut backoff = Backoff::new(transact::OPERATION, self.table.deadline());
         for _ in 0..ROUNDS {

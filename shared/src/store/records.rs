@@ -31,8 +31,8 @@ pub enum Trigger {
         account: AccountId,
         /// It came or went: the groups above may have to follow.
         came_or_went: bool,
-        /// It is there.
-        present: bool,
+        /// It came, or became a direct member's: its group and its account may be gone meanwhile.
+        came_or_was_added: bool,
         /// The nestings it is held by now and was not before.
         gained: BTreeSet<Edge>,
     },
@@ -94,16 +94,17 @@ fn member(
     before: Option<Item>,
     after: Option<Item>,
 ) -> Result<Option<Trigger>, Error> {
-    let edges = |row: Option<Item>| -> Result<BTreeSet<Edge>, Error> {
-        let via = row.map(read).transpose()?.map(|MemberItem { via, .. }| via).unwrap_or_default();
-        Ok(via.into_iter().map(|id| Edge { parent: group, id }).collect())
+    let (was, is) = (before.is_some(), after.is_some());
+    let item = |row: Option<Item>| -> Result<(bool, BTreeSet<Edge>), Error> {
+        let Some(MemberItem { direct, via, .. }) = row.map(read).transpose()? else { return Ok(Default::default()) };
+        Ok((direct, via.into_iter().map(|id| Edge { parent: group, id }).collect()))
     };
-    let (was, present) = (before.is_some(), after.is_some());
-    let (before, after) = (edges(before)?, edges(after)?);
+    let ((was_direct, before), (is_direct, after)) = (item(before)?, item(after)?);
     let gained: BTreeSet<Edge> = after.difference(&before).copied().collect();
-    let came_or_went = was != present;
-    let something_follows = came_or_went || !gained.is_empty();
-    Ok(something_follows.then_some(Trigger::Member { group, account, came_or_went, present, gained }))
+    let came_or_went = was != is;
+    let came_or_was_added = is && (!was || (is_direct && !was_direct));
+    let something_follows = came_or_went || came_or_was_added || !gained.is_empty();
+    Ok(something_follows.then_some(Trigger::Member { group, account, came_or_went, came_or_was_added, gained }))
 }
 
 fn revision(row: Item) -> Result<u64, Error> {

@@ -1,0 +1,83 @@
+//! The table's stream in the hands of a test: what is committed waits until the test has it worked through.
+
+use std::collections::VecDeque;
+
+use groups_local::functions::STREAM_FUNCTION;
+use groups_local::pattern;
+use groups_local::table_stream::TableStream;
+use lambda_http::Context;
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::authz::Granted;
+use shared::propagate::Propagation;
+use shared::propagate::verify::Breach;
+
+use super::{Api, now, template};
+
+/// Records that wait, in the order they were committed unless the test reorders them.
+pub struct Pump {
+    stream: TableStream,
+    pub waiting: VecDeque<Value>,
+}
+
+impl Pump {
+    pub async fn of(api: &Api) -> Self {
+        let stream = TableStream::open(&api.endpoint, &api.table, Vec::new()).await.unwrap();
+        Self { stream, waiting: VecDeque::new() }
+    }
+
+    /// Takes in what was committed and passes the template's filters.
+    pub async fn fetch(&mut self) {
+        loop {
+            let records = self.stream.read(1_000).await.unwrap();
+            if records.is_empty() {
+                return;
+            }
+            let filters = &template().stream.filters;
+            let passes = |record: &Value| filters.iter().any(|filter| pattern::matches(filter, record));
+            self.waiting.extend(records.into_iter().filter(passes));
+        }
+    }
+
+    /// Has the function work through these records; those that failed wait again.
+    pub async fn deliver(&mut self, app: &App, records: Vec<Value>) {
+        if records.is_empty() {
+            return;
+        }
+        let answer = STREAM_FUNCTION.answer(app, json!({ "Records": records }), &Context::default()).await.unwrap();
+        let failed: Vec<&str> = answer["batchItemFailures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|failure| failure["itemIdentifier"].as_str().unwrap())
+            .collect();
+        let number = |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
+        self.waiting.extend(records.into_iter().filter(|record| failed.contains(&number(record).as_str())));
+    }
+
+    /// Works through everything there is and everything that follows from it.
+    pub async fn drain(&mut self, app: &App) {
+        loop {
+            self.fetch().await;
+            if self.waiting.is_empty() {
+                return;
+            }
+            let some = self.waiting.len().min(100);
+            let batch = self.waiting.drain(..some).collect();
+            self.deliver(app, batch).await;
+        }
+    }
+}
+
+/// What is wrong in the table at rest.
+pub async fn breaches(api: &Api) -> Vec<Breach> {
+    let granted = Granted::propagation();
+    Propagation { store: &api.store, granted: &granted, now: now() }.verify().await.unwrap()
+}
+
+/// Holds that the table keeps all its invariants, and that no job is left.
+#[track_caller]
+pub fn assert_sound(breaches: &[Breach]) {
+    let told: Vec<String> = breaches.iter().map(Breach::to_string).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}

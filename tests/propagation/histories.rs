@@ -1,0 +1,113 @@
+//! Random histories: what everyone sees at rest is what a naive oracle says, whatever became of the stream and of the
+//! requests to the table.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use super::world::{Operation, World};
+use crate::harness::faults::Faults;
+
+const GROUPS: usize = 5;
+const ACCOUNTS: usize = 3;
+
+/// A number of the developer's, to run for longer or to run one history again.
+#[expect(clippy::disallowed_methods, reason = "how long to test is the developer's to say")]
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+fn operations(longest: usize) -> impl Strategy<Value = Vec<Operation>> {
+    let (group, account) = (0..GROUPS, 0..ACCOUNTS);
+    let member = (group.clone(), account.clone());
+    let pair = (group.clone(), group.clone());
+    let operation = prop_oneof![
+        5 => member.clone().prop_map(|(group, account)| Operation::Add(group, account)),
+        3 => member.prop_map(|(group, account)| Operation::Remove(group, account)),
+        6 => pair.clone().prop_map(|(parent, child)| Operation::Nest(parent, child)),
+        4 => pair.prop_map(|(parent, child)| Operation::Unnest(parent, child)),
+        1 => group.prop_map(Operation::Replace),
+        1 => account.clone().prop_map(Operation::Rename),
+        1 => account.prop_map(Operation::DeleteAccount),
+        4 => any::<u64>().prop_map(Operation::Deliver),
+    ];
+    proptest::collection::vec(operation, 1..longest)
+}
+
+/// Runs a history to its end and holds what must be.
+async fn run(operations: &[Operation], inline: bool, faults: &Faults) {
+    let mut world = World::new(GROUPS, ACCOUNTS, inline, faults).await;
+    for operation in operations {
+        world.apply(*operation).await;
+    }
+    faults.stop();
+    world.rest().await;
+    world.assert_as_expected().await;
+}
+
+/// Runs it in a runtime of its own, and tells of a failure as proptest wants to know.
+fn check(history: impl Future<Output = ()>) -> Result<(), TestCaseError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let outcome = runtime.block_on(AssertUnwindSafe(history).catch_unwind());
+    outcome.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        TestCaseError::fail(text.unwrap_or_else(|| "the history panicked".into()))
+    })
+}
+
+/// `GROUPS_TEST_HISTORIES` says how many; a history that fails is made as short as can be and printed.
+fn histories(count: u32, inline: bool) {
+    let cases = variable("GROUPS_TEST_HISTORIES").map_or(count, |cases| u32::try_from(cases).unwrap());
+    let config = Config { cases, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let outcome = runner.run(&operations(40), |operations| check(run(&operations, inline, &Faults::default())));
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn by_the_stream_alone_everyone_is_a_member_of_what_they_should_be() {
+    histories(24, false);
+}
+
+#[test]
+fn with_writes_that_settle_everyone_is_a_member_of_what_they_should_be() {
+    histories(24, true);
+}
+
+/// `GROUPS_TEST_SEED` runs one history again, `GROUPS_TEST_HISTORIES` so many.
+#[test]
+fn faults_between_the_api_and_its_table_change_nothing() {
+    let seeds = match variable("GROUPS_TEST_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => {
+            let first = fastrand::u64(..u64::MAX / 2);
+            first..first + variable("GROUPS_TEST_HISTORIES").unwrap_or(16)
+        }
+    };
+    for seed in seeds {
+        let outcome = check(faulty(seed));
+        assert!(outcome.is_ok(), "GROUPS_TEST_SEED={seed} runs it again: {}", outcome.unwrap_err());
+    }
+}
+
+/// The history of a seed: its operations and its faults.
+async fn faulty(seed: u64) {
+    let mut runner = TestRunner::new_with_rng(
+        Config::default(),
+        proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &seed_bytes(seed)),
+    );
+    let operations = operations(40).new_tree(&mut runner).unwrap().current();
+    let faults = Faults::default();
+    faults.at_random(8, seed);
+    run(&operations, seed % 2 == 0, &faults).await;
+}
+
+fn seed_bytes(seed: u64) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_be_bytes());
+    bytes
+}
