@@ -91,7 +91,7 @@ async fn policies_allow_exactly_what_functions_do() {
     note("update-group", api.put(&format!("/{id}"), json!({ "name": "C" })).await);
     let never = api.request(Method::DELETE, &format!("/{id}")).header("If-Match", "W/\"1\"");
     note("delete-group", Answer::to(never).await);
-    note("unnest-group", api.delete(&format!("/{}/groups/{}", ids[2], ids[1])).await);
+    note("unnest-group", api.delete(&format!("/{}/groups/{}", ids[1], ids[0])).await);
     note("delete-group", api.delete(&format!("/{id}")).await);
     api.accounts(&["acc-2"]).await;
     api.store.put_account(&ingest(), &Account { version: AccountVersion(2), ..account("acc-2") }).await.unwrap();

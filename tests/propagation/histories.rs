@@ -1,6 +1,7 @@
 //! Random histories: what everyone sees at rest is what a naive oracle says, whatever became of the stream and of the
 //! requests to the table.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
@@ -78,36 +79,80 @@ fn with_writes_that_settle_everyone_is_a_member_of_what_they_should_be() {
     histories(24, true);
 }
 
-/// `GROUPS_TEST_SEED` runs one history again, `GROUPS_TEST_HISTORIES` so many.
-#[test]
-fn faults_between_the_api_and_its_table_change_nothing() {
+/// Runs histories by their seeds: `GROUPS_TEST_SEED` one of them again, `GROUPS_TEST_HISTORIES` so many.
+fn seeded<F: Future<Output = ()>>(count: u64, history: impl Fn(u64) -> F) {
     let seeds = match variable("GROUPS_TEST_SEED") {
         Some(seed) => seed..seed + 1,
         None => {
             let first = fastrand::u64(..u64::MAX / 2);
-            first..first + variable("GROUPS_TEST_HISTORIES").unwrap_or(16)
+            first..first + variable("GROUPS_TEST_HISTORIES").unwrap_or(count)
         }
     };
     for seed in seeds {
-        let outcome = check(faulty(seed));
+        let outcome = check(history(seed));
         assert!(outcome.is_ok(), "GROUPS_TEST_SEED={seed} runs it again: {}", outcome.unwrap_err());
     }
 }
 
+#[test]
+fn faults_between_the_api_and_its_table_change_nothing() {
+    seeded(16, faulty);
+}
+
+/// The order in which they meet is not the seed's to say; what they do is.
+#[test]
+fn clients_side_by_side_leave_the_table_sound() {
+    seeded(16, side_by_side);
+}
+
 /// The history of a seed: its operations and its faults.
 async fn faulty(seed: u64) {
+    let faults = Faults::default();
+    faults.at_random(8, seed);
+    run(&drawn(seed, 40), seed % 2 == 0, &faults).await;
+}
+
+fn drawn(seed: u64, longest: usize) -> Vec<Operation> {
     let mut runner = TestRunner::new_with_rng(
         Config::default(),
         proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &seed_bytes(seed)),
     );
-    let operations = operations(40).new_tree(&mut runner).unwrap().current();
-    let faults = Faults::default();
-    faults.at_random(8, seed);
-    run(&operations, seed % 2 == 0, &faults).await;
+    operations(longest).new_tree(&mut runner).unwrap().current()
 }
 
 fn seed_bytes(seed: u64) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     bytes
+}
+
+/// Three clients, each with operations of its own, while the stream is worked through and faults happen.
+async fn side_by_side(seed: u64) {
+    let faults = Faults::default();
+    let mut world = World::new(GROUPS, ACCOUNTS, false, &faults).await;
+    faults.at_random(8, seed);
+    let actor = world.actor();
+    let client = |number: u64| {
+        let operations = drawn(seed.wrapping_mul(3).wrapping_add(number), 15);
+        let actor = &actor;
+        async move {
+            for operation in operations {
+                actor.act(operation).await;
+            }
+        }
+    };
+    let done = Cell::new(false);
+    let clients = async {
+        futures::future::join_all([0, 1, 2].map(client)).await;
+        done.set(true);
+    };
+    let mut random = fastrand::Rng::with_seed(seed);
+    let stream = async {
+        while !done.get() {
+            world.apply(Operation::Deliver(random.u64(..))).await;
+        }
+    };
+    futures::future::join(clients, stream).await;
+    faults.stop();
+    world.rest().await;
 }

@@ -1,5 +1,6 @@
 //! A few groups and accounts, what is done to them, and what that must come to.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -11,13 +12,12 @@ use shared::domain::{
     Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, JobKind,
     Limit, MembershipType, Missing, Outcome,
 };
-use shared::propagate::Propagation;
 use shared::store::Store;
 use tokio::time::Instant;
 
 use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, breaches};
-use crate::harness::{Api, account, administer, ingest, now, read};
+use crate::harness::{self, Api, account, administer, ingest, now, read};
 
 /// Something that a history does. Groups and accounts are places in the world, whatever is there at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,11 +225,53 @@ impl World {
         (0..self.groups.len()).any(|other| below(&other)).then_some(MembershipType::Indirect)
     }
 
-    pub fn propagation<'a>(&'a self, granted: &'a Granted<shared::authz::Settle>) -> Propagation<'a> {
-        Propagation { store: &self.api.store, granted, now: now() }
+    /// Somebody who acts in this world without expecting anything.
+    pub fn actor(&self) -> Actor {
+        let (groups, accounts) = (self.groups.clone(), self.accounts.clone());
+        Actor { app: self.api.app.clone(), groups, accounts, version: Cell::new(self.version) }
+    }
+}
+
+/// One of many who act at once: what each meets depends on the others, but nothing fails for good.
+pub struct Actor {
+    app: App,
+    groups: Vec<GroupId>,
+    accounts: Vec<AccountId>,
+    version: Cell<i64>,
+}
+
+impl Actor {
+    pub async fn act(&self, operation: Operation) {
+        // A group that is deleted and still nested may stand in the way for a while.
+        let store = self.app.store.until(Instant::now() + Duration::from_secs(5));
+        let (granted, group, account) = (administer(), |at: usize| &self.groups[at], |at: usize| &self.accounts[at]);
+        let outcome = match operation {
+            Operation::Add(at, who) => {
+                store.change_member(&granted, group(at), Change::Add(account(who).clone()), now()).await.map(drop)
+            }
+            Operation::Remove(at, who) => {
+                store.change_member(&granted, group(at), Change::Remove(account(who).clone()), now()).await.map(drop)
+            }
+            Operation::Nest(at, below) => store.nest_group(&granted, group(at), group(below), now()).await.map(drop),
+            Operation::Unnest(at, below) => store.unnest_group(&granted, group(at), group(below), now()).await.map(drop),
+            Operation::Replace(at) => store.delete_group(&granted, group(at), None).await,
+            Operation::Rename(who) => {
+                let renamed = Account { version: self.next_version(), ..harness::account(account(who).as_str()) };
+                store.put_account(&ingest(), &renamed).await.map(drop)
+            }
+            Operation::DeleteAccount(who) => {
+                store.delete_account(&ingest(), account(who), self.next_version()).await.map(drop)
+            }
+            Operation::Deliver(_) => {
+                self.app.settle_members(&granted, group(0), &self.accounts).await;
+                Ok(())
+            }
+        };
+        assert!(!matches!(outcome, Err(Error::Internal { .. })), "{outcome:?}");
     }
 
-    pub fn app(&self) -> &App {
-        &self.api.app
+    fn next_version(&self) -> AccountVersion {
+        self.version.set(self.version.get() + 1);
+        AccountVersion(self.version.get())
     }
 }

@@ -60,6 +60,8 @@ pub enum Attribute {
     ChangeId,
     /// Whether a member was added to the group itself.
     Direct,
+    /// Since when a member is one.
+    AddedAt,
     /// The nestings that a member comes through.
     Via,
     /// Which nesting of the group it is.
@@ -107,6 +109,7 @@ impl Attribute {
             Self::State => "state",
             Self::ChangeId => "change_id",
             Self::Direct => "direct",
+            Self::AddedAt => "added_at",
             Self::Via => "via",
             Self::EdgeId => "edge_id",
             Self::Parents => "parents",

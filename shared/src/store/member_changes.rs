@@ -6,7 +6,7 @@ use super::Store;
 use super::attempt::Backoff;
 use super::expression::Expression;
 use super::inheritance::as_read;
-use super::items::{MemberItem, MembershipItem, State, from_row, read_account, read_group, read_member, to_row};
+use super::items::{AccountItem, MemberItem, MembershipItem, State, from_row, read_group, read_member, to_row};
 use super::keys::{Attribute, Attributes, Key};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Administer, Granted};
@@ -131,7 +131,8 @@ enum Decision {
 pub(super) enum Write {
     /// Who was no member becomes a direct one.
     Add(Member),
-    /// An indirect member, as read, becomes a direct one as well.
+    /// An indirect member, as read, becomes a direct one as well; or a direct one of before its account was deleted one
+    /// of now.
     Promote(Member, MemberItem),
     /// A direct member, as read, stays one through nested groups only.
     Demote(AccountId, MemberItem),
@@ -148,25 +149,38 @@ fn decide(
     let row = rows.remove(&Key::member(group, change.account()));
     match change {
         Change::Add(id) => {
-            let account = read_account(rows.remove(&Key::account(id)))?;
-            account.map_or(Ok(Decision::Settled(Outcome::UnknownAccount)), |account| decide_add(account, row, now))
+            let Some((key, item)) = rows.remove(&Key::account(id)).map(from_row::<AccountItem>).transpose()? else {
+                return Ok(Decision::Settled(Outcome::UnknownAccount));
+            };
+            decide_add(&key, item, row, now)
         }
         Change::Remove(id) => decide_remove(id, row),
     }
 }
 
-fn decide_add(account: Account, row: Option<Attributes>, now: Timestamp) -> Result<Decision, Error> {
+fn decide_add(
+    account_key: &Key,
+    account: AccountItem,
+    row: Option<Attributes>,
+    now: Timestamp,
+) -> Result<Decision, Error> {
+    let read = row.clone().map(from_row::<MemberItem>).transpose()?.map(|(_, item)| item);
+    // What an account was a member of before it was deleted is on its way out, even when the account has come back.
+    let is_left_over = read.as_ref().is_some_and(|item| account.was_deleted_since(item.account_version));
+    let Some(account) = account.account(account_key)? else {
+        return Ok(Decision::Settled(Outcome::UnknownAccount));
+    };
     let membership_type = MembershipType::Direct;
-    let Some(row) = row else {
+    let (Some(row), Some(read)) = (row, read) else {
         let member = Member { account, membership_type, via: BTreeSet::new(), added_at: now };
         return Ok(Decision::Write(Write::Add(member)));
     };
-    let member = read_member(row.clone())?;
-    if member.membership_type == membership_type {
+    let member = read_member(row)?;
+    if read.direct && !is_left_over {
         return Ok(Decision::Settled(Outcome::AlreadyMember(member)));
     }
-    let (_, item) = from_row(row)?;
-    Ok(Decision::Write(Write::Promote(Member { account, membership_type, ..member }, item)))
+    let added_at = if is_left_over { now } else { member.added_at };
+    Ok(Decision::Write(Write::Promote(Member { account, membership_type, added_at, ..member }, read)))
 }
 
 fn decide_remove(id: &AccountId, row: Option<Attributes>) -> Result<Decision, Error> {
@@ -217,7 +231,8 @@ impl Write {
     /// By how many the direct members change.
     const fn direct_members(&self) -> i64 {
         match self {
-            Self::Add(_) | Self::Promote(..) => 1,
+            Self::Add(_) => 1,
+            Self::Promote(_, read) => (!read.direct) as i64,
             Self::Demote(..) | Self::Remove(..) => -1,
         }
     }
@@ -251,7 +266,7 @@ impl Write {
             }
             Self::Promote(member, read) => {
                 let account = &member.account;
-                vec![check_account(account), promote(group, account, read), mirror(group, &account.id, true)]
+                vec![check_account(account), promote(group, member, read), mirror(group, &account.id, true)]
             }
             Self::Demote(account, read) => {
                 let mut e = Expression::default();
@@ -278,13 +293,18 @@ fn check_account(account: &Account) -> Action {
     Action::Check { key: Key::account(&account.id), e, condition }
 }
 
-/// An indirect member's row becomes a direct one's, with the account's fields as they are now: what a direct member's
-/// copies are of tells whether it was made before its account was last deleted.
-fn promote(group: &GroupId, account: &Account, read: &MemberItem) -> Action {
+/// A member's row becomes a direct one's, with the account's fields as they are now: what a direct member's copies are of
+/// tells whether it was made before its account was last deleted.
+fn promote(group: &GroupId, member: &Member, read: &MemberItem) -> Action {
     let mut e = Expression::default();
     let condition = as_read(&mut e, read);
-    let set = format!("{}, {}", e.set(Attribute::Direct, true), copies(&mut e, account));
-    Action::Update { key: Key::member(group, &account.id), e, update: format!("SET {set}"), condition }
+    let set = [
+        e.set(Attribute::Direct, true),
+        e.set(Attribute::AddedAt, member.added_at.to_string()),
+        copies(&mut e, &member.account),
+    ];
+    let update = format!("SET {}", set.join(", "));
+    Action::Update { key: Key::member(group, &member.account.id), e, update, condition }
 }
 
 /// The account's fields in a member's row.
