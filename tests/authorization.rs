@@ -29,7 +29,12 @@ async fn ask(api: &Api, token: Option<&str>, method: &str, path: &str) -> Answer
         api.nest(&id, &child).await;
     }
     let account = if method == "PUT" { "acc-1" } else { "acc-2" };
-    let path = path.strip_prefix("/api/v1/groups").unwrap().replace("{id}", &id).replace("{accountId}", account).replace("{childId}", &child);
+    let path = path
+        .strip_prefix("/api/v1/groups")
+        .unwrap()
+        .replace("{id}", &id)
+        .replace("{accountId}", account)
+        .replace("{childId}", &child);
     let method: Method = method.parse().unwrap();
     let request = api.request_as(token, method.clone(), &path);
     let body = match method {

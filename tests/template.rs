@@ -7,12 +7,12 @@ use groups_local::template::Template;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use shared::domain::{Account, AccountVersion};
+use shared::domain::{Account, AccountVersion, Change, GroupId};
 
 use crate::harness::faults::Faults;
 use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
-use crate::harness::{Answer, Api, account, ingest, template};
+use crate::harness::{Answer, Api, account, administer, ingest, now, template};
 
 #[test]
 fn every_route_has_its_function_and_every_function_its_route() {
@@ -93,7 +93,12 @@ async fn policies_allow_exactly_what_functions_do() {
     note("delete-group", Answer::to(never).await);
     note("unnest-group", api.delete(&format!("/{}/groups/{}", ids[1], ids[0])).await);
     note("delete-group", api.delete(&format!("/{id}")).await);
-    api.accounts(&["acc-2"]).await;
+    // Left to the stream: a nesting, a member, an account with another name.
+    let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
+    api.recorder.take();
+    api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap();
+    let add = Change::Add(account("acc-2").id);
+    api.store.change_member(&administer(), &pair[1], add, now()).await.unwrap();
     api.store.put_account(&ingest(), &Account { version: AccountVersion(2), ..account("acc-2") }).await.unwrap();
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;

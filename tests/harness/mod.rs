@@ -277,6 +277,12 @@ async fn table_endpoint() -> String {
     }
 }
 
+/// A number of the developer's: to test for longer, with more, or one history again.
+#[expect(clippy::disallowed_methods, reason = "how much to test is the developer's to say")]
+pub fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 fn unique() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id())

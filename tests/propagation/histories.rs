@@ -12,15 +12,10 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use super::world::{Operation, World};
 use crate::harness::faults::Faults;
+use crate::harness::variable;
 
 const GROUPS: usize = 5;
 const ACCOUNTS: usize = 3;
-
-/// A number of the developer's, to run for longer or to run one history again.
-#[expect(clippy::disallowed_methods, reason = "how long to test is the developer's to say")]
-fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
 
 fn operations(longest: usize) -> impl Strategy<Value = Vec<Operation>> {
     let (group, account) = (0..GROUPS, 0..ACCOUNTS);

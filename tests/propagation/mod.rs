@@ -2,4 +2,5 @@
 
 mod histories;
 mod jobs;
+mod verify;
 mod world;

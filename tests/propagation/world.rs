@@ -205,8 +205,7 @@ impl World {
     /// Holds that everyone is a member of just what they should be a member of.
     pub async fn assert_as_expected(&self) {
         for (index, id) in self.groups.iter().enumerate() {
-            let (page, count) =
-                self.api.store.list_members(&read(), id, None, Limit::MAX_MEMBERS, None).await.unwrap();
+            let (page, count) = self.api.store.list_members(&read(), id, None, Limit::MAX_MEMBERS, None).await.unwrap();
             let found: BTreeMap<AccountId, MembershipType> =
                 page.items.into_iter().map(|member| (member.account.id, member.membership_type)).collect();
             let expected: BTreeMap<AccountId, MembershipType> = (0..self.accounts.len())
@@ -253,7 +252,9 @@ impl Actor {
                 store.change_member(&granted, group(at), Change::Remove(account(who).clone()), now()).await.map(drop)
             }
             Operation::Nest(at, below) => store.nest_group(&granted, group(at), group(below), now()).await.map(drop),
-            Operation::Unnest(at, below) => store.unnest_group(&granted, group(at), group(below), now()).await.map(drop),
+            Operation::Unnest(at, below) => {
+                store.unnest_group(&granted, group(at), group(below), now()).await.map(drop)
+            }
             Operation::Replace(at) => store.delete_group(&granted, group(at), None).await,
             Operation::Rename(who) => {
                 let renamed = Account { version: self.next_version(), ..harness::account(account(who).as_str()) };

@@ -63,3 +63,36 @@ async fn no_group_loses_no_members() {
         assert_eq!(answer.not_found(), "the group does not exist");
     }
 }
+
+#[tokio::test]
+async fn who_is_a_member_only_through_nested_groups_is_removed_there() {
+    let api = Api::start().await;
+    let ids = api.chain(&["A", "B", "C"]).await;
+    api.members(&ids[2], 0..1).await;
+    let answer = api.delete(&format!("/{}/members/acc-00000", ids[0])).await;
+    let told = format!("the account is a member only through the nested groups {}", ids[1]);
+    assert_eq!(answer.refused(409, "CONFLICT"), told);
+    let body = api.patch(&format!("/{}/members", ids[0]), json!({ "remove": ["acc-00000"] })).await.ok();
+    assert_eq!(body["outcomes"], json!([{ "id": "acc-00000", "outcome": "not_direct_member" }]));
+    assert_eq!(api.member_types(&ids[0]).await, [("acc-00000".to_owned(), "indirect".to_owned())]);
+}
+
+#[tokio::test]
+async fn who_is_inherited_as_well_stays_an_indirect_member() {
+    let api = Api::start().await;
+    let ids = api.chain(&["A", "B"]).await;
+    api.members(&ids[1], 0..1).await;
+    let path = format!("/{}/members/acc-00000", ids[0]);
+    let indirect = api.get(&path).await.ok();
+    let direct = api.put(&path, Value::Null).await.ok();
+    assert_eq!((&direct["membership_type"], &direct["added_date"]), (&json!("direct"), &indirect["added_date"]));
+    let counts = async || {
+        let group = api.get(&format!("/{}", ids[0])).await.ok();
+        [group["member_count"].clone(), group["direct_member_count"].clone()]
+    };
+    assert_eq!(counts().await, [json!(1), json!(1)]);
+    assert_eq!(api.delete(&path).await.status, 204);
+    assert_eq!(api.get(&path).await.ok(), indirect);
+    assert_eq!(counts().await, [json!(1), json!(0)]);
+    assert_eq!(api.walk("?member=acc-00000", "groups").await[0]["membership_type"], json!("indirect"));
+}

@@ -1,0 +1,200 @@
+//! `verify` finds whatever contradicts something else, and mends it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use shared::authz::Granted;
+use shared::domain::GroupId;
+use shared::propagate::Propagation;
+use shared::store::client_for;
+use shared::store::keys::Key;
+
+use crate::harness::pump::{Pump, breaches};
+use crate::harness::{Api, account, now};
+
+/// Top holds Middle holds Bottom; acc-00000 and acc-00001 are in Bottom, acc-00001 in Top as well.
+struct Table {
+    api: Api,
+    pump: Pump,
+    client: Client,
+    top: GroupId,
+    middle: GroupId,
+    bottom: GroupId,
+}
+
+impl Table {
+    async fn new() -> Self {
+        let api = Api::start_streaming(|_| {}, &Default::default()).await;
+        let ids = api.chain(&["Top", "Middle", "Bottom"]).await;
+        api.members(&ids[2], 0..2).await;
+        api.members(&ids[0], 1..2).await;
+        let mut pump = Pump::of(&api).await;
+        pump.drain(&api.app).await;
+        assert_eq!(breaches(&api).await, []);
+        let client = client_for(&api.endpoint, |builder| builder);
+        let [top, middle, bottom] = [0, 1, 2].map(|index: usize| GroupId::parse(&ids[index]).unwrap());
+        Self { api, pump, client, top, middle, bottom }
+    }
+
+    async fn row(&self, key: &Key) -> HashMap<String, AttributeValue> {
+        let request = self.client.get_item().table_name(&self.api.table).set_key(Some(key.to_attributes()));
+        request.consistent_read(true).send().await.unwrap().item.unwrap()
+    }
+
+    /// Another value of one attribute, as if by hand.
+    async fn tamper(&self, key: &Key, attribute: &str, value: Option<AttributeValue>) {
+        let mut row = self.row(key).await;
+        match value {
+            Some(value) => row.insert(attribute.to_owned(), value),
+            None => row.remove(attribute),
+        };
+        self.client.put_item().table_name(&self.api.table).set_item(Some(row)).send().await.unwrap();
+    }
+
+    async fn lose(&self, key: &Key) {
+        let request = self.client.delete_item().table_name(&self.api.table).set_key(Some(key.to_attributes()));
+        request.send().await.unwrap();
+    }
+
+    /// What is wrong, one line each; then mends it and holds that nothing is wrong any more.
+    async fn found_and_mended(&mut self) -> Vec<String> {
+        // What was done by hand has records too; they are not to mend it before it is seen.
+        self.pump.fetch().await;
+        self.pump.waiting.clear();
+        let found = breaches(&self.api).await.iter().map(ToString::to_string).collect();
+        let granted = Granted::propagation();
+        let propagation = Propagation { store: &self.api.store, granted: &granted, now: now() };
+        assert_eq!(propagation.repair().await.unwrap(), []);
+        self.pump.drain(&self.api.app).await;
+        assert_eq!(breaches(&self.api).await, []);
+        let types = self.api.member_types(&self.top.to_string()).await;
+        assert_eq!(types.len(), 2, "{types:?}");
+        found
+    }
+}
+
+fn number(value: u64) -> Option<AttributeValue> {
+    Some(AttributeValue::N(value.to_string()))
+}
+
+fn text(value: &str) -> Option<AttributeValue> {
+    Some(AttributeValue::S(value.into()))
+}
+
+#[tokio::test]
+async fn counts_that_are_wrong_are_counted_again() {
+    let mut table = Table::new().await;
+    let top = table.top;
+    table.tamper(&Key::group(&top), "member_count", number(7)).await;
+    let found = table.found_and_mended().await;
+    let expected = format!(
+        "2: {top}: counts 7 members, 1 direct ones, 1 nested groups, should count 2 members, 1 direct ones, 1 nested groups"
+    );
+    assert_eq!(found, [expected]);
+    for (attribute, value) in [("direct_member_count", 0), ("nested_group_count", 9)] {
+        table.tamper(&Key::group(&top), attribute, number(value)).await;
+        assert_eq!(table.found_and_mended().await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_is_missing_comes_back_at_every_level() {
+    let mut table = Table::new().await;
+    let (middle, top, bottom) = (table.middle, table.top, table.bottom);
+    let id = account("acc-00000").id;
+    for group in [middle, top] {
+        table.lose(&Key::member(&group, &id)).await;
+        table.lose(&Key::membership(&id, &group)).await;
+    }
+    let mut found = table.found_and_mended().await;
+    found.retain(|line| !line.starts_with("2:"));
+    let mut expected = vec![
+        format!("1: {middle} acc-00000: not stored, should be a member"),
+        format!("1: {top} acc-00000: not stored, should be a member"),
+        format!("4: {middle} acc-00000: should come through {bottom}, not stored so"),
+    ];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_member_for_no_reason_goes_at_every_level() {
+    let mut table = Table::new().await;
+    let (top, middle, bottom) = (table.top, table.middle, table.bottom);
+    let id = account("acc-00000").id;
+    // Somebody else's row in the middle, which nothing below gives.
+    let stranger = account("acc-stranger").id;
+    table.api.accounts(&["acc-stranger"]).await;
+    let mut row = table.row(&Key::member(&middle, &id)).await;
+    row.extend(Key::member(&middle, &stranger).to_attributes());
+    for (attribute, value) in [("name", "name.of.acc-stranger"), ("email", "acc-stranger@company.com")] {
+        row.insert(attribute.into(), AttributeValue::S(value.into()));
+    }
+    table.client.put_item().table_name(&table.api.table).set_item(Some(row)).send().await.unwrap();
+    let found = table.found_and_mended().await;
+    for line in [
+        format!("1: {middle} acc-stranger: stored as a member, should be none"),
+        format!("4: {middle} acc-stranger: stored as coming through {bottom}, should not"),
+        format!("4: {top} acc-stranger: should come through {middle}, not stored so"),
+        format!("3: {middle} acc-stranger: the two rows of the membership differ"),
+    ] {
+        assert!(found.contains(&line), "{line} is not in {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn mirrors_and_copies_are_made_again() {
+    let mut table = Table::new().await;
+    let (top, id) = (table.top, account("acc-00000").id);
+    table.lose(&Key::membership(&id, &top)).await;
+    let differ = format!("3: {top} acc-00000: the two rows of the membership differ");
+    assert_eq!(table.found_and_mended().await, [differ.clone()]);
+    table.tamper(&Key::membership(&id, &top), "direct", Some(AttributeValue::Bool(true))).await;
+    assert_eq!(table.found_and_mended().await, [differ]);
+    table.tamper(&Key::member(&top, &id), "email", text("old@company.com")).await;
+    let copies = format!("6: {top} acc-00000: the copies are not the account's fields");
+    assert_eq!(table.found_and_mended().await, [copies]);
+    assert_eq!(table.api.walk("?member=acc-00000", "groups").await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_nesting_that_only_one_side_knows_is_taken_away() {
+    let mut table = Table::new().await;
+    let (middle, bottom) = (table.middle, table.bottom);
+    let mut child = table.row(&Key::child(&middle, &bottom)).await;
+    let edge = format!("{}~00000000000000ff", table.top);
+    child.extend(Key::child(&bottom, &table.top).to_attributes());
+    child.insert("edge_id".into(), AttributeValue::S(edge));
+    table.client.put_item().table_name(&table.api.table).set_item(Some(child)).send().await.unwrap();
+    let found = table.found_and_mended().await;
+    assert!(found.contains(&format!("4: {bottom} {}: nested as only one of the two says", table.top)), "{found:?}");
+    assert!(found.iter().any(|line| line.starts_with("5: nested in a circle: ")), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_a_deletion_left_is_removed() {
+    let mut table = Table::new().await;
+    let id = account("acc-00000").id;
+    let gone = GroupId::parse(crate::harness::NO_GROUP).unwrap();
+    let mut row = table.row(&Key::member(&table.top, &id)).await;
+    row.extend(Key::member(&gone, &id).to_attributes());
+    table.client.put_item().table_name(&table.api.table).set_item(Some(row)).send().await.unwrap();
+    let found = table.found_and_mended().await;
+    assert_eq!(found, [format!("1: {gone} acc-00000: a member of a group that is not there")]);
+
+    let stuck = GroupId::parse(&table.api.group("Stuck").await).unwrap();
+    table.tamper(&Key::group(&stuck), "state", text("DELETING")).await;
+    let found = table.found_and_mended().await;
+    assert_eq!(found, [format!("job: {stuck}: deleted, and nothing removes it")]);
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_told() {
+    let table = Table::new().await;
+    table.tamper(&Key::group(&table.top), "version", text("x")).await;
+    let found: Vec<String> = breaches(&table.api).await.iter().map(ToString::to_string).collect();
+    assert!(found.iter().any(|line| line.starts_with("row: ") && line.contains(&table.top.to_string())), "{found:?}");
+    assert!(found.iter().all(|line| !line.contains("Top")), "of its contents nothing is told: {found:?}");
+}
