@@ -3,6 +3,8 @@
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
+use crate::harness::meter::Meter;
+use crate::harness::pump::{assert_sound, breaches};
 use crate::harness::{Api, numbered};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,6 +48,34 @@ async fn batches_side_by_side_agree_with_each_other() {
     assert_eq!(added.filter(|outcome| outcome["outcome"] == json!("added")).count(), 60, "each was added once");
     let members = api.get(&format!("/{id}/members")).await.ok();
     assert_eq!((&members["count"], members["members"].as_array().unwrap().len()), (&json!(60), 60));
+}
+
+/// Where transactions conflict instead of waiting for each other, as in DynamoDB: members come and go at the bottom of
+/// two levels, groups are nested and taken out, and all of it is exact in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_meet_on_their_way_up_are_all_carried_up() {
+    let meter = Meter::default();
+    let api = &Api::start_metered(&meter).await;
+    let ids = &api.chain(&["Top", "Middle", "Bottom"]).await;
+    let other = &api.group("Other").await;
+    api.numbered_accounts(0..40).await;
+    let changes = (0..40).map(|number| async move {
+        let path = format!("/{}/members/{}", ids[1 + number % 2], numbered(number));
+        let answer = api.put(&path, Value::Null).await;
+        assert_eq!((answer.status.as_u16(), answer.header("membership-settled")), (200, Some("true")));
+        if number % 4 == 0 {
+            assert_eq!(api.delete(&path).await.status, 204);
+        }
+        if number == 20 {
+            api.nest(&ids[0], other).await;
+            api.nest(other, &ids[2]).await;
+        }
+    });
+    futures::future::join_all(changes).await;
+    assert!(meter.take_conflicts() > 0, "they met");
+    assert!(meter.take().write > 0.0);
+    assert_sound(&breaches(api).await);
+    assert_eq!(api.member_types(&ids[0]).await.len(), 30);
 }
 
 /// A walk with pages of one group, over two thousand of them, while others come and go.

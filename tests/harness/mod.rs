@@ -1,6 +1,7 @@
 //! What every test starts from: the whole API over a fresh table, and short words for calling it.
 
 pub mod faults;
+pub mod meter;
 pub mod pump;
 pub mod recorder;
 pub mod workspace;
@@ -27,6 +28,7 @@ use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
 
 use faults::Faults;
+use meter::Meter;
 use recorder::Recorder;
 
 /// The template of the workspace, read once.
@@ -61,6 +63,13 @@ pub fn config(table: &str) -> Config {
     Config { settle_budget: Duration::from_secs(60), ..config }
 }
 
+/// What stands between the API and its table.
+enum Between<'a> {
+    Nothing,
+    Faults(&'a Faults),
+    Meter(&'a Meter),
+}
+
 /// The whole API over a fresh table.
 pub struct Api {
     pub base: String,
@@ -77,48 +86,55 @@ pub struct Api {
 
 impl Api {
     pub async fn start() -> Self {
-        Self::start_as(template(), |_| {}, None).await
+        Self::start_as(template(), |_| {}, Between::Nothing).await
     }
 
     /// With another configuration than the template's.
     pub async fn start_configured(configure: impl FnOnce(&mut Config)) -> Self {
-        Self::start_as(template(), configure, None).await
+        Self::start_as(template(), configure, Between::Nothing).await
     }
 
     /// With faults between the API and its table.
     pub async fn start_faulty(faults: &Faults) -> Self {
-        Self::start_as(template(), |_| {}, Some(faults)).await
+        Self::start_as(template(), |_| {}, Between::Faults(faults)).await
+    }
+
+    /// With a meter between the API and its table, where transactions conflict.
+    pub async fn start_metered(meter: &Meter) -> Self {
+        let template = Template { timeout_seconds: 600, ..template().clone() };
+        Self::start_as(&template, |config| config.settle_budget = Duration::from_secs(600), Between::Meter(meter)).await
     }
 
     /// With a minute for each call instead of the template's ten seconds: for what must come out right on a table that
     /// does one thing at a time, however long that takes.
     pub async fn start_patient() -> Self {
         let template = Template { timeout_seconds: 60, ..template().clone() };
-        Self::start_as(&template, |_| {}, None).await
+        Self::start_as(&template, |_| {}, Between::Nothing).await
     }
 
     /// With a stream of the table, and with faults between the API and it.
     pub async fn start_streaming(configure: impl FnOnce(&mut Config), faults: &Faults) -> Self {
-        Self::start_over(&template().table, template(), configure, Some(faults)).await
+        Self::start_over(&template().table, template(), configure, Between::Faults(faults)).await
     }
 
-    async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), faults: Option<&Faults>) -> Self {
-        Self::start_over(&table_without_stream(), template, configure, faults).await
+    async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), between: Between<'_>) -> Self {
+        Self::start_over(&table_without_stream(), template, configure, between).await
     }
 
     async fn start_over(
         properties: &Value,
         template: &Template,
         configure: impl FnOnce(&mut Config),
-        faults: Option<&Faults>,
+        between: Between<'_>,
     ) -> Self {
         let endpoint = table_endpoint().await;
         let table = format!("groups-{:016x}", unique());
         let plain = client_for(&endpoint, |builder| builder);
         assert!(table::create(&plain, &table, properties).await.unwrap());
-        let through = match faults {
-            Some(faults) => faults.stand_before(&endpoint).await,
-            None => endpoint.clone(),
+        let through = match between {
+            Between::Faults(faults) => faults.stand_before(&endpoint).await,
+            Between::Meter(meter) => meter.stand_before(&endpoint).await,
+            Between::Nothing => endpoint.clone(),
         };
         let recorder = Recorder::default();
         let client = client_for(&through, |builder| builder.interceptor(recorder.clone()));

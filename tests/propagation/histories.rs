@@ -104,7 +104,7 @@ fn clients_side_by_side_leave_the_table_sound() {
 async fn faulty(seed: u64) {
     let faults = Faults::default();
     faults.at_random(8, seed);
-    run(&drawn(seed, 40), seed % 2 == 0, &faults).await;
+    run(&drawn(seed, 40), seed.is_multiple_of(2), &faults).await;
 }
 
 fn drawn(seed: u64, longest: usize) -> Vec<Operation> {

@@ -36,7 +36,7 @@ impl TableStream {
             .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
             .endpoint_url(endpoint);
         let client = Client::from_conf(config.build());
-        let streams = client.list_streams().table_name(table).send().await.map_err(problem)?;
+        let streams = client.list_streams().table_name(table).send().await.map_err(|error| problem(&error))?;
         let stream = streams.streams().last().and_then(|stream| stream.stream_arn());
         let arn = stream.ok_or_else(|| Problem("the table has no stream".into()))?.to_owned();
         Ok(Self { client, arn, shards: Vec::new(), read })
@@ -71,7 +71,7 @@ impl TableStream {
         for shard in &mut self.shards {
             let Some(iterator) = shard.iterator.take() else { continue };
             let request = self.client.get_records().shard_iterator(iterator).limit(limit);
-            let output = request.send().await.map_err(problem)?;
+            let output = request.send().await.map_err(|error| problem(&error))?;
             shard.iterator = output.next_shard_iterator;
             let found = output.records.unwrap_or_default();
             if let Some(last) = found.last().and_then(sequence_number) {
@@ -84,7 +84,8 @@ impl TableStream {
     }
 
     async fn open_shards(&mut self) -> Result<(), Problem> {
-        let output = self.client.describe_stream().stream_arn(&self.arn).send().await.map_err(problem)?;
+        let output =
+            self.client.describe_stream().stream_arn(&self.arn).send().await.map_err(|error| problem(&error))?;
         let shards = output.stream_description.and_then(|description| description.shards).unwrap_or_default();
         self.shards.clear();
         for id in shards.iter().filter_map(Described::shard_id) {
@@ -95,14 +96,14 @@ impl TableStream {
                 }
                 None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
             };
-            let iterator = request.send().await.map_err(problem)?.shard_iterator;
+            let iterator = request.send().await.map_err(|error| problem(&error))?.shard_iterator;
             self.shards.push(Shard { id: id.to_owned(), iterator });
         }
         Ok(())
     }
 }
 
-fn problem(error: impl ProvideErrorMetadata) -> Problem {
+fn problem(error: &impl ProvideErrorMetadata) -> Problem {
     Problem::new("the stream of the table", error.code().unwrap_or("no answer"))
 }
 

@@ -1,6 +1,7 @@
 //! Members that a group has through the groups nested in it: rules 3, 4 and 6 of docs/propagation.md, in one method that
 //! looks at what is and makes it what it should be.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Store;
@@ -176,33 +177,15 @@ impl Plan {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut targets: BTreeMap<(GroupId, AccountId), Target> = BTreeMap::new();
-        let mut edges = BTreeSet::new();
-        let mut sources = BTreeMap::new();
+        let mut conditions = Conditions::default();
         for link in links {
-            let place = (link.edge.parent, link.account.clone());
-            let target = match targets.entry(place) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(Target::read(rows, &link.target())?),
+            let target = match targets.entry((link.edge.parent, link.account.clone())) {
+                Entry::Occupied(entry) => entry.into_mut(),
+                Entry::Vacant(entry) => entry.insert(Target::read(rows, &link.target())?),
             };
             target.links.insert(link.edge.id);
-            let (id, gone) = (link.edge.id, gone.contains(&link.edge.parent));
-            let nested = read_edge_id(rows.get(&link.nesting()).cloned())? == Some(id);
-            let source = rows.get(&link.source());
-            match (nested && source.is_some(), target.via.contains(&id)) {
-                (true, false) if !gone => {
-                    target.via.insert(id);
-                    target.source = source.cloned().map(read_member).transpose()?;
-                    edges.insert(link.edge);
-                    sources.insert((link.edge.child(), link.account.clone()), true);
-                }
-                (false, true) if !gone => {
-                    target.via.remove(&id);
-                    // A nesting that is gone never comes back: nothing can give what is taken.
-                    if nested {
-                        sources.insert((link.edge.child(), link.account.clone()), false);
-                    }
-                }
-                _ => {}
+            if !gone.contains(&link.edge.parent) {
+                conditions.apply(link, target, rows)?;
             }
         }
         let standing = |link: &Link| targets[&(link.edge.parent, link.account.clone())].standing();
@@ -213,10 +196,43 @@ impl Plan {
             *growth.entry(group).or_default() += target.growth();
             actions.extend(target.actions(&group, &account, now)?);
         }
-        actions.extend(edges.iter().map(check_edge));
-        actions.extend(sources.iter().map(|((group, id), there)| Action::check_row(Key::member(group, id), *there)));
+        actions.extend(conditions.edges.iter().map(check_edge));
+        actions.extend(conditions.sources.into_iter().map(|(key, there)| Action::check_row(key, there)));
         actions.extend(growth.into_iter().filter(|(_, by)| *by != 0).map(|(group, by)| count(&group, by)));
         Ok(Self { actions, standings })
+    }
+}
+
+/// What the changes to the rows above depend on.
+#[derive(Default)]
+struct Conditions {
+    /// Nestings that have to be there.
+    edges: BTreeSet<Edge>,
+    /// Rows below, and whether they have to be there.
+    sources: BTreeMap<Key, bool>,
+}
+
+impl Conditions {
+    /// Makes the row above what one link asks for.
+    fn apply(&mut self, link: &Link, target: &mut Target, rows: &HashMap<Key, Attributes>) -> Result<(), Error> {
+        let id = link.edge.id;
+        let is_nested = read_edge_id(rows.get(&link.nesting()).cloned())? == Some(id);
+        match rows.get(&link.source()).filter(|_| is_nested) {
+            Some(source) => {
+                if target.via.insert(id) {
+                    target.source = Some(read_member(source.clone())?);
+                    self.edges.insert(link.edge);
+                    self.sources.insert(link.source(), true);
+                }
+            }
+            // Of a nesting that has ended nothing else is asked: it never comes back, and nothing can give what is taken.
+            None => {
+                if target.via.remove(&id) && is_nested {
+                    self.sources.insert(link.source(), false);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

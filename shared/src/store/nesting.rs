@@ -259,14 +259,14 @@ impl Nesting<'_> {
 
         let row = to_row(&Key::child(&edge.parent, &edge.child()), &ChildItem { edge_id: edge.id })?;
         actions.push(Action::put_new(row));
-        actions.push(gain(&edge, child)?);
+        actions.push(gain(&edge, child.as_ref())?);
         actions.push(super::jobs::put(&Job::new(JobKind::Backfill(edge), now))?);
         Ok(actions)
     }
 }
 
 /// The child's own row gains the parent.
-fn gain(edge: &Edge, nesting: Option<NestingItem>) -> Result<Action, Error> {
+fn gain(edge: &Edge, nesting: Option<&NestingItem>) -> Result<Action, Error> {
     let key = Key::nesting(&edge.child());
     if nesting.is_none() {
         let item = NestingItem { parents: BTreeMap::from([(edge.parent, edge.id)]), rev: 1 };

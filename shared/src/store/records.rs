@@ -83,7 +83,7 @@ fn trigger(record: EventRecord) -> Result<Option<Trigger>, Error> {
         return Ok((state == State::Deleting).then_some(Trigger::DeletedGroup(group)));
     }
     match (key.as_job(), after) {
-        (Some(kind), Some(after)) => Ok(Some(Trigger::Job(kind, revision(after)?))),
+        (Some(kind), Some(after)) => Ok(Some(Trigger::Job(kind, revision(&after)?))),
         _ => Ok(None),
     }
 }
@@ -107,7 +107,7 @@ fn member(
     Ok(something_follows.then_some(Trigger::Member { group, account, came_or_went, came_or_was_added, gained }))
 }
 
-fn revision(row: Item) -> Result<u64, Error> {
+fn revision(row: &Item) -> Result<u64, Error> {
     let value = row.inner().get(Attribute::Revision.as_str()).cloned().ok_or_else(|| unreadable("job row"))?;
     serde_dynamo::from_attribute_value(value).map_err(|_| unreadable("job row"))
 }

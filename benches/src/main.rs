@@ -1,0 +1,165 @@
+//! `cargo measure`: what each call costs, as the table sees it. Prints tables and compares those that must not change by
+//! themselves with `benches/membership.txt`; `cargo measure -- --update` writes that file anew.
+
+// The suite's, of which not all is of use here.
+#[allow(dead_code)]
+#[path = "../../tests/harness/mod.rs"]
+mod harness;
+mod seed;
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use harness::meter::Meter;
+use harness::pump::{assert_sound, breaches};
+use harness::recorder::sequential;
+use harness::{Answer, Api};
+use reqwest::Method;
+use serde_json::Value;
+use shared::authz::Granted;
+use shared::domain::{GroupId, JobKind};
+use shared::propagate::Propagation;
+use tokio::time::Instant;
+
+/// Levels and members: how calls grow with each. Rows of a flattened membership are members times levels.
+const SIZES: [(usize, usize); 9] =
+    [(1, 10), (3, 10), (10, 10), (20, 10), (3, 1_000), (10, 1_000), (20, 1_000), (3, 10_000), (1, 100_000)];
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() -> ExitCode {
+    let update = std::env::args().any(|argument| argument == "--update");
+    let mut table = String::from("call | levels | members | requests | rounds | read units | write units\n");
+    for (levels, members) in SIZES {
+        calls(levels, members, &mut table).await;
+    }
+    println!("{table}");
+    for members in [1_000, 10_000] {
+        println!("{}", jobs(members).await);
+    }
+    println!("{}", waiting().await);
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("membership.txt");
+    if update {
+        std::fs::write(&path, &table).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+    if checked_in == table {
+        return ExitCode::SUCCESS;
+    }
+    println!("{} says otherwise; --update writes it anew", path.display());
+    ExitCode::FAILURE
+}
+
+/// One line for each call in a chain of so many levels with so many members.
+async fn calls(levels: usize, members: usize, table: &mut String) {
+    let meter = Meter::default();
+    let api = Api::start_metered(&meter).await;
+    let ids = seed::chain(&api, levels, members).await;
+    if members <= 1_000 {
+        assert_sound(&breaches(&api).await);
+    }
+    let (top, bottom) = (&ids[0], &ids[levels - 1]);
+    let child = api.group("Child").await;
+    api.accounts(&["acc-new"]).await;
+    let page = api.get(&format!("/{top}/members?limit=5")).await.ok();
+    let after = page["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
+    for (name, method, path) in [
+        ("get group", Method::GET, format!("/{top}")),
+        ("get member", Method::GET, format!("/{top}/members/acc-00001")),
+        ("members, first 1,000", Method::GET, format!("/{top}/members?limit=1000")),
+        ("members, next 1,000", Method::GET, format!("/{top}/members?limit=1000&after={after}")),
+        ("nested groups", Method::GET, format!("/{top}/groups")),
+        ("groups of an account", Method::GET, "?member=acc-00001".to_owned()),
+        ("list groups", Method::GET, "?limit=50".to_owned()),
+        ("add a member", Method::PUT, format!("/{bottom}/members/acc-new")),
+        ("add it again", Method::PUT, format!("/{bottom}/members/acc-new")),
+        ("remove it", Method::DELETE, format!("/{bottom}/members/acc-new")),
+        ("nest an empty group", Method::PUT, format!("/{bottom}/groups/{child}")),
+        ("unnest it", Method::DELETE, format!("/{bottom}/groups/{child}")),
+        ("delete a group", Method::DELETE, format!("/{child}")),
+    ] {
+        api.recorder.take();
+        meter.take();
+        let answer = Answer::to(api.request(method, &path)).await;
+        assert!(answer.status.is_success(), "{name}: {}", answer.text);
+        let (requests, units) = (api.recorder.take(), meter.take());
+        let (count, rounds) = (requests.len(), sequential(&requests));
+        let (read, write) = (units.read, units.write);
+        writeln!(table, "{name} | {levels} | {members} | {count} | {rounds} | {read} | {write}").unwrap();
+    }
+}
+
+/// What it takes to give a group the members of another, and to delete a group: to whom it matters how fast jobs are.
+async fn jobs(members: usize) -> String {
+    let meter = Meter::default();
+    let api = Api::start_metered(&meter).await;
+    let child = seed::chain(&api, 1, members).await.remove(0);
+    let parent = api.group("Parent").await;
+    let mut told = String::new();
+    let mut tell = |name: &str, started: Instant| {
+        let requests = api.recorder.take();
+        let transactions = requests.iter().filter(|it| it.operation == "TransactWriteItems").count();
+        let (count, seconds, units) = (requests.len(), started.elapsed().as_secs_f64(), meter.take());
+        let (each, per_second) = (members as f64 / transactions as f64, members as f64 / seconds);
+        writeln!(
+            told,
+            "{name} of {members} accounts: {count} requests, {transactions} transactions, {each:.1} accounts a transaction, \
+             {:.0} read and {:.0} write units, {per_second:.0} accounts a second here",
+            units.read, units.write
+        )
+        .unwrap();
+    };
+    api.recorder.take();
+    meter.take();
+    let started = Instant::now();
+    api.nest(&parent, &child).await;
+    tell("backfill", started);
+    let started = Instant::now();
+    assert_eq!(api.delete(&format!("/{parent}/groups/{child}")).await.status, 204);
+    tell("sweep", started);
+    let granted = Granted::propagation();
+    let started = Instant::now();
+    assert_eq!(api.delete(&format!("/{child}")).await.status, 204);
+    let kind = JobKind::DeleteGroup(GroupId::parse(&child).unwrap());
+    let propagation = Propagation { store: &api.app.store, granted: &granted, now: harness::now() };
+    propagation.complete(&kind).await.unwrap();
+    tell("deletion", started);
+    assert_sound(&breaches(&api).await);
+    told
+}
+
+/// How long callers wait for a group that a backfill runs into, where transactions conflict.
+async fn waiting() -> String {
+    const MEMBERS: usize = 10_000;
+    const CALLS: usize = 200;
+    let meter = Meter::default();
+    let api = Api::start_metered(&meter).await;
+    let child = seed::chain(&api, 1, MEMBERS).await.remove(0);
+    let parent = api.group("Parent").await;
+    let accounts: Vec<String> = (0..CALLS).map(|number| format!("acc-caller-{number:03}")).collect();
+    api.accounts(&accounts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    meter.take_conflicts();
+    api.recorder.take();
+    let backfill = api.nest(&parent, &child);
+    let calls = async {
+        let mut waits: Vec<Duration> = Vec::new();
+        for account in &accounts {
+            let started = Instant::now();
+            let answer = api.put(&format!("/{parent}/members/{account}"), Value::Null).await;
+            assert_eq!(answer.status, 200);
+            waits.push(started.elapsed());
+        }
+        waits
+    };
+    let ((), mut waits) = tokio::join!(backfill, calls);
+    waits.sort_unstable();
+    let (median, longest) = (waits[CALLS / 2].as_millis(), waits[CALLS - 1].as_millis());
+    let conflicts = meter.take_conflicts();
+    assert_sound(&breaches(&api).await);
+    format!(
+        "{CALLS} additions to a group while {MEMBERS} accounts are backfilled into it: {conflicts} conflicts on both sides, \
+         median wait {median} ms, longest {longest} ms here"
+    )
+}

@@ -1,0 +1,91 @@
+//! Large groups, written row by row: what the API would have made of a hundred thousand calls.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures::stream::{self, StreamExt};
+use shared::domain::GroupId;
+use shared::store::client_for;
+use shared::store::keys::{Attribute, Attributes, Key};
+
+use crate::harness::{Api, account, numbered};
+
+/// Rows that one `BatchWriteItem` takes.
+const BATCH: usize = 25;
+
+/// Groups with these names, each nested in the one before it, with so many accounts in the last; their ids.
+pub async fn chain(api: &Api, levels: usize, members: usize) -> Vec<String> {
+    let names: Vec<String> = (0..levels).map(|level| format!("Level {level:02}")).collect();
+    let ids = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // One member by the API: its rows are the pattern of all others'.
+    api.members(&ids[levels - 1], 0..1).await;
+    let client = client_for(&api.endpoint, |builder| builder);
+    let groups: Vec<GroupId> = ids.iter().map(|id| GroupId::parse(id).unwrap()).collect();
+    let pattern = Pattern::read(&client, &api.table, &groups).await;
+    let rows = (1..members).flat_map(|number| pattern.rows(number)).collect::<Vec<_>>();
+    let batches = rows.chunks(BATCH).map(|batch| write(&client, &api.table, batch.to_vec()));
+    stream::iter(batches).buffer_unordered(4).collect::<Vec<()>>().await;
+    for (level, group) in groups.iter().enumerate() {
+        count(&client, &api.table, group, members, level + 1 == levels).await;
+    }
+    ids
+}
+
+/// Rows of one account: its own, and in each group the member's and the mirror.
+struct Pattern {
+    groups: Vec<GroupId>,
+    account: Attributes,
+    members: Vec<(Attributes, Attributes)>,
+}
+
+impl Pattern {
+    async fn read(client: &Client, table: &str, groups: &[GroupId]) -> Self {
+        let id = account(&numbered(0)).id;
+        let mut members = Vec::new();
+        for group in groups {
+            let keys = (Key::member(group, &id), Key::membership(&id, group));
+            members.push((get(client, table, &keys.0).await, get(client, table, &keys.1).await));
+        }
+        Self { groups: groups.to_vec(), account: get(client, table, &Key::account(&id)).await, members }
+    }
+
+    fn rows(&self, number: usize) -> Vec<Attributes> {
+        let account = account(&numbered(number));
+        let fields = [(Attribute::Name, &account.name), (Attribute::Email, &account.email)];
+        let with = |row: &Attributes, key: &Key, is_copy: bool| {
+            let mut row: HashMap<_, _> = row.clone();
+            let copied = fields.iter().filter(|_| is_copy);
+            let copied = copied.map(|(name, value)| (name.as_str().to_owned(), AttributeValue::S((*value).clone())));
+            row.extend(copied);
+            row.extend(key.to_attributes());
+            row
+        };
+        let mut rows = vec![with(&self.account, &Key::account(&account.id), true)];
+        for (group, (member, mirror)) in self.groups.iter().zip(&self.members) {
+            rows.push(with(member, &Key::member(group, &account.id), true));
+            rows.push(with(mirror, &Key::membership(&account.id, group), false));
+        }
+        rows
+    }
+}
+
+async fn get(client: &Client, table: &str, key: &Key) -> Attributes {
+    let request = client.get_item().table_name(table).set_key(Some(key.to_attributes())).consistent_read(true);
+    request.send().await.unwrap().item.unwrap()
+}
+
+async fn write(client: &Client, table: &str, rows: Vec<Attributes>) {
+    let put =
+        |row| WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(row)).build().unwrap()).build();
+    let requests: Vec<WriteRequest> = rows.into_iter().map(put).collect();
+    client.batch_write_item().request_items(table, requests).send().await.unwrap();
+}
+
+async fn count(client: &Client, table: &str, group: &GroupId, members: usize, direct: bool) {
+    let mut row = get(client, table, &Key::group(group)).await;
+    let number = |value: usize| AttributeValue::N(value.to_string());
+    row.insert(Attribute::MemberCount.as_str().into(), number(members));
+    row.insert(Attribute::DirectMemberCount.as_str().into(), number(if direct { members } else { 0 }));
+    write(client, table, vec![row]).await;
+}
