@@ -1,5 +1,6 @@
 //! What every test starts from: the whole API over a fresh table, and short words for calling it.
 
+mod answer;
 pub mod faults;
 pub mod meter;
 pub mod pump;
@@ -27,6 +28,7 @@ use shared::propagate::Propagation;
 use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
 
+pub use answer::Answer;
 use faults::Faults;
 use meter::Meter;
 use recorder::Recorder;
@@ -340,67 +342,6 @@ pub fn administer() -> Granted<Administer> {
 
 pub fn read() -> Granted<Read> {
     config("any").policy.authorize(&Caller::new("tests", Vec::new()).unwrap()).unwrap()
-}
-
-/// What came back.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
-    pub body: Value,
-}
-
-impl Answer {
-    pub async fn to(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.unwrap();
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-        Self { status, headers, text, body }
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// The body of a 200.
-    pub fn ok(self) -> Value {
-        assert_eq!(self.status, StatusCode::OK, "{}", self.text);
-        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
-        self.body
-    }
-
-    /// The fields and reasons of a 400, in the contract's envelope.
-    pub fn faults(self) -> Vec<(String, String)> {
-        self.refused(400, "VALIDATION_ERROR");
-        let details = self.body["error"]["details"].as_array().expect("a validation error names the fields");
-        assert!(!details.is_empty());
-        let message = self.body["error"]["message"].as_str().unwrap();
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let faults: Vec<_> = details.iter().map(|it| (text(&it["field"]), text(&it["reason"]))).collect();
-        for (field, _) in &faults {
-            assert!(message.contains(&format!("{field} must be ")), "{message} says what is right for {field}");
-        }
-        faults
-    }
-
-    /// Holds that it is this error, in the contract's envelope; gives its message.
-    #[track_caller]
-    pub fn refused(&self, status: u16, code: &str) -> &str {
-        assert_eq!((self.status.as_u16(), self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.text);
-        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
-        let error = self.body["error"].as_object().unwrap();
-        assert!(error["request_id"].as_str().is_some_and(|id| !id.is_empty()));
-        assert_eq!(error.contains_key("details"), status == 400);
-        assert_eq!(self.body.as_object().unwrap().len(), 1);
-        error["message"].as_str().unwrap()
-    }
-
-    #[track_caller]
-    pub fn not_found(&self) -> &str {
-        self.refused(404, "NOT_FOUND")
-    }
 }
 
 /// An id that a group could have, and none has.
