@@ -20,5 +20,6 @@ mod model;
 mod propagation;
 mod readme;
 mod routes;
+mod stream;
 mod template;
 mod tidy;
