@@ -9,9 +9,10 @@ use groups_local::demo;
 use groups_local::functions::FUNCTIONS;
 use lambda_simulator::{InvocationStatus, Simulator};
 use serde_json::{Value, json};
+use shared::domain::{Change, GroupId};
 
 use crate::harness::workspace::{binary, root};
-use crate::harness::{Api, config, template};
+use crate::harness::{Api, account, administer, config, now, template};
 
 /// The event recorded for a function.
 fn event(name: &str) -> Value {
@@ -38,15 +39,20 @@ impl Process {
 
     /// What the function answers to the event: status, headers, body.
     async fn invoke(&self, event: Value) -> (u64, Value, Value) {
-        let id = self.simulator.enqueue_payload(event).await;
-        let state = self.simulator.wait_for_invocation_complete(&id, Duration::from_secs(30)).await.unwrap();
-        assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error.map(|error| error.error_message));
-        let answer = state.response.unwrap().payload;
+        let answer = self.hand(event).await;
         let body = answer["body"]
             .as_str()
             .filter(|body| !body.is_empty())
             .map_or(Value::Null, |body| serde_json::from_str(body).unwrap());
         (answer["statusCode"].as_u64().unwrap(), answer["headers"].clone(), body)
+    }
+
+    /// What the function gives back for the event.
+    async fn hand(&self, event: Value) -> Value {
+        let id = self.simulator.enqueue_payload(event).await;
+        let state = self.simulator.wait_for_invocation_complete(&id, Duration::from_secs(30)).await.unwrap();
+        assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error.map(|error| error.error_message));
+        state.response.unwrap().payload
     }
 
     /// Ends the process; what it wrote to standard output and standard error.
@@ -129,6 +135,36 @@ fn assert_discreet(log: &str, api: &Api) {
     for secret in secrets.into_iter().chain([api.table.as_str()]) {
         assert!(!log.contains(secret), "{secret} is in the log: {log}");
     }
+}
+
+/// Two records: a member who is new in a group below two others, and one that nobody can read, which is told and blocks nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_of_the_stream_answers_its_recorded_event() {
+    let api = Api::start().await;
+    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    api.accounts(&["acc-146"]).await;
+    let on_call = GroupId::parse("grp-018d0cab-c440-7000-8000-000000000004").unwrap();
+    let account = account("acc-146").id;
+    api.store.change_member(&administer(), &on_call, Change::Add(account), now()).await.unwrap();
+    let backend_team = "/grp-018d0cab-c440-7000-8000-000000000002";
+    let member = format!("{backend_team}/members/acc-146");
+    api.get(&member).await.not_found();
+
+    let process = Process::start("propagate", &api).await;
+    for _ in 0..2 {
+        let told = process.hand(event("propagate")).await;
+        assert_eq!(told, json!({ "batchItemFailures": [] }));
+        assert_eq!(api.get(&member).await.ok()["membership_type"], json!("indirect"));
+        assert_eq!(api.get(backend_team).await.ok()["member_count"], json!(17));
+    }
+    let (out, err) = process.end();
+    assert_eq!(err, "");
+    assert_discreet(&out, &api);
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [.., left_out, batch] = &lines[..] else { panic!("{out}") };
+    assert_eq!(left_out["sequence_number"], json!("4421584500000000017450439092"));
+    assert!(batch["milliseconds"].is_u64());
+    assert_eq!((&batch["function"], &batch["records"], &batch["failed"]), (&json!("propagate"), &json!(2), &json!(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,16 +1,20 @@
-//! The records of a table's stream, in the order of their shards, each as Lambda hands it to a function.
+//! The records of a table's stream, in the order of their shards, as the emulator tells them, which is how Lambda hands
+//! them to a function. Not through the SDK: it refuses the records of DynamoDB Local in which a map is empty, for there it
+//! is `{}` without a type.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodbstreams::types::{AttributeValue, Record, Shard as Described, ShardIteratorType};
-use serde_json::{Map, Value, json};
+use reqwest::Client;
+use serde_json::{Value, json};
 
 use crate::Problem;
+
+/// Emulators want a signature and do not look at it.
+const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
+                             SignedHeaders=host, Signature=0";
 
 /// A table's stream, and how far it has been read.
 pub struct TableStream {
     client: Client,
+    endpoint: String,
     arn: String,
     shards: Vec<Shard>,
     /// Where the shards go on that are not open yet: shard and sequence number.
@@ -29,17 +33,12 @@ impl TableStream {
     /// # Errors
     /// There is no such table, or it has no stream.
     pub async fn open(endpoint: &str, table: &str, read: Vec<(String, String)>) -> Result<Self, Problem> {
-        let config = aws_sdk_dynamodbstreams::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
-            .endpoint_url(endpoint);
-        let client = Client::from_conf(config.build());
-        let streams = client.list_streams().table_name(table).send().await.map_err(|error| problem(&error))?;
-        let stream = streams.streams().last().and_then(|stream| stream.stream_arn());
-        let arn = stream.ok_or_else(|| Problem("the table has no stream".into()))?.to_owned();
-        Ok(Self { client, arn, shards: Vec::new(), read })
+        let mut stream =
+            Self { client: Client::new(), endpoint: endpoint.to_owned(), arn: String::new(), shards: Vec::new(), read };
+        let answer = stream.call("ListStreams", json!({ "TableName": table })).await?;
+        let arn = elements(&answer, "Streams").last().and_then(|stream| text(stream, "StreamArn"));
+        stream.arn = arn.ok_or_else(|| Problem("the table has no stream".into()))?;
+        Ok(stream)
     }
 
     /// The next records of each shard, at most so many of each.
@@ -68,85 +67,61 @@ impl TableStream {
         if self.shards.iter().all(|shard| shard.iterator.is_none()) {
             self.open_shards().await?;
         }
-        for shard in &mut self.shards {
-            let Some(iterator) = shard.iterator.take() else { continue };
-            let request = self.client.get_records().shard_iterator(iterator).limit(limit);
-            let output = request.send().await.map_err(|error| problem(&error))?;
-            shard.iterator = output.next_shard_iterator;
-            let found = output.records.unwrap_or_default();
-            if let Some(last) = found.last().and_then(sequence_number) {
+        for at in 0..self.shards.len() {
+            let Some(iterator) = self.shards[at].iterator.take() else { continue };
+            let answer = self.call("GetRecords", json!({ "ShardIterator": iterator, "Limit": limit })).await?;
+            let shard = &mut self.shards[at];
+            shard.iterator = text(&answer, "NextShardIterator");
+            let found = elements(&answer, "Records");
+            if let Some(last) = found.last().and_then(|record| text(&record["dynamodb"], "SequenceNumber")) {
                 self.read.retain(|(id, _)| *id != shard.id);
                 self.read.push((shard.id.clone(), last));
             }
-            records.extend(found.iter().map(event_record));
+            records.extend_from_slice(found);
         }
         Ok(())
     }
 
     async fn open_shards(&mut self) -> Result<(), Problem> {
-        let output =
-            self.client.describe_stream().stream_arn(&self.arn).send().await.map_err(|error| problem(&error))?;
-        let shards = output.stream_description.and_then(|description| description.shards).unwrap_or_default();
+        let answer = self.call("DescribeStream", json!({ "StreamArn": self.arn })).await?;
         self.shards.clear();
-        for id in shards.iter().filter_map(Described::shard_id) {
-            let request = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(id);
-            let request = match self.read.iter().find(|(shard, _)| shard == id) {
-                Some((_, number)) => {
-                    request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(number)
-                }
-                None => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
-            };
-            let iterator = request.send().await.map_err(|error| problem(&error))?.shard_iterator;
-            self.shards.push(Shard { id: id.to_owned(), iterator });
+        for id in elements(&answer["StreamDescription"], "Shards").iter().filter_map(|shard| text(shard, "ShardId")) {
+            let mut request = json!({ "StreamArn": self.arn, "ShardId": id, "ShardIteratorType": "TRIM_HORIZON" });
+            if let Some((_, number)) = self.read.iter().find(|(shard, _)| *shard == id) {
+                request["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER".into();
+                request["SequenceNumber"] = number.as_str().into();
+            }
+            let iterator = text(&self.call("GetShardIterator", request).await?, "ShardIterator");
+            self.shards.push(Shard { id, iterator });
         }
         Ok(())
     }
-}
 
-fn problem(error: &impl ProvideErrorMetadata) -> Problem {
-    Problem::new("the stream of the table", error.code().unwrap_or("no answer"))
-}
-
-fn sequence_number(record: &Record) -> Option<String> {
-    record.dynamodb()?.sequence_number().map(str::to_owned)
-}
-
-/// A record as Lambda hands it to a function.
-fn event_record(record: &Record) -> Value {
-    let change = record.dynamodb();
-    let image = |row: Option<&std::collections::HashMap<String, AttributeValue>>| row.map(|row| attributes(row.iter()));
-    let mut body = Map::new();
-    let parts = [
-        ("Keys", image(change.and_then(|it| it.keys()))),
-        ("NewImage", image(change.and_then(|it| it.new_image()))),
-        ("OldImage", image(change.and_then(|it| it.old_image()))),
-        ("SequenceNumber", sequence_number(record).map(Value::from)),
-        ("SizeBytes", Some(change.and_then(|it| it.size_bytes()).unwrap_or_default().into())),
-        ("StreamViewType", Some("NEW_AND_OLD_IMAGES".into())),
-    ];
-    body.extend(parts.into_iter().filter_map(|(name, part)| Some((name.to_owned(), part?))));
-    json!({
-        "awsRegion": "us-east-1",
-        "eventID": record.event_id(),
-        "eventName": record.event_name().map(|name| name.as_str()),
-        "eventSource": "aws:dynamodb",
-        "dynamodb": body,
-    })
-}
-
-fn attributes<'a>(row: impl Iterator<Item = (&'a String, &'a AttributeValue)>) -> Value {
-    row.map(|(name, value)| (name.clone(), attribute(value))).collect::<Map<_, _>>().into()
-}
-
-fn attribute(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
-        AttributeValue::Ss(texts) => json!({ "SS": texts }),
-        AttributeValue::M(fields) => json!({ "M": attributes(fields.iter()) }),
-        AttributeValue::L(values) => json!({ "L": values.iter().map(attribute).collect::<Vec<_>>() }),
-        // No row has any other.
-        _ => json!({ "NULL": true }),
+    /// One request to the emulator's streams.
+    async fn call(&self, operation: &str, request: Value) -> Result<Value, Problem> {
+        let problem = |reason: &dyn std::fmt::Display| Problem::new("the stream of the table", reason);
+        let sent = self
+            .client
+            .post(&self.endpoint)
+            .header("authorization", AUTHORIZATION)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-date", "20260101T000000Z")
+            .header("x-amz-target", format!("DynamoDBStreams_20120810.{operation}"))
+            .body(request.to_string());
+        let answer = sent.send().await.map_err(|error| problem(&error))?;
+        let status = answer.status();
+        let answer: Value = answer.json().await.map_err(|error| problem(&error))?;
+        match status.is_success() {
+            true => Ok(answer),
+            false => Err(problem(&answer)),
+        }
     }
+}
+
+fn elements<'a>(answer: &'a Value, field: &str) -> &'a [Value] {
+    answer[field].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(answer: &Value, field: &str) -> Option<String> {
+    answer[field].as_str().map(str::to_owned)
 }

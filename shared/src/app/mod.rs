@@ -127,7 +127,7 @@ impl Function {
             }
         };
         let response = HttpResponse::from(reply);
-        let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_millis());
+        let (status, milliseconds) = (response.status().as_u16(), milliseconds_since(started));
         tracing::info!(function = self.name, request_id, status, milliseconds, "request");
         response
     }
@@ -146,6 +146,11 @@ impl Function {
         });
         lambda_http::run(service).await.map_err(|error| error.to_string())
     }
+}
+
+/// For the log, where a number of more than 64 bits would be told as text.
+fn milliseconds_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Runs a function's process to its end.

@@ -8,7 +8,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{App, run};
+use super::{App, milliseconds_since, run};
 use crate::domain::Error;
 use crate::store::{Record, read_records};
 
@@ -41,7 +41,7 @@ impl StreamFunction {
         let app = app.for_invocation(Some(context));
         let count = records.len();
         let failed = (self.handler)(&app, records).await;
-        let (request_id, milliseconds) = (&context.request_id, started.elapsed().as_millis());
+        let (request_id, milliseconds) = (&context.request_id, milliseconds_since(started));
         tracing::info!(function = self.name, request_id, records = count, failed = failed.len(), milliseconds, "batch");
         let failures: Vec<Value> = failed.iter().map(|number| json!({ "itemIdentifier": number })).collect();
         Ok(json!({ "batchItemFailures": failures }))
