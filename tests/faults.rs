@@ -192,7 +192,7 @@ async fn a_fault_of_ours_shows_nothing_of_our_inside() {
         ("GetItem", Method::GET, format!("/{id}"), Value::Null),
         ("Query", Method::GET, String::new(), Value::Null),
         ("Query", Method::GET, format!("/{id}/members"), Value::Null),
-        ("PutItem", Method::POST, String::new(), json!({ "name": "A" })),
+        (TRANSACT, Method::POST, String::new(), json!({ "name": "A" })),
         ("UpdateItem", Method::PUT, format!("/{id}"), json!({ "name": "A" })),
         ("BatchGetItem", Method::GET, format!("/{id}/members/acc-1"), Value::Null),
         (TRANSACT, Method::PUT, format!("/{id}/members/acc-1"), json!({})),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 use shared::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Timestamp};
-use shared::store::keys::{Key, ListKey, Range};
+use shared::store::keys::{Bounds, Key, ListKey, Range};
 
 const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 const CHILD: &str = "grp-018d0cab-c440-7000-8000-000000000002";
@@ -116,8 +116,12 @@ fn ranges_hold_just_the_rows_they_are_of() {
     // In the order of the data model.
     let in_group = ["CHILD#c", "GROUP", "MEMBER#!", "MEMBER#acc-1", "MEMBER#~", "NAME#0", "NEST"];
     let held = |range: &Range, sorts: &[&str]| -> Vec<String> {
-        let (first, last) = range.bounds().1.unwrap();
-        sorts.iter().filter(|sort| (first..=last).contains(*sort)).map(|sort| (*sort).to_owned()).collect()
+        let (first, last) = range.bounds().sort.unwrap();
+        sorts
+            .iter()
+            .filter(|sort| (first.as_str()..=last.as_str()).contains(*sort))
+            .map(|sort| (*sort).to_owned())
+            .collect()
     };
     assert_eq!(held(&Range::GroupAndMembers(group()), &in_group), in_group[1..5]);
     assert_eq!(held(&Range::Members(group()), &in_group), in_group[2..5]);
@@ -125,8 +129,10 @@ fn ranges_hold_just_the_rows_they_are_of() {
     let in_account = ["ACCOUNT", &format!("GROUP#{GROUP}"), "GROUP#grp-ffffffff-ffff-7fff-bfff-ffffffffffff"];
     assert_eq!(held(&Range::AccountAndMemberships(acc.clone()), &in_account), in_account);
     assert_eq!(held(&Range::Memberships(acc), &in_account), in_account[1..]);
-    assert_eq!(Range::Jobs.bounds(), ("JOBS".to_owned(), None));
-    assert_eq!(Range::Groups.bounds(), ("GROUPS".to_owned(), None));
+    assert_eq!(held(&Range::Suffixes(group()), &in_group), in_group[5..6]);
+    let all = |partition: &str| Bounds { in_index: true, partition: partition.into(), sort: None };
+    assert_eq!(Range::Jobs.bounds(), all("JOBS"));
+    assert_eq!(Range::Groups.bounds(), all("GROUPS"));
 }
 
 #[test]

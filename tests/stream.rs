@@ -48,9 +48,12 @@ async fn records_that_nothing_follows_from_do_not_come() {
     };
     let record = |event: &str, row: &str| (event.to_owned(), row.to_owned());
     let ids = [api.group("A").await, api.group("B").await];
-    api.put(&format!("/{}", ids[0]), json!({ "name": "C" })).await.ok();
+    api.put(&format!("/{}", ids[0]), json!({ "description": "C" })).await.ok();
     api.accounts(&["acc-1"]).await;
-    assert_eq!(came().await, [], "groups and accounts that are new or renamed");
+    assert_eq!(came().await, [], "groups and accounts that are new or described anew");
+    // Not what the search was given, nor that it has it.
+    api.put(&format!("/{}", ids[0]), json!({ "name": "C" })).await.ok();
+    assert_eq!(came().await, [record("MODIFY", "GROUP")]);
     // Neither the counts, nor the mirrors.
     api.put(&format!("/{}/members/acc-1", ids[1]), Value::Null).await.ok();
     assert_eq!(came().await, [record("INSERT", "MEMBER")]);

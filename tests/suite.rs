@@ -20,6 +20,7 @@ mod model;
 mod propagation;
 mod readme;
 mod routes;
+mod search;
 mod stream;
 mod template;
 mod tidy;

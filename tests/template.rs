@@ -67,6 +67,13 @@ async fn policies_allow_exactly_what_functions_do() {
     let id = created.body["id"].as_str().unwrap().to_owned();
     let keyed = api.request(Method::POST, "").header("Idempotency-Key", "k").json(&json!({ "name": "B" }));
     note("create-group", Answer::to(keyed).await);
+    // More than two transactions carry.
+    let long: String = ('a'..='z').cycle().take(256).collect();
+    let named = note("create-group", api.post("", json!({ "name": long })).await);
+    let path = format!("/{}", named.body["id"].as_str().unwrap());
+    for name in ["short", &long] {
+        note("update-group", api.put(&path, json!({ "name": name })).await);
+    }
     api.accounts(&["acc-1", "acc-2", "acc-3"]).await;
     note("add-member", api.put(&format!("/{id}/members/acc-1"), Value::Null).await);
     let ids = [id.clone(), api.group("Above").await, api.group("Further above").await];

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use super::world::{Operation, World};
+use super::world::{NAMES, Operation, World};
 use crate::harness::faults::Faults;
 use crate::harness::variable;
 
@@ -26,7 +26,8 @@ fn operations(longest: usize) -> impl Strategy<Value = Vec<Operation>> {
         3 => member.prop_map(|(group, account)| Operation::Remove(group, account)),
         6 => pair.clone().prop_map(|(parent, child)| Operation::Nest(parent, child)),
         4 => pair.prop_map(|(parent, child)| Operation::Unnest(parent, child)),
-        1 => group.prop_map(Operation::Replace),
+        1 => group.clone().prop_map(Operation::Replace),
+        2 => (group, 0..NAMES.len()).prop_map(|(group, name)| Operation::Retitle(group, name)),
         1 => account.clone().prop_map(Operation::Rename),
         1 => account.prop_map(Operation::DeleteAccount),
         4 => any::<u64>().prop_map(Operation::Deliver),

@@ -120,6 +120,26 @@ async fn an_account_that_comes_back_is_only_where_it_was_added_since() {
     assert_sound(&breaches(&api).await);
 }
 
+/// The job of the update may be there still, and past some of the account's groups.
+#[tokio::test]
+async fn an_account_deleted_at_the_moment_of_its_last_update_leaves_its_groups() {
+    let (api, mut pump) = start(&Faults::default()).await;
+    let id = api.group("A").await;
+    let updated = Account { version: AccountVersion(2), ..account("acc-1") };
+    api.accounts(&["acc-1"]).await;
+    api.put(&format!("/{id}/members/acc-1"), Value::Null).await.ok();
+    pump.drain(&api.app).await;
+    api.store.put_account(&ingest(), &updated).await.unwrap();
+    pump.fetch().await;
+    let records = pump.waiting.drain(..).collect();
+    pump.deliver(&api.app, records).await;
+    assert_eq!(jobs(&api).await.len(), 1);
+    assert!(api.store.delete_account(&ingest(), &updated.id, updated.version).await.unwrap());
+    pump.drain(&api.app).await;
+    assert_eq!(api.member_types(&id).await, []);
+    assert_sound(&breaches(&api).await);
+}
+
 #[tokio::test]
 async fn a_step_that_runs_out_of_time_is_taken_again() {
     let (api, mut pump) = start(&Faults::default()).await;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::authz::Granted;
-use shared::domain::GroupId;
+use shared::domain::{GroupId, JobKind, Timestamp};
 use shared::propagate::Propagation;
 use shared::store::client_for;
 use shared::store::keys::Key;
@@ -21,6 +21,8 @@ struct Table {
     top: GroupId,
     middle: GroupId,
     bottom: GroupId,
+    /// How many are members of Top.
+    members: usize,
 }
 
 impl Table {
@@ -34,7 +36,7 @@ impl Table {
         assert_eq!(breaches(&api).await, []);
         let client = client_for(&api.endpoint, |builder| builder);
         let [top, middle, bottom] = [0, 1, 2].map(|index: usize| GroupId::parse(&ids[index]).unwrap());
-        Self { api, pump, client, top, middle, bottom }
+        Self { api, pump, client, top, middle, bottom, members: 2 }
     }
 
     async fn row(&self, key: &Key) -> HashMap<String, AttributeValue> {
@@ -69,7 +71,7 @@ impl Table {
         self.pump.drain(&self.api.app).await;
         assert_eq!(breaches(&self.api).await, []);
         let types = self.api.member_types(&self.top.to_string()).await;
-        assert_eq!(types.len(), 2, "{types:?}");
+        assert_eq!(types.len(), self.members, "{types:?}");
         found
     }
 }
@@ -188,6 +190,69 @@ async fn what_a_deletion_left_is_removed() {
     table.tamper(&Key::group(&stuck), "state", text("DELETING")).await;
     let found = table.found_and_mended().await;
     assert_eq!(found, [format!("job: {stuck}: deleted, and nothing removes it")]);
+}
+
+/// A row of before an account was deleted is none of the account that came back: what it says is not made new.
+#[tokio::test]
+async fn a_membership_of_before_a_deletion_is_taken_away() {
+    let mut table = Table::new().await;
+    let (top, id) = (table.top, account("acc-00001").id);
+    let other = table.api.group("Other").await;
+    table.api.members(&other, 1..2).await;
+    table.tamper(&Key::account(&id), "deleted_version", number(1)).await;
+    table.tamper(&Key::account(&id), "version", number(2)).await;
+    table.members = 1;
+    let found = table.found_and_mended().await;
+    assert!(found.contains(&format!("6: {top} acc-00001: there is no such account")), "{found:?}");
+    assert_eq!(table.api.member_types(&other).await, []);
+}
+
+#[tokio::test]
+async fn a_nesting_of_a_group_that_is_not_there_ends() {
+    for lost in [0, 1] {
+        let mut table = Table::new().await;
+        let ids = [table.api.group("Other").await, table.api.group("Further").await];
+        table.api.nest(&ids[0], &ids[1]).await;
+        table.lose(&Key::group(&GroupId::parse(&ids[lost]).unwrap())).await;
+        let found = table.found_and_mended().await;
+        let expected = format!("4: {} {}: nested, though one of the two is not there", ids[0], ids[1]);
+        assert!(found.contains(&expected), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_nothing_drives_is_told_and_driven() {
+    let mut table = Table::new().await;
+    let id = GroupId::parse(&table.api.group("Deleted").await).unwrap();
+    table.api.delete(&format!("/{id}")).await;
+    let long_ago = Timestamp::from_unix_seconds(now().unix_seconds() - 3_601);
+    let kind = JobKind::DeleteGroup(id);
+    table.api.store.create_job(&Granted::propagation(), kind, long_ago).await.unwrap();
+    let found = table.found_and_mended().await;
+    assert_eq!(found, [format!("job: delete_group: has not moved since {long_ago}")]);
+}
+
+/// What a search finds a group by: lost, of another name, of no group, or not said to be there.
+#[tokio::test]
+async fn what_a_search_finds_is_made_the_name_again() {
+    let mut table = Table::new().await;
+    let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
+    let told = |id: GroupId| vec![format!("7: {id}: a search finds it by something other than its name")];
+    table.lose(&Key::suffix(&top, 1)).await;
+    assert_eq!(table.found_and_mended().await, told(top));
+    table.tamper(&Key::suffix(&top, 1), "GSI1SK", text("xyz\u{1}")).await;
+    assert_eq!(table.found_and_mended().await, told(top));
+    table.tamper(&Key::suffix(&top, 1), "repeats", number(1)).await;
+    assert_eq!(table.found_and_mended().await, told(top));
+    table.tamper(&Key::group(&top), "name_pending", Some(AttributeValue::Bool(true))).await;
+    assert_eq!(table.found_and_mended().await, told(top));
+    let mut row = table.row(&Key::suffix(&top, 1)).await;
+    for key in [Key::suffix(&top, 9), Key::suffix(&gone, 1)] {
+        row.extend(key.to_attributes());
+        table.client.put_item().table_name(&table.api.table).set_item(Some(row.clone())).send().await.unwrap();
+    }
+    assert_eq!(table.found_and_mended().await, [top, gone].map(told).concat());
+    assert_eq!(table.api.walk("?search=op", "groups").await.len(), 1);
 }
 
 #[tokio::test]

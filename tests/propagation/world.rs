@@ -9,8 +9,8 @@ use shared::app::App;
 use shared::authz::Granted;
 use shared::domain::group::Description;
 use shared::domain::{
-    Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, JobKind,
-    Limit, MembershipType, Missing, Outcome,
+    Account, AccountId, AccountVersion, Change, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
+    GroupType, JobKind, Limit, MembershipType, Missing, Outcome,
 };
 use shared::store::Store;
 use tokio::time::Instant;
@@ -18,6 +18,9 @@ use tokio::time::Instant;
 use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, breaches};
 use crate::harness::{self, Api, account, administer, ingest, now, read};
+
+/// Names with parts in common; the last takes more than one transaction.
+pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ"];
 
 /// Something that a history does. Groups and accounts are places in the world, whatever is there at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum Operation {
     Unnest(usize, usize),
     /// Another group takes the place.
     Replace(usize),
+    /// The group is named anew: one of [`NAMES`].
+    Retitle(usize, usize),
     Rename(usize),
     DeleteAccount(usize),
     /// Some of the records that wait, in an order drawn by the seed; of ten one is kept to come again.
@@ -83,7 +88,7 @@ impl World {
             is_privileged: false,
         };
         let group = Group::new(self.api.app.new_group_id(), profile, now());
-        self.store().create_group(&administer(), group, None).await.unwrap().id
+        self.store().create_group(&administer(), group, None).await.unwrap().group.id
     }
 
     async fn rename(&mut self, index: usize) {
@@ -108,8 +113,9 @@ impl World {
                 self.expected.nested.retain(|(parent, child)| *parent != group && *child != group);
             }
             Operation::Rename(account) => self.rename(account).await,
+            Operation::Retitle(group, name) => self.retitle(group, NAMES[name]).await,
             Operation::DeleteAccount(account) => {
-                self.version += 1;
+                // Perhaps that of the account itself: of one moment, the deletion stands.
                 let id = self.accounts[account].clone();
                 self.store().delete_account(&ingest(), &id, AccountVersion(self.version)).await.unwrap();
                 self.expected.known.remove(&account);
@@ -140,6 +146,15 @@ impl World {
         }
         if self.inline {
             assert!(self.api.app.settle_members(&administer(), &id, &[account]).await);
+        }
+    }
+
+    async fn retitle(&self, group: usize, name: &str) {
+        let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
+        let changes = GroupChanges { name, ..GroupChanges::default() };
+        let group = self.store().update_group(&administer(), &id, &changes, None, now()).await.unwrap();
+        if self.inline {
+            self.api.app.settle_name(&administer(), &group).await;
         }
     }
 
@@ -254,6 +269,11 @@ impl Actor {
             Operation::Nest(at, below) => store.nest_group(&granted, group(at), group(below), now()).await.map(drop),
             Operation::Unnest(at, below) => {
                 store.unnest_group(&granted, group(at), group(below), now()).await.map(drop)
+            }
+            Operation::Retitle(at, name) => {
+                let name = Some(GroupName::parse(NAMES[name]).unwrap());
+                let changes = GroupChanges { name, ..GroupChanges::default() };
+                store.update_group(&granted, group(at), &changes, None, now()).await.map(drop)
             }
             Operation::Replace(at) => store.delete_group(&granted, group(at), None).await,
             Operation::Rename(who) => {

@@ -148,6 +148,38 @@ async fn nestings_side_by_side_never_make_a_cycle() {
     met.buffer_unordered(60).collect::<()>().await;
 }
 
+/// Of two ways around, one over a group that is being deleted, the other is named.
+#[tokio::test]
+async fn a_deleted_group_is_not_what_makes_a_cycle() {
+    let api = Api::start().await;
+    let mut ids = Vec::new();
+    for name in ["Parent", "Child", "Deleted", "X", "Y"] {
+        ids.push(api.group(name).await);
+    }
+    for (parent, child) in [(2, 0), (1, 2), (3, 0), (4, 3), (1, 4)] {
+        api.nest(&ids[parent], &ids[child]).await;
+    }
+    assert_eq!(api.delete(&format!("/{}", ids[2])).await.status, 204);
+    let answer = api.put(&format!("/{}/groups/{}", ids[0], ids[1]), Value::Null).await;
+    let message = answer.refused(409, "CONFLICT");
+    let path: Vec<&str> = [0, 1, 4, 3, 0].map(|at: usize| ids[at].as_str()).into();
+    assert!(message.ends_with(&path.join(", ")), "{message}");
+}
+
+#[tokio::test]
+async fn a_group_is_nested_directly_in_ninety_groups() {
+    let api = Api::start().await;
+    let child = api.group("Child").await;
+    for number in 0..90 {
+        let parent = api.group(&format!("Parent {number}")).await;
+        api.nest(&parent, &child).await;
+    }
+    let parent = api.group("One more").await;
+    let answer = api.put(&format!("/{parent}/groups/{child}"), Value::Null).await;
+    let message = answer.refused(409, "CONFLICT");
+    assert!(message.contains("90"), "{message}");
+}
+
 #[tokio::test]
 async fn only_groups_that_exist_are_nested() {
     let api = Api::start().await;

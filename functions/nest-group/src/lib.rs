@@ -25,5 +25,5 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let child = child.map_err(Missing::NestedGroup)?;
     let nested = app.store.nest_group(&granted, &parent, &child, app.clock.now()).await?;
     let settled = app.settle_job(&granted, &JobKind::Backfill(nested.edge)).await;
-    Ok(Reply::ok(&GroupResponse::from(&nested.child)).membership_settled(settled))
+    Ok(Reply::ok(&GroupResponse::from(&nested.child)).etag(nested.child.version).membership_settled(settled))
 }

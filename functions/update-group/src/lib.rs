@@ -23,5 +23,8 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let id = group_id(&request)?;
     let now = app.clock.now();
     let group = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
+    if changes.name.is_some() {
+        app.settle_name(&granted, &group).await;
+    }
     Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
 }

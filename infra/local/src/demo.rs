@@ -204,7 +204,7 @@ async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, 
         is_privileged: demo.is_privileged,
     };
     let created_at = created_at();
-    let group = store.create_group(granted, Group::new(group_id(index), profile, created_at), None).await?;
+    let group = store.create_group(granted, Group::new(group_id(index), profile, created_at), None).await?.group;
     let members = (101..).zip(accounts()).filter(|(number, _)| (demo.has)(*number));
     let changes: Vec<Change> = members.map(|(_, account)| Change::Add(account.id)).collect();
     let outcomes = store.change_members(granted, &group.id, &changes, created_at).await?;

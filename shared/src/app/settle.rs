@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::App;
 use crate::authz::{Action, Granted, Settle};
-use crate::domain::{AccountId, Error, GroupId, JobKind};
+use crate::domain::{AccountId, Error, Group, GroupId, JobKind};
 use crate::propagate::Propagation;
 use crate::store::Store;
 
@@ -26,6 +26,11 @@ impl App {
     pub async fn settle_job<A: Action>(&self, granted: &Granted<A>, kind: &JobKind) -> bool {
         let (granted, store) = (Granted::following(granted), self.store_for_settling());
         is_settled(self.propagation(&granted, &store).complete(kind).await)
+    }
+
+    /// Has a search find the group by the name that it was just given. Gives whether it does now.
+    pub async fn settle_name<A: Action>(&self, granted: &Granted<A>, group: &Group) -> bool {
+        is_settled(self.store_for_settling().index_name(&Granted::following(granted), group).await)
     }
 
     /// The store, for no longer than a write may go on before it answers.

@@ -11,8 +11,10 @@ pub enum JobKind {
     Sweep(Edge),
     /// Takes a deleted group out of the nesting and removes its rows.
     DeleteGroup(GroupId),
-    /// Carries what an account is at this version to its memberships: new fields, or that it is gone.
+    /// Carries an account's fields at this version to its memberships.
     UpdateAccount(AccountId, AccountVersion),
+    /// Carries to an account's memberships that it was deleted at this version, which may be that of its last update.
+    DeleteAccount(AccountId, AccountVersion),
     /// Looks again at one member and the groups above it: what a record asked for and could not be done at once.
     Climb(GroupId, AccountId),
 }
@@ -26,23 +28,24 @@ impl JobKind {
             Self::Sweep(_) => "sweep",
             Self::DeleteGroup(_) => "delete_group",
             Self::UpdateAccount(..) => "update_account",
+            Self::DeleteAccount(..) => "delete_account",
             Self::Climb(..) => "climb",
         }
     }
 }
 
 /// A job as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Job {
     /// What it does.
     pub kind: JobKind,
     /// Counts the writes to its row: a record that tells of an earlier one drives nothing.
     pub revision: u64,
-    /// The account or group that it has come to, in the order of ids; `None` at the beginning.
+    /// The account, the group or, where it has several, the part that it has come to; `None` at the beginning.
     pub cursor: Option<String>,
     /// Members looked at so far; some more than once after a crash.
     pub progress: u64,
-    /// Failures since it last moved.
+    /// Failures since it last moved, but for those that pass by themselves.
     pub attempts: u32,
     /// Why it last failed; never a value from the table.
     pub last_reason: Option<String>,
@@ -53,7 +56,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// Failures in a row after which a job is set aside.
+    /// Failures in a row, of those that do not pass by themselves, after which a job is set aside.
     pub const MAX_ATTEMPTS: u32 = 10;
 
     /// A job as it is when just made.

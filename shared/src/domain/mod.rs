@@ -19,7 +19,7 @@ pub use group::{Group, GroupChanges, GroupProfile, GroupType, Version};
 pub use ids::{AccountId, GroupId};
 pub use job::{Job, JobKind};
 pub use member::{Change, Member, MembershipType, Outcome};
-pub use name::{FoldedText, GroupName, SortKey};
+pub use name::{FoldedText, GroupName, SortKey, Suffix};
 pub use nesting::{Edge, EdgeId};
 pub use page::{Cursor, Limit, Page};
 pub use violation::Violation;

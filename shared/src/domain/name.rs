@@ -36,7 +36,13 @@ impl GroupName {
     /// Its place in an order by name.
     #[must_use]
     pub fn sort_key(&self) -> SortKey {
-        FoldedText::of(&self.0).sort_key()
+        self.folded().sort_key()
+    }
+
+    /// The name as it is compared.
+    #[must_use]
+    pub fn folded(&self) -> FoldedText {
+        FoldedText::of(&self.0)
     }
 
     /// The name as text.
@@ -76,10 +82,44 @@ impl FoldedText {
         SortKey::cut(&self.0)
     }
 
-    /// The place of this text in the order of a search for `term`: the text from the first match on.
+    /// Whether the term is any part of this text.
     #[must_use]
-    pub fn from_first_match(&self, term: &Self) -> Option<SortKey> {
-        self.0.find(&term.0).map(|offset| SortKey::cut(&self.0[offset..]))
+    pub fn contains(&self, term: &Self) -> bool {
+        self.0.contains(&term.0)
+    }
+
+    /// Whether no name holds this text: it has a character that names are free of.
+    #[must_use]
+    pub fn is_in_no_name(&self) -> bool {
+        self.0.chars().any(char::is_control)
+    }
+
+    /// Its characters (Unicode scalar values).
+    #[must_use]
+    pub fn chars(&self) -> usize {
+        self.0.chars().count()
+    }
+
+    /// What a search may find: the text from each of its characters on, the first character's first.
+    #[must_use]
+    pub fn suffixes(&self) -> Vec<Suffix> {
+        let starts = self.0.char_indices().map(|(start, _)| SortKey::cut(&self.0[start..]));
+        starts.zip(self.repeats()).map(|(text, repeats)| Suffix { text, repeats }).collect()
+    }
+
+    /// For each character, how much of what begins there begins earlier in the text as well.
+    fn repeats(&self) -> Vec<usize> {
+        let text: Vec<char> = self.0.chars().collect();
+        let mut repeats = vec![0; text.len()];
+        // What two places have in common is one more than what the places behind them have, where they agree.
+        let mut common = vec![0; text.len()];
+        for place in (0..text.len()).rev() {
+            for earlier in 0..place {
+                common[earlier] = if text[earlier] == text[place] { common[earlier + 1] + 1 } else { 0 };
+                repeats[place] = repeats[place].max(common[earlier]);
+            }
+        }
+        repeats
     }
 
     /// The folded text.
@@ -87,6 +127,16 @@ impl FoldedText {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A name from one of its characters on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suffix {
+    /// Its place in the order of a search.
+    pub text: SortKey,
+    /// Characters at its beginning that occur earlier in the name as well: a term of no more than these finds the name
+    /// there, and not here.
+    pub repeats: usize,
 }
 
 /// The place of a name in an order: folded text, at most [`SortKey::MAX_BYTES`] of it. Names that agree so far are

@@ -14,6 +14,9 @@ use crate::store::{EdgeStanding, Link};
 /// How long a step goes on, so that what came later does not wait for long.
 const STEP_TIME: Duration = Duration::from_secs(1);
 
+/// How often a nesting's end is tried that others got in the way of.
+const ENDS: usize = 10;
+
 /// Members that one page of a job looks at: ten transactions' worth.
 const PAGE: usize = 320;
 
@@ -63,8 +66,8 @@ impl Propagation<'_> {
                 self.store.advance_job(self.granted, &job, &cursor, looked_at).await
             }
             Err(error) => {
-                let (job_kind, attempts, reason) = (kind.name(), job.attempts + 1, error.to_string());
-                tracing::error!(job = job_kind, attempts, reason, "a step of a job failed");
+                let (job_kind, failures, reason) = (kind.name(), job.attempts, error.to_string());
+                tracing::error!(job = job_kind, failures, reason, "a step of a job failed");
                 // What passes by itself is no reason to give up.
                 let passes = matches!(error, Error::Unavailable { .. });
                 self.store.fail_job(self.granted, &job, &reason, passes).await
@@ -90,32 +93,41 @@ impl Propagation<'_> {
             JobKind::Backfill(edge) => self.backfill(edge, cursor).await,
             JobKind::Sweep(edge) => self.sweep(edge, cursor).await,
             JobKind::DeleteGroup(group) => self.delete_group(group, cursor).await,
-            JobKind::UpdateAccount(account, _) => self.update_account(account, cursor).await,
+            JobKind::UpdateAccount(account, _) | JobKind::DeleteAccount(account, _) => {
+                self.update_account(account, cursor).await
+            }
             JobKind::Climb(group, account) => {
-                let changed = Changed::member(*group, account.clone());
+                let via = self.store.nestings_of_member(self.granted, group, account).await?;
+                let changed = Changed::member(*group, account.clone(), &via);
                 self.follow(&changed).await.map(|()| Page::default())
             }
         }
     }
 
     /// Rule 5. Begins only once the nesting is visible to whoever joins the child from now on: who joined before is
-    /// found here, who joins later finds the nesting.
+    /// found here, who joins later finds the nesting. Stops where the nesting ends.
     async fn backfill(&self, edge: &Edge, cursor: Option<&str>) -> Result<Page, Error> {
-        if cursor.is_none() {
-            match self.store.standing(self.granted, edge).await? {
-                EdgeStanding::There => {}
-                EdgeStanding::Ended => return Ok(Page::default()),
-                EdgeStanding::OfDeleted => {
-                    self.store.cut(self.granted, edge, self.now).await?;
-                    return Ok(Page::default());
-                }
-                EdgeStanding::Orphan => {
-                    self.store.cut_orphan(self.granted, edge).await?;
-                    return Ok(Page::default());
-                }
-            }
+        match self.store.standing(self.granted, edge).await? {
+            EdgeStanding::There => {}
+            EdgeStanding::Ended => return Ok(Page::default()),
+            EdgeStanding::OfDeleted | EdgeStanding::Orphan => return self.end(edge).await.map(|()| Page::default()),
         }
         self.settle_members(edge, &edge.child(), None, cursor).await
+    }
+
+    /// Ends a nesting of which a group is deleted. The rows of its groups may go meanwhile.
+    pub(super) async fn end(&self, edge: &Edge) -> Result<(), Error> {
+        for _ in 0..ENDS {
+            let ended = match self.store.standing(self.granted, edge).await? {
+                EdgeStanding::Ended => true,
+                EdgeStanding::Orphan => self.store.cut_orphan(self.granted, edge).await?,
+                EdgeStanding::There | EdgeStanding::OfDeleted => self.store.cut(self.granted, edge, self.now).await?,
+            };
+            if ended {
+                return Ok(());
+            }
+        }
+        Err(Error::Internal { operation: "end of a nesting", code: "conditions keep failing".into() })
     }
 
     /// Rule 6. Begins only once the nesting is seen by nobody any more.
@@ -144,7 +156,7 @@ impl Propagation<'_> {
         Ok(Page { next: next.map(String::from), looked_at, moved })
     }
 
-    /// Rule 7. Out of the nesting first, so that nothing climbs from the rows that go; then the rows, the group's own
+    /// Rule 7. Out of the search and of the nesting first, so that nothing climbs from the rows that go; then the rows, the group's own
     /// last.
     async fn delete_group(&self, group: &GroupId, cursor: Option<&str>) -> Result<Page, Error> {
         const NESTING: &str = "nesting";
@@ -154,10 +166,11 @@ impl Propagation<'_> {
             if self.store.is_active(self.granted, group).await? {
                 return Ok(Page::default());
             }
+            self.store.purge_name(self.granted, group).await?;
             let mut edges = self.store.children(self.granted, group).await?;
             edges.extend(self.store.parents(self.granted, group).await?);
             for edge in edges {
-                self.store.cut(self.granted, &edge, self.now).await?;
+                self.end(&edge).await?;
             }
             return Ok(more(MEMBERS, 0));
         }

@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt};
 
 use super::Propagation;
 use super::climb::links;
-use crate::domain::{AccountId, Edge, Error, GroupId, JobKind};
+use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, JobKind};
 use crate::store::{Link, Record, Trigger};
 
 /// Jobs of one batch that are worked on side by side.
@@ -24,10 +24,11 @@ pub(super) struct Changed {
 }
 
 impl Changed {
-    /// One member that is to be looked at again.
-    pub(super) fn member(group: GroupId, account: AccountId) -> Self {
+    /// One member that is to be looked at again, as if its row had come with all the nestings that it is held by.
+    pub(super) fn member(group: GroupId, account: AccountId, via: &[EdgeId]) -> Self {
+        let gained = via.iter().map(|id| (Edge { parent: group, id: *id }, account.clone())).collect();
         let member = BTreeSet::from([(group, account)]);
-        Self { came_or_went: member.clone(), came_or_were_added: member, gained: BTreeSet::new() }
+        Self { came_or_went: member.clone(), came_or_were_added: member, gained }
     }
 
     fn add(&mut self, trigger: &Trigger) {
@@ -53,13 +54,11 @@ pub async fn propagate(propagation: Propagation<'_>, records: &[Record]) -> Vec<
             Ok(None) => {}
             Ok(Some(trigger @ Trigger::Member { .. })) => members.push((record, trigger)),
             Ok(Some(Trigger::Job(kind, revision))) => jobs.push((record, kind, *revision)),
-            Ok(Some(Trigger::Account(account, version))) => {
-                let kind = JobKind::UpdateAccount(account.clone(), *version);
-                propagation.make_job(kind, record, &mut failed).await;
+            Ok(Some(Trigger::NewJob(kind))) => {
+                let made = propagation.store.create_job(propagation.granted, kind.clone(), propagation.now).await;
+                note(record, made, &mut failed);
             }
-            Ok(Some(Trigger::DeletedGroup(group))) => {
-                propagation.make_job(JobKind::DeleteGroup(*group), record, &mut failed).await;
-            }
+            Ok(Some(Trigger::Name(group))) => note(record, propagation.name(group).await, &mut failed),
             Err(error) => {
                 // It will not be more readable later. `verify` finds what it should have led to.
                 let sequence_number = &record.sequence_number;
@@ -88,8 +87,12 @@ fn note(record: &Record, outcome: Result<(), Error>, failed: &mut BTreeSet<Strin
 }
 
 impl Propagation<'_> {
-    async fn make_job(&self, kind: JobKind, record: &Record, failed: &mut BTreeSet<String>) {
-        note(record, self.store.create_job(self.granted, kind, self.now).await, failed);
+    /// Rule 9.
+    async fn name(&self, group: &GroupId) -> Result<(), Error> {
+        match self.store.pending_name(self.granted, group).await? {
+            Some(group) => self.store.index_name(self.granted, &group).await,
+            None => Ok(()),
+        }
     }
 
     /// Does what follows from members' rows: all at once or, when one of them is in the way of the others, one by one.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::verify::Breach;
-use crate::domain::{Account, AccountId, Edge, EdgeId, GroupId, Job};
-use crate::store::{Counts, Fact, GroupFact, MemberFact};
+use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Timestamp};
+use crate::store::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
 
 /// All rows, by what they are about.
 #[derive(Debug, Default)]
@@ -14,8 +14,9 @@ pub(super) struct Snapshot {
     /// Nestings as the parents know them, and as the children do.
     children: BTreeSet<Edge>,
     parents: BTreeSet<Edge>,
-    accounts: HashMap<AccountId, Option<Account>>,
+    accounts: HashMap<AccountId, AccountFact>,
     mirrors: BTreeMap<(GroupId, AccountId), bool>,
+    names: BTreeMap<GroupId, Digest>,
     jobs: Vec<Job>,
     unreadable: Vec<String>,
 }
@@ -31,6 +32,7 @@ impl Snapshot {
                 Fact::Parent(edge) => drop(snapshot.parents.insert(edge)),
                 Fact::Account(id, account) => drop(snapshot.accounts.insert(id, account)),
                 Fact::Membership(account, group, direct) => drop(snapshot.mirrors.insert((group, account), direct)),
+                Fact::Suffix(group, suffix) => *snapshot.names.entry(group).or_default() += suffix,
                 Fact::Job(job) => snapshot.jobs.push(job),
                 Fact::Unreadable(key) => snapshot.unreadable.push(key),
             }
@@ -38,17 +40,31 @@ impl Snapshot {
         snapshot
     }
 
-    /// Everything that contradicts something else.
-    pub(super) fn breaches(&self) -> Vec<Breach> {
+    /// Everything that contradicts something else, seen now.
+    pub(super) fn breaches(&self, now: Timestamp) -> Vec<Breach> {
         let mut breaches: Vec<Breach> = self.unreadable.iter().cloned().map(Breach::Unreadable).collect();
         breaches.extend(self.jobs.iter().filter(|job| job.set_aside).cloned().map(Breach::SetAside));
+        let an_hour_ago = Timestamp::from_unix_seconds(now.unix_seconds() - 60 * 60);
+        let old = self.jobs.iter().filter(|job| !job.set_aside && job.created_at < an_hour_ago);
+        breaches.extend(old.cloned().map(Breach::Stalled));
         self.check_nesting(&mut breaches);
         if !breaches.iter().any(|breach| matches!(breach, Breach::Cycle(_))) {
             self.check_members(&mut breaches);
         }
         self.check_rows(&mut breaches);
         self.check_counts(&mut breaches);
+        self.check_names(&mut breaches);
         breaches
+    }
+
+    /// Invariant 7.
+    fn check_names(&self, breaches: &mut Vec<Breach>) {
+        let active = self.groups.iter().filter(|(_, group)| group.is_active);
+        let wrong = active.filter(|(id, group)| group.name != self.names.get(id).copied());
+        breaches.extend(wrong.map(|(id, _)| Breach::Name(*id)));
+        // Those of a group that is being deleted are its job's.
+        let orphans = self.names.keys().filter(|id| !self.groups.contains_key(id));
+        breaches.extend(orphans.map(|id| Breach::Name(*id)));
     }
 
     fn is_active(&self, group: &GroupId) -> bool {
@@ -58,10 +74,13 @@ impl Snapshot {
     /// Invariant 5, and that both groups of a nesting know of it.
     fn check_nesting(&self, breaches: &mut Vec<Breach>) {
         breaches.extend(self.children.symmetric_difference(&self.parents).copied().map(Breach::HalfNesting));
+        let is_there = |group: &GroupId| self.groups.contains_key(group);
+        let whole = self.children.intersection(&self.parents);
+        let orphans = whole.filter(|edge| !is_there(&edge.parent) || !is_there(&edge.child()));
+        breaches.extend(orphans.copied().map(Breach::OrphanNesting));
         let deleting = self.groups.iter().filter(|(_, group)| !group.is_active).map(|(id, _)| *id);
-        let waiting = |group: &GroupId| {
-            self.jobs.iter().any(|job| matches!(&job.kind, crate::domain::JobKind::DeleteGroup(id) if id == group))
-        };
+        let waiting =
+            |group: &GroupId| self.jobs.iter().any(|job| matches!(&job.kind, JobKind::DeleteGroup(id) if id == group));
         breaches.extend(deleting.filter(|group| !waiting(group)).map(Breach::StuckDeletion));
         // Groups with nothing nested in them go first, then those with nothing else: what is left goes in circles.
         let mut left: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
@@ -182,9 +201,14 @@ impl Snapshot {
             if !member.direct && member.via.is_empty() {
                 breaches.push(Breach::Unheld(*group, account.clone()));
             }
-            match self.accounts.get(account) {
-                Some(Some(known)) if *known == member.copies => {}
-                Some(Some(_)) => breaches.push(Breach::Copies(*group, account.clone())),
+            let Some(AccountFact { account: known, deleted_version }) = self.accounts.get(account) else {
+                breaches.push(Breach::OfDeletedAccount(*group, account.clone()));
+                continue;
+            };
+            let is_old = member.direct && deleted_version.is_some_and(|deleted| deleted >= member.copies.version);
+            match known {
+                Some(known) if *known == member.copies => {}
+                Some(_) if !is_old => breaches.push(Breach::Copies(*group, account.clone())),
                 _ if self.is_active(group) => breaches.push(Breach::OfDeletedAccount(*group, account.clone())),
                 _ => {}
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::Store;
+use super::attempt::Backoff;
 use super::expression::Expression;
 use super::items::{
     AccountItem, MemberItem, State, from_row, read_edge_id, read_group, read_membership, read_nesting, read_parents,
@@ -12,9 +13,12 @@ use super::items::{
 use super::keys::{Attribute, Attributes, Key, Range};
 use super::member_changes::{Write, copies};
 use super::table::{Rows, Written};
-use super::transact::{Action, Commit, MAX_ACTIONS};
+use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Granted, Settle};
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId};
+
+/// How often a member that others got in the way of is looked at anew.
+const ROUNDS: usize = 20;
 
 /// Writes to rows of different groups that are under way side by side.
 const SIDE_BY_SIDE: usize = 16;
@@ -116,6 +120,21 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// The nestings that hold a member; none where there is no such member. One `GetItem`.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn nestings_of_member(
+        &self,
+        _: &Granted<Settle>,
+        group: &GroupId,
+        account: &AccountId,
+    ) -> Result<Vec<EdgeId>, Error> {
+        let Some(row) = self.table.get(&Key::member(group, account)).await? else { return Ok(Vec::new()) };
+        let (_, member): (_, MemberItem) = from_row(row)?;
+        Ok(member.via.into_iter().collect())
     }
 
     /// Up to so many members of a group after an account, those through one nesting only when it is named, and where to
@@ -255,7 +274,8 @@ impl Store {
             .into_iter()
             .filter_map(|key| Some((key.clone(), rows.get(key)?.clone())))
             .collect();
-        loop {
+        let mut backoff = Backoff::new(transact::OPERATION, self.table.deadline());
+        for _ in 0..ROUNDS {
             let (Some(member), Some(account)) = (rows.remove(&member_key), rows.remove(&account_key)) else {
                 return Ok(());
             };
@@ -277,7 +297,9 @@ impl Store {
             if done {
                 return Ok(());
             }
+            backoff.pause().await?;
             rows = self.table.batch_get(&[member_key.clone(), account_key.clone()]).await?;
         }
+        Err(Error::Internal { operation: transact::OPERATION, code: "conditions keep failing".into() })
     }
 }

@@ -142,6 +142,12 @@ impl Expression {
         format!("{entry} = {}", self.value(value))
     }
 
+    /// The map has no such entry of this value, or is not there.
+    pub(super) fn no_entry(&mut self, attribute: Attribute, key: impl Into<String>, value: impl Into<Value>) -> String {
+        let entry = self.entry(attribute, key);
+        format!("attribute_not_exists({entry}) OR {entry} <> {}", self.value(value))
+    }
+
     /// The row has no such attribute.
     pub(super) fn absent(&mut self, attribute: Attribute) -> String {
         format!("attribute_not_exists({})", self.name(attribute))

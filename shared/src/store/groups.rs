@@ -6,8 +6,9 @@ use super::Store;
 use super::expression::Expression;
 use super::items::{GroupItem, IdempotencyItem, State, from_row, read_group, to_row};
 use super::keys::{Attribute, Attributes, Key, ListKey};
+use super::search::suffix_rows;
 use super::table::Written;
-use super::transact::{Action, Commit};
+use super::transact::{Action, Commit, MAX_ACTIONS};
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::{Error, Group, GroupChanges, GroupId, Missing, Timestamp, Version};
 
@@ -21,6 +22,15 @@ pub struct IdempotencyKey<'a> {
     pub key: &'a str,
     /// What the request asks for: SHA-256.
     pub request_digest: [u8; 32],
+}
+
+/// A group that was created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// As it was created.
+    pub group: Group,
+    /// A search finds it by any part of its name. One with a name too long for a transaction it finds in a moment.
+    pub is_searchable: bool,
 }
 
 impl Store {
@@ -44,7 +54,7 @@ impl Store {
         read_group(self.table.get(&Key::group(id)).await?)
     }
 
-    /// Creates the group. One `PutItem`, or one transaction with an idempotency key.
+    /// Creates the group, and all that a search finds it by, as far as it fits in: one transaction.
     ///
     /// Gives the group as it was created: with an idempotency key used before for the same request, as it was then.
     ///
@@ -55,47 +65,30 @@ impl Store {
         granted: &Granted<Administer>,
         group: Group,
         idempotency: Option<IdempotencyKey<'_>>,
-    ) -> Result<Group, Error> {
+    ) -> Result<Created, Error> {
         let key = Key::group(&group.id);
-        let mut row = to_row(&key, &GroupItem::new(&group, super::random_text()))?;
+        let mut suffixes = suffix_rows(&group.id, &group.profile.name)?.into_values();
+        let with_group = suffixes.by_ref().take(MAX_ACTIONS - 2).map(Action::put_any).collect::<Vec<_>>();
+        let is_searchable = suffixes.len() == 0;
+        let mut item = GroupItem::new(&group, super::random_text());
+        item.name_pending = !is_searchable;
+        let mut row = to_row(&key, &item)?;
         row.extend(ListKey::group(&group.profile.name.sort_key(), &group.id).to_attributes());
-        let mut e = Expression::default();
-        let condition = e.no_row();
-        match idempotency {
-            // A row of this id can only be our own, from an attempt whose answer got lost.
-            None => self.table.put(row, e, condition).await.map(|_| group),
-            Some(idempotency) => {
-                let create = Action::Put { row, e, condition };
-                self.create_group_once(granted, group, create, idempotency).await
-            }
+        let mut actions = vec![Action::put_new(row)];
+        actions.extend(with_group);
+        let request_hash = idempotency.map(|idempotency| hex(&idempotency.request_digest));
+        if let Some(idempotency) = idempotency {
+            actions.push(idempotency.put(granted.actor(), &group)?);
         }
-    }
-
-    async fn create_group_once(
-        &self,
-        granted: &Granted<Administer>,
-        group: Group,
-        create: Action,
-        idempotency: IdempotencyKey<'_>,
-    ) -> Result<Group, Error> {
-        let key = Key::idempotency(&idempotency.digest(granted.actor()));
-        let item = IdempotencyItem {
-            request_hash: hex(&idempotency.request_digest),
-            response_id: group.id,
-            created_at: group.created_at,
-            expires_at: group.created_at.unix_seconds() + IDEMPOTENCY_SECONDS,
-        };
-        let row = to_row(&key, &item)?;
-        let mut e = Expression::default();
-        // Rows outlive their time: DynamoDB deletes them when it comes to it.
-        let condition = format!("{} OR {}", e.no_row(), e.less(Attribute::ExpiresAt, group.created_at.unix_seconds()));
-        match self.table.transact(vec![create, Action::Put { row, e, condition }]).await? {
-            Commit::Done => Ok(group),
-            Commit::Refused(mut found) => {
+        let group = match (self.table.transact(actions).await?, request_hash) {
+            (Commit::Refused(mut found), Some(request_hash)) => {
                 let row = found.pop().flatten().ok_or_else(refused_without_row)?;
-                first_response(row, &item.request_hash, group)
+                first_response(row, &request_hash, group)?
             }
-        }
+            // A row of this id can only be our own, from an attempt whose answer got lost.
+            (Commit::Done | Commit::Refused(_), _) => group,
+        };
+        Ok(Created { group, is_searchable })
     }
 
     /// Changes the group's profile. One `UpdateItem`; with nothing to change, one `GetItem`.
@@ -118,6 +111,7 @@ impl Store {
         if let Some(name) = &changes.name {
             set.push(e.set(Attribute::Name, name.as_str()));
             set.push(e.set(Attribute::ListSk, ListKey::group(&name.sort_key(), id).sort()));
+            set.push(e.set(Attribute::NamePending, true));
         }
         if let Some(description) = &changes.description {
             set.push(e.set(Attribute::Description, description.as_str()));
@@ -211,6 +205,21 @@ fn refused_without_row() -> Error {
 }
 
 impl IdempotencyKey<'_> {
+    /// Notes what the key stands for, unless it stands for something already.
+    fn put(&self, caller: &str, group: &Group) -> Result<Action, Error> {
+        let item = IdempotencyItem {
+            request_hash: hex(&self.request_digest),
+            response_id: group.id,
+            created_at: group.created_at,
+            expires_at: group.created_at.unix_seconds() + IDEMPOTENCY_SECONDS,
+        };
+        let row = to_row(&Key::idempotency(&self.digest(caller)), &item)?;
+        let mut e = Expression::default();
+        // Rows outlive their time: DynamoDB deletes them when it comes to it.
+        let condition = format!("{} OR {}", e.no_row(), e.less(Attribute::ExpiresAt, group.created_at.unix_seconds()));
+        Ok(Action::Put { row, e, condition })
+    }
+
     /// Names the key among all callers': none can meet another's.
     fn digest(&self, caller: &str) -> String {
         let digest = Sha256::new_with_prefix((caller.len() as u64).to_be_bytes());

@@ -54,6 +54,14 @@ pub(super) struct GroupItem {
     version: Version,
     pub(super) state: State,
     pub(super) change_id: String,
+    /// The search does not have this name yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) name_pending: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl GroupItem {
@@ -72,6 +80,7 @@ impl GroupItem {
             version: group.version,
             state: State::Active,
             change_id,
+            name_pending: false,
         }
     }
 
@@ -202,6 +211,12 @@ impl JobItem {
     }
 }
 
+/// A part of a group's name, for the search; what part is in its keys.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SuffixItem {
+    pub(super) repeats: usize,
+}
+
 /// An account; of one that is deleted, the versions alone.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AccountItem {
@@ -215,7 +230,7 @@ pub(super) struct AccountItem {
     pub(super) state: State,
     /// At which version it was last deleted; kept when it comes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    deleted_version: Option<AccountVersion>,
+    pub(super) deleted_version: Option<AccountVersion>,
 }
 
 impl AccountItem {

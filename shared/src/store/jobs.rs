@@ -67,7 +67,7 @@ impl Store {
         if !passes && job.attempts + 1 >= Job::MAX_ATTEMPTS {
             set.push(e.set(Attribute::State, State::SetAside.as_str()));
         }
-        let add = [e.add(Attribute::Attempts, 1), e.add(Attribute::Revision, 1)].join(", ");
+        let add = [e.add(Attribute::Attempts, i64::from(!passes)), e.add(Attribute::Revision, 1)].join(", ");
         self.write_job(job, e, format!("SET {} ADD {add}", set.join(", "))).await
     }
 

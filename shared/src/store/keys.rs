@@ -1,128 +1,24 @@
 //! The one place that knows how keys, index keys and attributes are spelled. Pure; its tests are in
 //! `tests/keys.rs`.
 
+mod attribute;
+
 use std::collections::HashMap;
 
+pub use attribute::Attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{AccountId, AccountVersion, Edge, EdgeId, GroupId, JobKind, SortKey, Timestamp};
+use crate::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Timestamp};
 
 /// A row, or its key, as DynamoDB takes and gives it.
 pub type Attributes = HashMap<String, AttributeValue>;
 
-/// The index that finds groups by name, and jobs.
+/// The index that finds groups by name or by any part of it, and jobs.
 pub const LIST_INDEX: &str = "GSI1";
 
 /// What separates a name from an id in an index key. Below every character that a name can hold, so that `ab` comes
 /// before `ab cd`; a `#` would sort after the space and put it behind.
 const SEPARATOR: char = '\u{1}';
-
-/// An attribute, by its name in the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attribute {
-    /// The table's partition key.
-    Pk,
-    /// The table's sort key.
-    Sk,
-    /// The index's partition key.
-    ListPk,
-    /// The index's sort key.
-    ListSk,
-    /// A group's, a member's or an account's name.
-    Name,
-    /// A member's or an account's address.
-    Email,
-    /// A member's or an account's status.
-    Status,
-    /// A group's description.
-    Description,
-    /// A group's type.
-    GroupType,
-    /// A group's privilege.
-    IsPrivileged,
-    /// A group's members.
-    MemberCount,
-    /// A group's direct members.
-    DirectMemberCount,
-    /// The groups nested directly in a group.
-    NestedGroupCount,
-    /// When a group's profile was last written.
-    UpdatedAt,
-    /// A group's or an account's version.
-    Version,
-    /// The version of the account that a member's copies are of.
-    AccountVersion,
-    /// The version at which an account was last deleted.
-    DeletedVersion,
-    /// A group's, an account's or a job's state.
-    State,
-    /// The last change of a group's profile: lets a repeated write recognize itself.
-    ChangeId,
-    /// Whether a member was added to the group itself.
-    Direct,
-    /// Since when a member is one.
-    AddedAt,
-    /// The nestings that a member comes through.
-    Via,
-    /// Which nesting of the group it is.
-    EdgeId,
-    /// The groups that a group is nested in, each with the nesting.
-    Parents,
-    /// Counts the changes of where a group is nested.
-    Rev,
-    /// Counts the writes to a job.
-    Revision,
-    /// What a job has come to.
-    Cursor,
-    /// How much a job has looked at.
-    Progress,
-    /// How often a job failed since it last moved.
-    Attempts,
-    /// Why a job last failed.
-    LastReason,
-    /// When an idempotency row may go.
-    ExpiresAt,
-}
-
-impl Attribute {
-    /// The name in the table.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pk => "PK",
-            Self::Sk => "SK",
-            Self::ListPk => "GSI1PK",
-            Self::ListSk => "GSI1SK",
-            Self::Name => "name",
-            Self::Email => "email",
-            Self::Status => "status",
-            Self::Description => "description",
-            Self::GroupType => "group_type",
-            Self::IsPrivileged => "is_privileged",
-            Self::MemberCount => "member_count",
-            Self::DirectMemberCount => "direct_member_count",
-            Self::NestedGroupCount => "nested_group_count",
-            Self::UpdatedAt => "updated_at",
-            Self::Version => "version",
-            Self::AccountVersion => "account_version",
-            Self::DeletedVersion => "deleted_version",
-            Self::State => "state",
-            Self::ChangeId => "change_id",
-            Self::Direct => "direct",
-            Self::AddedAt => "added_at",
-            Self::Via => "via",
-            Self::EdgeId => "edge_id",
-            Self::Parents => "parents",
-            Self::Rev => "rev",
-            Self::Revision => "revision",
-            Self::Cursor => "cursor",
-            Self::Progress => "progress",
-            Self::Attempts => "attempts",
-            Self::LastReason => "last_reason",
-            Self::ExpiresAt => "expires_at",
-        }
-    }
-}
 
 /// The key of a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,6 +54,12 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: "NEST".into() }
     }
 
+    /// A group's name from this character on, for the search. Of 256 characters, each may fold to 18.
+    #[must_use]
+    pub fn suffix(group: &GroupId, place: usize) -> Self {
+        Self { partition: format!("GROUP#{group}"), sort: format!("NAME#{place:04}") }
+    }
+
     /// An account.
     #[must_use]
     pub fn account(account: &AccountId) -> Self {
@@ -183,7 +85,9 @@ impl Key {
         let partition = match kind {
             JobKind::Backfill(edge) | JobKind::Sweep(edge) => format!("JOB#{name}#{}#{}", edge.parent, edge.id),
             JobKind::DeleteGroup(group) => format!("JOB#{name}#{group}"),
-            JobKind::UpdateAccount(account, version) => format!("JOB#{name}#{account}#{}", version.0),
+            JobKind::UpdateAccount(account, version) | JobKind::DeleteAccount(account, version) => {
+                format!("JOB#{name}#{account}#{}", version.0)
+            }
             JobKind::Climb(group, account) => format!("JOB#{name}#{group}#{account}"),
         };
         Self { partition, sort: "JOB".into() }
@@ -213,6 +117,12 @@ impl Key {
         self.of_group().filter(|_| self.sort == "NEST")
     }
 
+    /// The group, when this is the key of a part of its name.
+    #[must_use]
+    pub fn as_suffix(&self) -> Option<GroupId> {
+        self.of_group().filter(|_| self.sort.starts_with("NAME#"))
+    }
+
     fn of_group(&self) -> Option<GroupId> {
         GroupId::parse(self.partition.strip_prefix("GROUP#")?)
     }
@@ -239,11 +149,13 @@ impl Key {
         let second = parts.next();
         let group = || GroupId::parse(first);
         let edge = || Some(Edge { parent: group()?, id: EdgeId::parse(second?)? });
+        let version = || Some(AccountVersion(second?.parse().ok()?));
         let kind = match name {
             "backfill" => JobKind::Backfill(edge()?),
             "sweep" => JobKind::Sweep(edge()?),
             "delete_group" => JobKind::DeleteGroup(group()?),
-            "update_account" => JobKind::UpdateAccount(AccountId::parse(first)?, AccountVersion(second?.parse().ok()?)),
+            "update_account" => JobKind::UpdateAccount(AccountId::parse(first)?, version()?),
+            "delete_account" => JobKind::DeleteAccount(AccountId::parse(first)?, version()?),
             "climb" => JobKind::Climb(group()?, AccountId::parse(second?)?),
             _ => return None,
         };
@@ -282,6 +194,20 @@ impl ListKey {
         Self { partition: Self::GROUPS.into(), sort }
     }
 
+    /// A part of a group's name, with all parts that begin with the same character: the search spreads over as many
+    /// partitions as names have characters.
+    #[must_use]
+    pub fn suffix(text: &SortKey, group: &GroupId) -> Self {
+        Self { partition: search_partition(text.as_str()), sort: format!("{}{SEPARATOR}{group}", text.as_str()) }
+    }
+
+    /// The text that a row's place in the index begins with.
+    #[must_use]
+    pub fn text_of_row(row: &Attributes) -> Option<SortKey> {
+        let sort = row.get(Attribute::ListSk.as_str())?.as_s().ok()?;
+        sort.split_once(SEPARATOR).map(|(text, _)| SortKey::cut(text))
+    }
+
     /// A job in the list of all jobs, the oldest first.
     #[must_use]
     pub fn job(kind: &JobKind, created_at: Timestamp) -> Self {
@@ -315,27 +241,75 @@ pub enum Range {
     AccountAndMemberships(AccountId),
     /// The memberships of an account.
     Memberships(AccountId),
+    /// What a search finds a group's name by.
+    Suffixes(GroupId),
     /// All groups, by name, in the index.
     Groups,
+    /// Parts of names that begin with the term, in the index, after a place in it.
+    Search(FoldedText, Option<(SortKey, GroupId)>),
     /// All jobs, the oldest first, in the index.
     Jobs,
 }
 
+/// Where a range is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// It is in the index.
+    pub in_index: bool,
+    /// The partition.
+    pub partition: String,
+    /// The first and the last sort key that may be in it; all of the partition when `None`.
+    pub sort: Option<(String, String)>,
+}
+
 impl Range {
-    /// The partition, and the first and last sort key; a sort key of `None` means all of the partition.
+    /// Where it is.
     #[must_use]
-    pub fn bounds(&self) -> (String, Option<(&'static str, &'static str)>) {
+    pub fn bounds(&self) -> Bounds {
         // `$` follows `#`: the end of a prefix, itself never a key.
         match self {
-            Self::GroupAndMembers(group) => (format!("GROUP#{group}"), Some(("GROUP", "MEMBER$"))),
-            Self::Members(group) => (format!("GROUP#{group}"), Some(("MEMBER#", "MEMBER$"))),
-            Self::ChildrenAndGroup(group) => (format!("GROUP#{group}"), Some(("CHILD#", "GROUP"))),
-            Self::AccountAndMemberships(account) => (format!("ACCOUNT#{account}"), Some(("ACCOUNT", "GROUP$"))),
-            Self::Memberships(account) => (format!("ACCOUNT#{account}"), Some(("GROUP#", "GROUP$"))),
-            Self::Groups => (ListKey::GROUPS.into(), None),
-            Self::Jobs => (ListKey::JOBS.into(), None),
+            Self::GroupAndMembers(group) => in_table(&Key::group(group), "GROUP", "MEMBER$"),
+            Self::Members(group) => in_table(&Key::group(group), "MEMBER#", "MEMBER$"),
+            Self::ChildrenAndGroup(group) => in_table(&Key::group(group), "CHILD#", "GROUP"),
+            Self::Suffixes(group) => in_table(&Key::group(group), "NAME#", "NAME$"),
+            Self::AccountAndMemberships(account) => in_table(&Key::account(account), "ACCOUNT", "GROUP$"),
+            Self::Memberships(account) => in_table(&Key::account(account), "GROUP#", "GROUP$"),
+            Self::Groups => in_index(ListKey::GROUPS.into(), None),
+            Self::Search(term, after) => {
+                let term = term.sort_key();
+                // The least key after another is that key and the least character.
+                let after = after.as_ref().map(|(text, group)| format!("{}\0", ListKey::suffix(text, group).sort));
+                let first = after.unwrap_or_else(|| term.as_str().to_owned());
+                in_index(search_partition(term.as_str()), Some((first, after_all_with(term.as_str()))))
+            }
+            Self::Jobs => in_index(ListKey::JOBS.into(), None),
         }
     }
+}
+
+fn in_table(of: &Key, first: &str, last: &str) -> Bounds {
+    Bounds { in_index: false, partition: of.partition.clone(), sort: Some((first.into(), last.into())) }
+}
+
+const fn in_index(partition: String, sort: Option<(String, String)>) -> Bounds {
+    Bounds { in_index: true, partition, sort }
+}
+
+fn search_partition(text: &str) -> String {
+    format!("SEARCH#{}", text.chars().next().map_or_else(String::new, String::from))
+}
+
+/// The least text after every text that begins with this one.
+fn after_all_with(prefix: &str) -> String {
+    let mut prefix: Vec<char> = prefix.chars().collect();
+    while let Some(last) = prefix.pop() {
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            prefix.push(next);
+            return prefix.into_iter().collect();
+        }
+    }
+    // Nothing of a key's length comes after this.
+    std::iter::repeat_n(char::MAX, 256).collect()
 }
 
 fn attributes<const N: usize>(pairs: [(Attribute, &String); N]) -> Attributes {

@@ -1,7 +1,5 @@
 //! Groups by the page.
 
-use std::collections::BTreeMap;
-
 use super::Store;
 use super::cursor::{Position, Scope};
 use super::items::{read_account, read_group, read_membership};
@@ -9,12 +7,10 @@ use super::keys::{Attributes, Key, ListKey, Range};
 use super::table::Rows;
 use super::weigh::Weigh;
 use crate::authz::{Granted, Read};
-use crate::domain::{
-    AccountId, Cursor, Error, FoldedText, Group, GroupId, Limit, MembershipType, Missing, Page, SortKey,
-};
+use crate::domain::{AccountId, Cursor, Error, Group, GroupId, Limit, MembershipType, Missing, Page, SortKey};
 
 /// A place in an order by name, or by the text from a match on.
-type Place = (SortKey, GroupId);
+pub(super) type Place = (SortKey, GroupId);
 
 /// Bytes of a page as Lambda carries it, at most: it takes 6 MB (AWS Lambda quotas, "invocation payload"), and a page
 /// that does not fit is no answer at all.
@@ -56,39 +52,6 @@ impl Store {
         let wanted = Some(limit.items() + 1);
         let rows = self.table.query(Rows { after, wanted, ..Rows::all(&Range::Groups) }).await?;
         Ok(page(read_groups(rows)?, limit, &scope, Group::list_position))
-    }
-
-    /// The groups with the term in their names, by the text from the first match on, then id. Reads all groups: one
-    /// `Query` on the index per megabyte of them, eventually consistent.
-    ///
-    /// # Errors
-    /// [`Error::ForeignCursor`].
-    pub async fn search_groups(
-        &self,
-        _: &Granted<Read>,
-        term: &FoldedText,
-        limit: Limit,
-        after: Option<&Cursor>,
-    ) -> Result<Page<Group>, Error> {
-        let scope = Scope::new("search", &[term.as_str()]);
-        let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        // A walk of all names, of which only the page and one more are kept.
-        let mut hits = BTreeMap::new();
-        let keep = |row| {
-            let Some(group) = read_group(row)? else { return Ok(()) };
-            let text = FoldedText::of(group.profile.name.as_str()).from_first_match(term);
-            let place = text.map(|text| (text, group.id));
-            if let Some(place) = place.filter(|place| after.as_ref().is_none_or(|after| place > after)) {
-                hits.insert(place, group);
-                if hits.len() > limit.items() + 1 {
-                    hits.pop_last();
-                }
-            }
-            Ok(())
-        };
-        self.table.query_each(Rows::all(&Range::Groups), keep).await?;
-        let page = page(hits.into_iter().collect(), limit, &scope, |(place, _)| place.clone());
-        Ok(Page { items: page.items.into_iter().map(|(_, group)| group).collect(), next: page.next })
     }
 
     /// The groups that the account is in, by name without case, then id. One `Query`, then `BatchGetItem`s side by side;

@@ -20,6 +20,7 @@ mod members;
 mod nesting;
 mod records;
 mod repair;
+mod search;
 mod table;
 mod transact;
 mod walk;
@@ -32,12 +33,12 @@ use tokio::time::Instant;
 
 pub use client::{client_for, client_from_environment};
 pub use derived::{EdgeStanding, Surroundings};
-pub use groups::IdempotencyKey;
+pub use groups::{Created, IdempotencyKey};
 pub use inheritance::{Link, Settled, Standing};
 pub use nesting::Nested;
 pub use records::{Record, Trigger, read_records};
 use table::{Table, Time};
-pub use walk::{Counts, Fact, GroupFact, MemberFact};
+pub use walk::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
 
 /// Groups, members and accounts in a table of DynamoDB.
 #[derive(Debug, Clone)]

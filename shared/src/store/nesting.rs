@@ -1,13 +1,13 @@
 //! Which group is nested in which.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Store;
 use super::attempt::Backoff;
 use super::cursor::Scope;
 use super::expression::Expression;
 use super::items::{ChildItem, NestingItem, State, read_edge_id, read_group, read_nesting, to_row};
-use super::keys::{Attribute, Key, Range};
+use super::keys::{Attribute, Attributes, Key, Range};
 use super::lists::page;
 use super::table::Rows;
 use super::transact::{self, Action, Commit};
@@ -48,8 +48,8 @@ struct Nesting<'a> {
 }
 
 impl Store {
-    /// Nests one group in another, or finds it nested there. One `BatchGetItem`, one for each level above, one
-    /// transaction, in which a job comes about that gives the parent the child's members.
+    /// Nests one group in another, or finds it nested there. One `BatchGetItem`, one for each level above
+    /// the first, one transaction, in which a job comes about that gives the parent the child's members.
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::NestedGroup`], [`Error::Cycle`], [`Error::TooManyChildren`],
@@ -66,22 +66,29 @@ impl Store {
             return Err(Error::Cycle(vec![*parent, *child]));
         }
         let keys = [Key::group(parent), Key::group(child), Key::child(parent, child), Key::nesting(child)];
+        let wanted = [keys.as_slice(), &[Key::nesting(parent)]].concat();
         let mut backoff = Backoff::new(transact::OPERATION, self.table.deadline());
         for _ in 0..ROUNDS {
-            let mut rows = self.table.batch_get(&keys).await?;
+            let mut rows = self.table.batch_get(&wanted).await?;
             let group = read_group(rows.remove(&keys[0]))?.ok_or(Missing::Group)?;
             let nested = read_group(rows.remove(&keys[1]))?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
             if let Some(id) = read_edge_id(rows.remove(&keys[2]))? {
                 return Ok(Nested { child: nested, edge: Edge { parent: *parent, id } });
             }
-            match self.groups_above(parent, child).await {
+            let child_nesting = read_nesting(rows.remove(&keys[3]))?;
+            if group.nested_group_count >= MAX_CHILDREN {
+                return Err(Error::TooManyChildren);
+            }
+            if child_nesting.as_ref().is_some_and(|item| item.parents.len() >= MAX_ANCESTORS) {
+                return Err(Error::TooManyAncestors);
+            }
+            match self.groups_above(parent, child, rows, &HashSet::new()).await {
                 // What is being deleted stands in nobody's way for long.
-                Err(Error::Cycle(path)) if self.any_deleted(&path).await? => {}
+                Err(Error::Cycle(path)) => self.is_cycle_of_deleted(parent, child, path).await?,
                 Err(error) => return Err(error),
-                Ok(_) if group.nested_group_count >= MAX_CHILDREN => return Err(Error::TooManyChildren),
                 Ok(above) => {
                     let edge = Edge { parent: *parent, id: EdgeId::new(*child, fastrand::u64(..)) };
-                    let child = read_nesting(rows.remove(&keys[3]))?;
+                    let child = child_nesting;
                     let nesting = Nesting { edge, above: &above, child, now };
                     if let Commit::Done = self.table.transact(nesting.actions()?).await? {
                         return Ok(Nested { child: nested, edge });
@@ -93,49 +100,81 @@ impl Store {
         Err(Error::Unavailable { operation: transact::OPERATION })
     }
 
-    /// Walks up from a group, level by level.
+    /// Walks up from a group, level by level, but not over those that are left out. The rows are the first level's.
     ///
     /// # Errors
     /// [`Error::Cycle`] when it comes to the child, [`Error::TooManyAncestors`].
-    async fn groups_above(&self, parent: &GroupId, child: &GroupId) -> Result<Above, Error> {
+    async fn groups_above(
+        &self,
+        parent: &GroupId,
+        child: &GroupId,
+        mut rows: HashMap<Key, Attributes>,
+        left_out: &HashSet<GroupId>,
+    ) -> Result<Above, Error> {
         let mut above = Above::default();
         let mut level = vec![*parent];
         while !level.is_empty() {
-            if level.contains(child) {
-                return Err(Error::Cycle(above.path(child, parent)));
-            }
-            let keys: Vec<Key> = level.iter().map(Key::nesting).collect();
-            let mut rows = self.table.batch_get(&keys).await?;
             let mut next = Vec::new();
-            for (group, key) in level.iter().zip(&keys) {
-                let nesting = read_nesting(rows.remove(key))?;
+            for group in &level {
+                let nesting = read_nesting(rows.remove(&Key::nesting(group)))?;
                 let parents: Vec<GroupId> = nesting.iter().flat_map(|item| item.parents.keys().copied()).collect();
                 above.nesting.insert(*group, nesting);
-                for higher in parents {
+                for higher in parents.into_iter().filter(|higher| !left_out.contains(higher)) {
                     if !above.nesting.contains_key(&higher) && !next.contains(&higher) && !level.contains(&higher) {
                         above.found_through.insert(higher, *group);
                         next.push(higher);
                     }
                 }
             }
+            if next.contains(child) {
+                return Err(Error::Cycle(above.path(child, parent)));
+            }
             if above.nesting.len() + next.len() > MAX_ANCESTORS {
                 return Err(Error::TooManyAncestors);
             }
+            rows = self.table.batch_get(&next.iter().map(Key::nesting).collect::<Vec<_>>()).await?;
             level = next;
         }
         Ok(above)
     }
 
-    async fn any_deleted(&self, groups: &[GroupId]) -> Result<bool, Error> {
-        let mut keys: Vec<Key> = groups.iter().map(Key::group).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let rows = self.table.batch_get(&keys).await?;
-        let mut active = 0;
-        for row in rows.into_values() {
-            active += usize::from(read_group(row)?.is_some());
+    /// Holds that it is a cycle only by groups that are being deleted, and will soon be none.
+    ///
+    /// # Errors
+    /// [`Error::Cycle`] without any such group.
+    async fn is_cycle_of_deleted(
+        &self,
+        parent: &GroupId,
+        child: &GroupId,
+        mut path: Vec<GroupId>,
+    ) -> Result<(), Error> {
+        let mut left_out = HashSet::new();
+        loop {
+            let known = left_out.len();
+            left_out.extend(self.deleted(&path).await?);
+            if left_out.len() == known {
+                return Err(Error::Cycle(path));
+            }
+            let rows = self.table.batch_get(&[Key::nesting(parent)]).await?;
+            match self.groups_above(parent, child, rows, &left_out).await {
+                Err(Error::Cycle(other)) => path = other,
+                outcome => return outcome.map(drop),
+            }
         }
-        Ok(active < keys.len())
+    }
+
+    /// Which of these groups are not there any more.
+    async fn deleted(&self, groups: &[GroupId]) -> Result<Vec<GroupId>, Error> {
+        let groups: BTreeSet<GroupId> = groups.iter().copied().collect();
+        let keys: Vec<Key> = groups.iter().map(Key::group).collect();
+        let mut rows = self.table.batch_get(&keys).await?;
+        let mut deleted = Vec::new();
+        for (group, key) in groups.into_iter().zip(&keys) {
+            if read_group(rows.remove(key))?.is_none() {
+                deleted.push(group);
+            }
+        }
+        Ok(deleted)
     }
 
     /// Takes one group out of another. One `BatchGetItem`, one transaction, in which a job comes about that takes from
@@ -171,7 +210,7 @@ impl Store {
     /// # Errors
     /// The table did not answer.
     pub async fn cut(&self, _: &Granted<Settle>, edge: &Edge, now: Timestamp) -> Result<bool, Error> {
-        let mut actions = cut(edge);
+        let mut actions = Vec::from(cut(edge));
         let mut e = Expression::default();
         let condition = e.row();
         let update = format!("ADD {}", e.add(Attribute::NestedGroupCount, -1));
@@ -180,14 +219,15 @@ impl Store {
         Ok(matches!(self.table.transact(actions).await?, Commit::Done))
     }
 
-    /// Ends a nesting in a group whose own row is gone: nothing to count there, and nobody to sweep. One transaction.
+    /// Ends a nesting in a group whose own row is gone: nothing to count there, and nobody to sweep. Gives whether it was
+    /// there to end. One transaction.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn cut_orphan(&self, _: &Granted<Settle>, edge: &Edge) -> Result<(), Error> {
-        let mut actions = cut(edge);
+    pub async fn cut_orphan(&self, _: &Granted<Settle>, edge: &Edge) -> Result<bool, Error> {
+        let mut actions = Vec::from(cut(edge));
         actions.push(Action::check_row(Key::group(&edge.parent), false));
-        self.table.transact(actions).await.map(drop)
+        Ok(matches!(self.table.transact(actions).await?, Commit::Done))
     }
 
     /// The groups nested directly in a group, by name without case, then id. One `Query`, then one `BatchGetItem`;
@@ -280,7 +320,7 @@ fn gain(edge: &Edge, nesting: Option<&NestingItem>) -> Result<Action, Error> {
 }
 
 /// Ends a nesting on both sides.
-pub(super) fn cut(edge: &Edge) -> Vec<Action> {
+pub(super) fn cut(edge: &Edge) -> [Action; 2] {
     let (parent, child) = (&edge.parent, &edge.child());
     let mut e = Expression::default();
     let condition = e.equal(Attribute::EdgeId, edge.id);
@@ -290,5 +330,5 @@ pub(super) fn cut(edge: &Edge) -> Vec<Action> {
     let entry = e.entry(Attribute::Parents, parent.to_string());
     let condition = e.entry_equal(&entry, edge.id);
     let update = format!("REMOVE {entry} ADD {}", e.add(Attribute::Rev, 1));
-    vec![delete, Action::Update { key: Key::nesting(child), e, update, condition }]
+    [delete, Action::Update { key: Key::nesting(child), e, update, condition }]
 }

@@ -36,10 +36,10 @@ pub enum Trigger {
         /// The nestings it is held by now and was not before.
         gained: BTreeSet<Edge>,
     },
-    /// An account is another than before.
-    Account(AccountId, AccountVersion),
-    /// A group was deleted.
-    DeletedGroup(GroupId),
+    /// What follows is more than a record should ask for: a job is to come about.
+    NewJob(JobKind),
+    /// A group has a name that the search may not have yet.
+    Name(GroupId),
     /// A job was made or moved, to this revision.
     Job(JobKind, u64),
 }
@@ -56,12 +56,30 @@ pub fn read_records(mut event: Value) -> Result<Vec<Record>, Error> {
 }
 
 impl Record {
-    /// One by one: a record that cannot be read is in nobody else's way.
+    /// One by one: a record that cannot be read is in nobody else's way. What its key tells becomes a job, which looks at
+    /// the row itself and, when nobody can read that either, is set aside in time.
     fn read(record: Value) -> Self {
         let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
-        let record = serde_json::from_value(record).map_err(|_| unreadable("stream record"));
-        Self { sequence_number, trigger: record.and_then(trigger) }
+        let keys: Option<Item> = serde_json::from_value(record["dynamodb"]["Keys"].clone()).ok();
+        let trigger = serde_json::from_value(record).map_err(|_| unreadable("stream record")).and_then(trigger);
+        let trigger = trigger.or_else(|error| {
+            let job = keys.and_then(key).and_then(|key| looks_again(&key)).ok_or(error)?;
+            tracing::error!(sequence_number, "a record of the stream cannot be read and becomes a job");
+            Ok(Some(Trigger::NewJob(job)))
+        });
+        Self { sequence_number, trigger }
     }
+}
+
+/// The job that does, for whatever happened to this row, what would follow from it.
+fn looks_again(key: &Key) -> Option<JobKind> {
+    if let Some((group, account)) = key.as_member() {
+        return Some(JobKind::Climb(group, account));
+    }
+    if let Some(account) = key.as_account() {
+        return Some(JobKind::UpdateAccount(account, AccountVersion(0)));
+    }
+    key.as_group().map(JobKind::DeleteGroup)
 }
 
 fn trigger(record: EventRecord) -> Result<Option<Trigger>, Error> {
@@ -75,12 +93,20 @@ fn trigger(record: EventRecord) -> Result<Option<Trigger>, Error> {
         // Nobody is a member anywhere before their account is there.
         let (Some(before), Some(after)) = (before, after) else { return Ok(None) };
         let (before, after): (AccountItem, AccountItem) = (read(before)?, read(after)?);
-        return Ok((before.version != after.version).then_some(Trigger::Account(account, after.version)));
+        // An account may be deleted at the moment of its last update.
+        return Ok(match (before.state, after.state) {
+            (State::Active, State::Deleted) => Some(Trigger::NewJob(JobKind::DeleteAccount(account, after.version))),
+            _ if before.version == after.version => None,
+            _ => Some(Trigger::NewJob(JobKind::UpdateAccount(account, after.version))),
+        });
     }
     if let Some(group) = key.as_group() {
         let Some(after) = after else { return Ok(None) };
-        let GroupItem { state, .. } = read(after)?;
-        return Ok((state == State::Deleting).then_some(Trigger::DeletedGroup(group)));
+        return Ok(match read(after)? {
+            GroupItem { state: State::Deleting, .. } => Some(Trigger::NewJob(JobKind::DeleteGroup(group))),
+            GroupItem { name_pending: true, .. } => Some(Trigger::Name(group)),
+            _ => None,
+        });
     }
     match (key.as_job(), after) {
         (Some(kind), Some(after)) => Ok(Some(Trigger::Job(kind, revision(&after)?))),

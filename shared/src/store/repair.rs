@@ -86,14 +86,43 @@ impl Store {
         self.table.update(&Key::member(group, &account.id), e, update, condition).await.map(drop)
     }
 
-    /// Takes away the half of a nesting that only one of the two groups knows of.
+    /// Has a search find the group by its name, or no more where it is gone.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_name(&self, granted: &Granted<Settle>, group: &GroupId) -> Result<(), Error> {
+        match self.find_group(group).await? {
+            Some(group) => self.index_name(granted, &group).await,
+            None => self.purge_name(granted, group).await,
+        }
+    }
+
+    /// Takes away the half of a nesting that only one of the two groups knows of. Its members are `verify`'s to find, and
+    /// so is the count.
     ///
     /// # Errors
     /// The table did not answer.
     pub async fn repair_half_nesting(&self, _: &Granted<Settle>, edge: &Edge) -> Result<(), Error> {
-        for half in super::nesting::cut(edge) {
-            self.table.transact(vec![half]).await?;
+        let [child_row, parent_entry] = super::nesting::cut(edge);
+        let mut e = Expression::default();
+        let no_entry = e.no_entry(Attribute::Parents, edge.parent.to_string(), edge.id);
+        let no_entry = Action::Check { key: Key::nesting(&edge.child()), e, condition: no_entry };
+        let mut e = Expression::default();
+        let no_row = format!("{} OR {}", e.no_row(), e.differs(Attribute::EdgeId, edge.id));
+        let no_row = Action::Check { key: Key::child(&edge.parent, &edge.child()), e, condition: no_row };
+        for half in [[child_row, no_entry], [parent_entry, no_row]] {
+            self.table.transact(half.into()).await?;
         }
         Ok(())
+    }
+
+    /// Takes away a member of a group that is not there, with the mirror.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_orphan(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+        let rows = [Key::member(group, account), Key::membership(account, group)].map(Action::delete_any);
+        let no_group = Action::check_row(Key::group(group), false);
+        self.table.transact(rows.into_iter().chain([no_group]).collect()).await.map(drop)
     }
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::attempt::{Backoff, attempt, internal, is_transient};
 use super::expression::Expression;
-use super::keys::{Attribute, Attributes, Key, LIST_INDEX, ListKey, Range};
+use super::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
 use super::transact;
 use crate::domain::Error;
 
@@ -197,15 +197,13 @@ impl Table {
     }
 
     fn query_of(&self, range: &Range, filter: Option<(Expression, String)>) -> QueryFluentBuilder {
-        let (partition, sort_bounds) = range.bounds();
-        let in_index = sort_bounds.is_none();
+        let Bounds { in_index, partition, sort } = range.bounds();
         let (mut e, filter) = filter.map_or_else(Default::default, |(e, filter)| (e, Some(filter)));
-        let condition = match sort_bounds {
-            Some((first, last)) => {
-                format!("{} AND {}", e.equal(Attribute::Pk, partition), e.between(Attribute::Sk, first, last))
-            }
-            None => e.equal(Attribute::ListPk, partition),
-        };
+        let keys = if in_index { [Attribute::ListPk, Attribute::ListSk] } else { [Attribute::Pk, Attribute::Sk] };
+        let mut condition = e.equal(keys[0], partition);
+        if let Some((first, last)) = sort {
+            condition = format!("{condition} AND {}", e.between(keys[1], &first, &last));
+        }
         self.client
             .query()
             .table_name(&*self.name)

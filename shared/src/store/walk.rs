@@ -1,17 +1,20 @@
 //! The whole table, row by row: for `verify`, which compares everything with everything. Nothing else reads this way.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::AddAssign;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::Store;
 use super::attempt::{attempt, internal, is_transient};
 use super::items::{
-    AccountItem, GroupItem, MemberItem, MembershipItem, State, from_row, read_edge_id, read_job, read_parents,
+    AccountItem, GroupItem, MemberItem, MembershipItem, from_row, read_edge_id, read_job, read_parents,
 };
 use super::keys::{Attributes, Key};
+use super::search::suffix_rows;
 use crate::authz::{Granted, Settle};
-use crate::domain::{Account, AccountId, Edge, EdgeId, Error, GroupId, Job};
+use crate::domain::{Account, AccountId, AccountVersion, Edge, EdgeId, Error, GroupId, Job};
 
 /// Parts of the table that are walked side by side.
 const SEGMENTS: i32 = 4;
@@ -27,10 +30,12 @@ pub enum Fact {
     Child(Edge),
     /// A nesting, as the child's partition has it.
     Parent(Edge),
-    /// An account; `None` for one that is deleted.
-    Account(AccountId, Option<Account>),
+    /// An account.
+    Account(AccountId, AccountFact),
     /// The mirror of a member, and whether it says that the member is a direct one.
     Membership(AccountId, GroupId, bool),
+    /// A part of a group's name, as a digest.
+    Suffix(GroupId, Digest),
     /// A job.
     Job(Job),
     /// A row that cannot be read, by its key.
@@ -42,12 +47,47 @@ pub enum Fact {
 pub struct GroupFact {
     /// It is not being deleted.
     pub is_active: bool,
+    /// All parts of its name as they should be, as a digest; `None` while they are not all there as the group says.
+    pub name: Option<Digest>,
     /// Its counts.
     pub counts: Counts,
 }
 
-/// What a group counts.
+/// Stands for rows, in whatever order they come: what they say, in a few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Digest {
+    rows: u64,
+    sum: u64,
+}
+
+impl Digest {
+    fn of_suffix(row: &Attributes) -> Self {
+        let mut row: Vec<String> = row.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        row.sort_unstable();
+        let mut hasher = DefaultHasher::new();
+        row.hash(&mut hasher);
+        Self { rows: 1, sum: hasher.finish() }
+    }
+}
+
+impl AddAssign for Digest {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+}
+
+/// What an account's row says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountFact {
+    /// The account; `None` for one that is deleted.
+    pub account: Option<Account>,
+    /// At which version it was last deleted.
+    pub deleted_version: Option<AccountVersion>,
+}
+
+/// What a group counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Counts {
     /// Members.
     pub members: u64,
@@ -112,8 +152,15 @@ fn read(row: Attributes, facts: &mut Vec<Fact>) {
 fn facts_of(key: &Key, row: Attributes) -> Result<Vec<Fact>, Error> {
     if let Some(id) = key.as_group() {
         let (_, item): (_, GroupItem) = from_row(row)?;
-        let is_active = item.state == State::Active;
-        return Ok(vec![Fact::Group(id, GroupFact { is_active, counts: item.counts() })]);
+        let (counts, name_pending) = (item.counts(), item.name_pending);
+        let group = item.active(key)?;
+        let mut fact = GroupFact { is_active: group.is_some(), name: None, counts };
+        if let Some(group) = group.filter(|_| !name_pending) {
+            let mut name = Digest::default();
+            suffix_rows(&id, &group.profile.name)?.values().for_each(|row| name += Digest::of_suffix(row));
+            fact.name = Some(name);
+        }
+        return Ok(vec![Fact::Group(id, fact)]);
     }
     if let Some((group, account)) = key.as_member() {
         let (_, item): (_, MemberItem) = from_row(row)?;
@@ -130,11 +177,15 @@ fn facts_of(key: &Key, row: Attributes) -> Result<Vec<Fact>, Error> {
     }
     if let Some(id) = key.as_account() {
         let (key, item): (_, AccountItem) = from_row(row)?;
-        return Ok(vec![Fact::Account(id, item.account(&key)?)]);
+        let deleted_version = item.deleted_version;
+        return Ok(vec![Fact::Account(id, AccountFact { account: item.account(&key)?, deleted_version })]);
     }
     if let Some((account, group)) = key.as_membership() {
         let (_, MembershipItem { direct }) = from_row(row)?;
         return Ok(vec![Fact::Membership(account, group, direct)]);
+    }
+    if let Some(group) = key.as_suffix() {
+        return Ok(vec![Fact::Suffix(group, Digest::of_suffix(&row))]);
     }
     if key.as_job().is_some() {
         return Ok(vec![Fact::Job(read_job(row)?)]);

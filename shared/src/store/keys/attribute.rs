@@ -1,0 +1,114 @@
+//! Attributes, by their names in the table.
+
+/// An attribute, by its name in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// The table's partition key.
+    Pk,
+    /// The table's sort key.
+    Sk,
+    /// The index's partition key.
+    ListPk,
+    /// The index's sort key.
+    ListSk,
+    /// A group's, a member's or an account's name.
+    Name,
+    /// A member's or an account's address.
+    Email,
+    /// A member's or an account's status.
+    Status,
+    /// A group's description.
+    Description,
+    /// A group's type.
+    GroupType,
+    /// A group's privilege.
+    IsPrivileged,
+    /// A group's members.
+    MemberCount,
+    /// A group's direct members.
+    DirectMemberCount,
+    /// The groups nested directly in a group.
+    NestedGroupCount,
+    /// When a group's profile was last written.
+    UpdatedAt,
+    /// A group's or an account's version.
+    Version,
+    /// The version of the account that a member's copies are of.
+    AccountVersion,
+    /// The version at which an account was last deleted.
+    DeletedVersion,
+    /// A group's, an account's or a job's state.
+    State,
+    /// Whether a group's name is not in the search yet.
+    NamePending,
+    /// How much of a suffix occurs earlier in its name.
+    Repeats,
+    /// The last change of a group's profile: lets a repeated write recognize itself.
+    ChangeId,
+    /// Whether a member was added to the group itself.
+    Direct,
+    /// Since when a member is one.
+    AddedAt,
+    /// The nestings that a member comes through.
+    Via,
+    /// Which nesting of the group it is.
+    EdgeId,
+    /// The groups that a group is nested in, each with the nesting.
+    Parents,
+    /// Counts the changes of where a group is nested.
+    Rev,
+    /// Counts the writes to a job.
+    Revision,
+    /// What a job has come to.
+    Cursor,
+    /// How much a job has looked at.
+    Progress,
+    /// How often a job failed since it last moved.
+    Attempts,
+    /// Why a job last failed.
+    LastReason,
+    /// When an idempotency row may go.
+    ExpiresAt,
+}
+
+impl Attribute {
+    /// The name in the table.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pk => "PK",
+            Self::Sk => "SK",
+            Self::ListPk => "GSI1PK",
+            Self::ListSk => "GSI1SK",
+            Self::Name => "name",
+            Self::Email => "email",
+            Self::Status => "status",
+            Self::Description => "description",
+            Self::GroupType => "group_type",
+            Self::IsPrivileged => "is_privileged",
+            Self::MemberCount => "member_count",
+            Self::DirectMemberCount => "direct_member_count",
+            Self::NestedGroupCount => "nested_group_count",
+            Self::UpdatedAt => "updated_at",
+            Self::Version => "version",
+            Self::AccountVersion => "account_version",
+            Self::DeletedVersion => "deleted_version",
+            Self::State => "state",
+            Self::NamePending => "name_pending",
+            Self::Repeats => "repeats",
+            Self::ChangeId => "change_id",
+            Self::Direct => "direct",
+            Self::AddedAt => "added_at",
+            Self::Via => "via",
+            Self::EdgeId => "edge_id",
+            Self::Parents => "parents",
+            Self::Rev => "rev",
+            Self::Revision => "revision",
+            Self::Cursor => "cursor",
+            Self::Progress => "progress",
+            Self::Attempts => "attempts",
+            Self::LastReason => "last_reason",
+            Self::ExpiresAt => "expires_at",
+        }
+    }
+}
