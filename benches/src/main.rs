@@ -1,10 +1,12 @@
 //! `cargo measure`: what each call costs, as the table sees it. Prints tables and compares those that must not change by
-//! themselves with `benches/membership.txt`; `cargo measure -- --update` writes that file anew.
+//! themselves with `benches/membership.txt` and `benches/search.txt`; `cargo measure -- --update` writes those files anew.
+//! With `membership` or `search`, only the one.
 
 // The suite's, of which not all is of use here.
 #[allow(dead_code)]
 #[path = "../../tests/harness/mod.rs"]
 mod harness;
+mod search;
 mod seed;
 
 use std::fmt::Write;
@@ -29,27 +31,42 @@ const SIZES: [(usize, usize); 9] =
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> ExitCode {
-    let update = std::env::args().any(|argument| argument == "--update");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let is_given = |argument: &str| arguments.iter().any(|given| given == argument);
+    let mut as_checked_in = true;
+    if !is_given("search") {
+        as_checked_in &= compare("membership.txt", &membership().await, is_given("--update"));
+    }
+    if !is_given("membership") {
+        as_checked_in &= compare("search.txt", &search::measure().await, is_given("--update"));
+    }
+    if as_checked_in { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn membership() -> String {
     let mut table = String::from("call | levels | members | requests | rounds | read units | write units\n");
     for (levels, members) in SIZES {
         calls(levels, members, &mut table).await;
     }
-    println!("{table}");
     for members in [1_000, 10_000] {
         println!("{}", jobs(members).await);
     }
     println!("{}", waiting().await);
+    table
+}
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("membership.txt");
+/// Prints a table, and tells whether it is as checked in.
+fn compare(name: &str, table: &str, update: bool) -> bool {
+    println!("{table}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if update {
-        std::fs::write(&path, &table).unwrap();
+        std::fs::write(&path, table).unwrap();
     }
-    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
-    if checked_in == table {
-        return ExitCode::SUCCESS;
+    let is_same = std::fs::read_to_string(&path).unwrap_or_default() == table;
+    if !is_same {
+        println!("{} says otherwise; --update writes it anew", path.display());
     }
-    println!("{} says otherwise; --update writes it anew", path.display());
-    ExitCode::FAILURE
+    is_same
 }
 
 /// One line for each call in a chain of so many levels with so many members.

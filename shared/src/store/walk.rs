@@ -151,16 +151,7 @@ fn read(row: Attributes, facts: &mut Vec<Fact>) {
 
 fn facts_of(key: &Key, row: Attributes) -> Result<Vec<Fact>, Error> {
     if let Some(id) = key.as_group() {
-        let (_, item): (_, GroupItem) = from_row(row)?;
-        let (counts, name_pending) = (item.counts(), item.name_pending);
-        let group = item.active(key)?;
-        let mut fact = GroupFact { is_active: group.is_some(), name: None, counts };
-        if let Some(group) = group.filter(|_| !name_pending) {
-            let mut name = Digest::default();
-            suffix_rows(&id, &group.profile.name)?.values().for_each(|row| name += Digest::of_suffix(row));
-            fact.name = Some(name);
-        }
-        return Ok(vec![Fact::Group(id, fact)]);
+        return Ok(vec![Fact::Group(id, group_fact(key, row)?)]);
     }
     if let Some((group, account)) = key.as_member() {
         let (_, item): (_, MemberItem) = from_row(row)?;
@@ -191,4 +182,17 @@ fn facts_of(key: &Key, row: Attributes) -> Result<Vec<Fact>, Error> {
         return Ok(vec![Fact::Job(read_job(row)?)]);
     }
     Ok(Vec::new())
+}
+
+fn group_fact(key: &Key, row: Attributes) -> Result<GroupFact, Error> {
+    let (_, item): (_, GroupItem) = from_row(row)?;
+    let (counts, name_pending) = (item.counts(), item.name_pending);
+    let group = item.active(key)?;
+    let mut fact = GroupFact { is_active: group.is_some(), name: None, counts };
+    if let Some(group) = group.filter(|_| !name_pending) {
+        let mut name = Digest::default();
+        suffix_rows(&group.id, &group.profile.name)?.values().for_each(|row| name += Digest::of_suffix(row));
+        fact.name = Some(name);
+    }
+    Ok(fact)
 }
