@@ -152,9 +152,9 @@ impl World {
     async fn retitle(&self, group: usize, name: &str) {
         let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
         let changes = GroupChanges { name, ..GroupChanges::default() };
-        let group = self.store().update_group(&administer(), &id, &changes, None, now()).await.unwrap();
+        let saved = self.store().update_group(&administer(), &id, &changes, None, now()).await.unwrap();
         if self.inline {
-            self.api.app.settle_name(&administer(), &group).await;
+            self.api.app.settle_name(&administer(), &saved.pending.unwrap()).await;
         }
     }
 

@@ -10,7 +10,7 @@ use shared::authz::Administer;
 use shared::domain::Group;
 use shared::http::request::{idempotency_key, json_body};
 use shared::http::{ApiError, Reply, Request};
-use shared::store::{Created, IdempotencyKey};
+use shared::store::{IdempotencyKey, Saved};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("create-group", |app, request| Box::pin(handler(app, request)));
@@ -25,9 +25,9 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let body = CreateGroupRequest::parse(json_body(&request)?)?;
     let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });
     let group = Group::new(app.new_group_id(), body.0, app.clock.now());
-    let Created { group, is_searchable } = app.store.create_group(&granted, group, idempotency).await?;
-    if !is_searchable {
-        app.settle_name(&granted, &group).await;
+    let Saved { group, pending } = app.store.create_group(&granted, group, idempotency).await?;
+    if let Some(name) = pending {
+        app.settle_name(&granted, &name).await;
     }
     Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.version))
 }

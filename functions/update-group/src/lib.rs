@@ -8,6 +8,7 @@ use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::http::request::{group_id, if_match, json_body};
 use shared::http::{ApiError, Reply, Request};
+use shared::store::Saved;
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("update-group", |app, request| Box::pin(handler(app, request)));
@@ -22,9 +23,9 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let UpdateGroupRequest(changes) = UpdateGroupRequest::parse(json_body(&request)?)?;
     let id = group_id(&request)?;
     let now = app.clock.now();
-    let group = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
-    if changes.name.is_some() {
-        app.settle_name(&granted, &group).await;
+    let Saved { group, pending } = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
+    if let Some(name) = pending {
+        app.settle_name(&granted, &name).await;
     }
     Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
 }

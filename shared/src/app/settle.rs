@@ -4,9 +4,9 @@ use tokio::time::Instant;
 
 use super::App;
 use crate::authz::{Action, Granted, Settle};
-use crate::domain::{AccountId, Error, Group, GroupId, JobKind};
+use crate::domain::{AccountId, Error, GroupId, JobKind};
 use crate::propagate::Propagation;
-use crate::store::Store;
+use crate::store::{PendingName, Store};
 
 impl App {
     /// Carries it up through every group above that accounts came into a group or left it. Gives whether all of that is
@@ -28,9 +28,9 @@ impl App {
         is_settled(self.propagation(&granted, &store).complete(kind).await)
     }
 
-    /// Has a search find the group by the name that it was just given. Gives whether it does now.
-    pub async fn settle_name<A: Action>(&self, granted: &Granted<A>, group: &Group) -> bool {
-        is_settled(self.store_for_settling().index_name(&Granted::following(granted), group).await)
+    /// Has a search find a group by the name that it was just given. Gives whether it does now.
+    pub async fn settle_name<A: Action>(&self, granted: &Granted<A>, name: &PendingName) -> bool {
+        is_settled(self.store_for_settling().index_name(&Granted::following(granted), name).await)
     }
 
     /// The store, for no longer than a write may go on before it answers.

@@ -90,7 +90,7 @@ impl Propagation<'_> {
     /// Rule 9.
     async fn name(&self, group: &GroupId) -> Result<(), Error> {
         match self.store.pending_name(self.granted, group).await? {
-            Some(group) => self.store.index_name(self.granted, &group).await,
+            Some(name) => self.store.index_name(self.granted, &name).await,
             None => Ok(()),
         }
     }

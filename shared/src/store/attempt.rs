@@ -42,6 +42,10 @@ where
 {
     let mut backoff = Backoff::new(operation, deadline);
     loop {
+        // What is sent may be done, whether or not somebody waits for it.
+        if Instant::now() >= deadline {
+            return Err(Error::Unavailable { operation });
+        }
         let answer = timeout_at(deadline, send()).await;
         let cause = match answer.map_err(|_| Error::Unavailable { operation })? {
             Ok(output) => return Ok(Ok(output)),

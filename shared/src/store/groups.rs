@@ -6,7 +6,7 @@ use super::Store;
 use super::expression::Expression;
 use super::items::{GroupItem, IdempotencyItem, State, from_row, read_group, to_row};
 use super::keys::{Attribute, Attributes, Key, ListKey};
-use super::search::suffix_rows;
+use super::search::{PendingName, suffix_rows};
 use super::table::Written;
 use super::transact::{Action, Commit, MAX_ACTIONS};
 use crate::authz::{Administer, Granted, Read};
@@ -24,13 +24,13 @@ pub struct IdempotencyKey<'a> {
     pub request_digest: [u8; 32],
 }
 
-/// A group that was created.
+/// A group as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
-    /// As it was created.
+pub struct Saved {
+    /// The group.
     pub group: Group,
-    /// A search finds it by any part of its name. One with a name too long for a transaction it finds in a moment.
-    pub is_searchable: bool,
+    /// Its name, while a search does not find the group by it.
+    pub pending: Option<PendingName>,
 }
 
 impl Store {
@@ -54,7 +54,7 @@ impl Store {
         read_group(self.table.get(&Key::group(id)).await?)
     }
 
-    /// Creates the group, and all that a search finds it by, as far as it fits in: one transaction.
+    /// Creates the group, with all that a search finds it by, unless its name is too long for that: one transaction.
     ///
     /// Gives the group as it was created: with an idempotency key used before for the same request, as it was then.
     ///
@@ -65,30 +65,31 @@ impl Store {
         granted: &Granted<Administer>,
         group: Group,
         idempotency: Option<IdempotencyKey<'_>>,
-    ) -> Result<Created, Error> {
-        let key = Key::group(&group.id);
-        let mut suffixes = suffix_rows(&group.id, &group.profile.name)?.into_values();
-        let with_group = suffixes.by_ref().take(MAX_ACTIONS - 2).map(Action::put_any).collect::<Vec<_>>();
-        let is_searchable = suffixes.len() == 0;
+    ) -> Result<Saved, Error> {
+        let mut suffixes = suffix_rows(&group.id, &group.profile.name)?;
+        let name_pending = suffixes.len() > MAX_ACTIONS - 2;
+        if name_pending {
+            suffixes.clear();
+        }
         let mut item = GroupItem::new(&group, super::random_text());
-        item.name_pending = !is_searchable;
-        let mut row = to_row(&key, &item)?;
+        (item.name_pending, item.name_rows) = (name_pending, suffixes.len());
+        let mut row = to_row(&Key::group(&group.id), &item)?;
         row.extend(ListKey::group(&group.profile.name.sort_key(), &group.id).to_attributes());
         let mut actions = vec![Action::put_new(row)];
-        actions.extend(with_group);
-        let request_hash = idempotency.map(|idempotency| hex(&idempotency.request_digest));
+        actions.extend(suffixes.into_iter().map(Action::put_any));
         if let Some(idempotency) = idempotency {
             actions.push(idempotency.put(granted.actor(), &group)?);
         }
-        let group = match (self.table.transact(actions).await?, request_hash) {
-            (Commit::Refused(mut found), Some(request_hash)) => {
+        let group = match (self.table.transact(actions).await?, idempotency) {
+            (Commit::Refused(mut found), Some(idempotency)) => {
                 let row = found.pop().flatten().ok_or_else(refused_without_row)?;
-                first_response(row, &request_hash, group)?
+                first_response(row, &hex(&idempotency.request_digest), group)?
             }
             // A row of this id can only be our own, from an attempt whose answer got lost.
             (Commit::Done | Commit::Refused(_), _) => group,
         };
-        Ok(Created { group, is_searchable })
+        let pending = name_pending.then(|| PendingName::first(group.clone()));
+        Ok(Saved { group, pending })
     }
 
     /// Changes the group's profile. One `UpdateItem`; with nothing to change, one `GetItem`.
@@ -102,9 +103,9 @@ impl Store {
         changes: &GroupChanges,
         only_at: Option<&[Version]>,
         now: Timestamp,
-    ) -> Result<Group, Error> {
+    ) -> Result<Saved, Error> {
         if changes.is_empty() {
-            return self.group_at(id, only_at).await;
+            return self.group_at(id, only_at).await.map(|group| Saved { group, pending: None });
         }
         let mut e = Expression::default();
         let mut set = vec![e.set(Attribute::UpdatedAt, now.to_string())];
@@ -123,7 +124,8 @@ impl Store {
             set.push(e.set(Attribute::IsPrivileged, is_privileged));
         }
         let row = self.write_group(id, e, set, "", only_at).await?;
-        read_group(row)?.ok_or(Error::Missing(Missing::Group))
+        let group = read_group(row.clone())?.ok_or(Missing::Group)?;
+        Ok(Saved { group, pending: PendingName::read(row)? })
     }
 
     /// Deletes the group: from the moment this returns it does not exist for anyone. One `UpdateItem`.

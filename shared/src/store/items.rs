@@ -57,6 +57,9 @@ pub(super) struct GroupItem {
     /// The search does not have this name yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) name_pending: bool,
+    /// How many rows the search may have of this name, and of those before it.
+    #[serde(default)]
+    pub(super) name_rows: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -81,6 +84,7 @@ impl GroupItem {
             state: State::Active,
             change_id,
             name_pending: false,
+            name_rows: 0,
         }
     }
 

@@ -117,10 +117,10 @@ impl Key {
         self.of_group().filter(|_| self.sort == "NEST")
     }
 
-    /// The group, when this is the key of a part of its name.
+    /// The group and the place in its name, when this is the key of a part of its name.
     #[must_use]
-    pub fn as_suffix(&self) -> Option<GroupId> {
-        self.of_group().filter(|_| self.sort.starts_with("NAME#"))
+    pub fn as_suffix(&self) -> Option<(GroupId, usize)> {
+        Some((self.of_group()?, self.sort.strip_prefix("NAME#")?.parse().ok()?))
     }
 
     fn of_group(&self) -> Option<GroupId> {

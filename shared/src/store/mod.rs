@@ -33,10 +33,11 @@ use tokio::time::Instant;
 
 pub use client::{client_for, client_from_environment};
 pub use derived::{EdgeStanding, Surroundings};
-pub use groups::{Created, IdempotencyKey};
+pub use groups::{IdempotencyKey, Saved};
 pub use inheritance::{Link, Settled, Standing};
 pub use nesting::Nested;
 pub use records::{Record, Trigger, read_records};
+pub use search::PendingName;
 use table::{Table, Time};
 pub use walk::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
 

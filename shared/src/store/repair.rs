@@ -86,17 +86,6 @@ impl Store {
         self.table.update(&Key::member(group, &account.id), e, update, condition).await.map(drop)
     }
 
-    /// Has a search find the group by its name, or no more where it is gone.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn repair_name(&self, granted: &Granted<Settle>, group: &GroupId) -> Result<(), Error> {
-        match self.find_group(group).await? {
-            Some(group) => self.index_name(granted, &group).await,
-            None => self.purge_name(granted, group).await,
-        }
-    }
-
     /// Takes away the half of a nesting that only one of the two groups knows of. Its members are `verify`'s to find, and
     /// so is the count.
     ///

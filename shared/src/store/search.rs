@@ -1,7 +1,7 @@
 //! Search by any part of a name: a row for each part that begins at one of the name's characters, found through the
 //! index by how it begins (docs/search.md).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::Store;
 use super::cursor::Scope;
@@ -86,49 +86,66 @@ impl Store {
         Ok(found)
     }
 
-    /// The group whose name the search does not have yet, if that is so. One `GetItem`.
+    /// The group's name, if the search does not have it yet. One `GetItem`.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn pending_name(&self, _: &Granted<Settle>, id: &GroupId) -> Result<Option<Group>, Error> {
-        let Some(row) = self.table.get(&Key::group(id)).await? else { return Ok(None) };
-        let (key, item): (_, GroupItem) = from_row(row)?;
-        if item.name_pending { item.active(&key) } else { Ok(None) }
+    pub async fn pending_name(&self, _: &Granted<Settle>, id: &GroupId) -> Result<Option<PendingName>, Error> {
+        self.table.get(&Key::group(id)).await?.map_or(Ok(None), PendingName::read)
     }
 
-    /// Brings the search up to the group's name, if it is still at this version; a change that came meanwhile has a
-    /// record of its own to do the same. One `Query`, one transaction for 99 parts of the name.
+    /// Has a search find the group by its name and by no other, if the group is still at this version; a change that
+    /// came meanwhile has a record of its own to do the same. One transaction for 99 parts of the name.
+    ///
+    /// Reads nothing but what came with the group's row: a plain read may not see yet what another transaction has made
+    /// of the name's rows, and what it does not see would stay.
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn index_name(&self, _: &Granted<Settle>, group: &Group) -> Result<(), Error> {
-        let mut wanted = suffix_rows(&group.id, &group.profile.name)?;
-        let mut actions = Vec::new();
-        for row in self.table.query(Rows::all(&Range::Suffixes(group.id))).await? {
-            match Key::of_row(&row) {
-                Some(key) if wanted.get(&key).is_some_and(|right| *right == row) => drop(wanted.remove(&key)),
-                Some(key) if !wanted.contains_key(&key) => actions.push(Action::delete_any(key)),
-                _ => {}
-            }
-        }
-        actions.extend(wanted.into_values().map(Action::put_any));
+    pub async fn index_name(&self, _: &Granted<Settle>, name: &PendingName) -> Result<(), Error> {
+        let PendingName { group, rows_before } = name;
+        let rows = suffix_rows(&group.id, &group.profile.name)?;
+        let count = rows.len();
+        let mut actions: Vec<Action> = rows.into_iter().map(Action::put_any).collect();
+        actions.extend((count..*rows_before).map(|place| Action::delete_any(Key::suffix(&group.id, place))));
         loop {
             let rest = actions.split_off(actions.len().min(MAX_ACTIONS - 1));
-            actions.push(at_version(group, rest.is_empty()));
+            let is_done = rest.is_empty();
+            actions.push(note_rows(group, if is_done { count } else { count.max(*rows_before) }, is_done));
             match self.table.transact(actions).await? {
-                Commit::Done if !rest.is_empty() => actions = rest,
-                _ => return Ok(()),
+                Commit::Done if !is_done => actions = rest,
+                Commit::Done | Commit::Refused(_) => return Ok(()),
             }
         }
     }
 
-    /// Takes a group's name out of the search. One `Query`, one transaction for a hundred parts of the name.
+    /// Takes the name of a deleted group out of the search. One `GetItem`, one transaction for a hundred parts of the name.
     ///
     /// # Errors
     /// The table did not answer.
     pub async fn purge_name(&self, _: &Granted<Settle>, group: &GroupId) -> Result<(), Error> {
+        let Some(row) = self.table.get(&Key::group(group)).await? else { return Ok(()) };
+        let (_, GroupItem { name_rows, .. }) = from_row(row)?;
+        self.delete_suffixes((0..name_rows).map(|place| Key::suffix(group, place)).collect()).await
+    }
+
+    /// Has a search find the group by its name, or no more where it is gone, whatever rows there are. One `Query` besides.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_name(&self, granted: &Granted<Settle>, group: &GroupId) -> Result<(), Error> {
         let rows = self.table.query(Rows::all(&Range::Suffixes(*group))).await?;
         let keys: Vec<Key> = rows.iter().filter_map(Key::of_row).collect();
+        match self.find_group(group).await? {
+            None => self.delete_suffixes(keys).await,
+            Some(group) => {
+                let last = keys.last().and_then(Key::as_suffix).map_or(0, |(_, place)| place + 1);
+                self.index_name(granted, &PendingName { group, rows_before: last }).await
+            }
+        }
+    }
+
+    async fn delete_suffixes(&self, keys: Vec<Key>) -> Result<(), Error> {
         for some in keys.chunks(MAX_ACTIONS) {
             self.table.transact(some.iter().cloned().map(Action::delete_any).collect()).await?;
         }
@@ -136,28 +153,51 @@ impl Store {
     }
 }
 
-/// Holds that the group is at its version; with `is_done`, also notes that the search has its name. The version, for a
-/// name may come again, and with it a mark that stands for another writing.
-fn at_version(group: &Group, is_done: bool) -> Action {
-    let (key, mut e) = (Key::group(&group.id), Expression::default());
-    let condition = e.equal(Attribute::Version, group.version.0.cast_signed());
-    if is_done {
-        let update = format!("REMOVE {}", e.remove(Attribute::NamePending));
-        Action::Update { key, e, update, condition }
-    } else {
-        Action::Check { key, e, condition }
+/// A group's name that the search does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingName {
+    group: Group,
+    /// How many rows there may be of names before.
+    rows_before: usize,
+}
+
+impl PendingName {
+    /// Of a group that has no such rows at all.
+    pub(super) const fn first(group: Group) -> Self {
+        Self { group, rows_before: 0 }
+    }
+
+    /// In the row of a group, unless the search has it or the group is being deleted.
+    pub(super) fn read(row: Attributes) -> Result<Option<Self>, Error> {
+        let (key, item): (_, GroupItem) = from_row(row)?;
+        if !item.name_pending {
+            return Ok(None);
+        }
+        let rows_before = item.name_rows;
+        Ok(item.active(&key)?.map(|group| Self { group, rows_before }))
     }
 }
 
+/// Notes in the group, at its version, how many rows of names there may be at most; when all is done, also that the
+/// search has the name. The version, for a name may come again, and with it a mark that stands for another writing.
+fn note_rows(group: &Group, rows: usize, is_done: bool) -> Action {
+    let mut e = Expression::default();
+    let condition = e.equal(Attribute::Version, group.version.0.cast_signed());
+    let mut update = format!("SET {}", e.set(Attribute::NameRows, i64::try_from(rows).unwrap_or(i64::MAX)));
+    if is_done {
+        update = format!("{update} REMOVE {}", e.remove(Attribute::NamePending));
+    }
+    Action::Update { key: Key::group(&group.id), e, update, condition }
+}
+
 /// The rows that a search finds a group of this name by.
-pub(super) fn suffix_rows(group: &GroupId, name: &GroupName) -> Result<BTreeMap<Key, Attributes>, Error> {
+pub(super) fn suffix_rows(group: &GroupId, name: &GroupName) -> Result<Vec<Attributes>, Error> {
     let suffixes = name.folded().suffixes().into_iter().enumerate();
     suffixes
         .map(|(place, suffix)| {
-            let key = Key::suffix(group, place);
-            let mut row = to_row(&key, &SuffixItem { repeats: suffix.repeats })?;
+            let mut row = to_row(&Key::suffix(group, place), &SuffixItem { repeats: suffix.repeats })?;
             row.extend(ListKey::suffix(&suffix.text, group).to_attributes());
-            Ok((key, row))
+            Ok(row)
         })
         .collect()
 }
@@ -167,6 +207,6 @@ fn read_suffix(row: Attributes) -> Result<(Place, SuffixItem), Error> {
     let unreadable = || Error::Internal { operation: "search row", code: "unreadable".into() };
     let text: SortKey = ListKey::text_of_row(&row).ok_or_else(unreadable)?;
     let (key, item) = from_row(row)?;
-    let group = key.as_suffix().ok_or_else(unreadable)?;
+    let (group, _) = key.as_suffix().ok_or_else(unreadable)?;
     Ok(((text, group), item))
 }

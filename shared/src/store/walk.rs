@@ -175,7 +175,7 @@ fn facts_of(key: &Key, row: Attributes) -> Result<Vec<Fact>, Error> {
         let (_, MembershipItem { direct }) = from_row(row)?;
         return Ok(vec![Fact::Membership(account, group, direct)]);
     }
-    if let Some(group) = key.as_suffix() {
+    if let Some((group, _)) = key.as_suffix() {
         return Ok(vec![Fact::Suffix(group, Digest::of_suffix(&row))]);
     }
     if key.as_job().is_some() {
@@ -191,7 +191,7 @@ fn group_fact(key: &Key, row: Attributes) -> Result<GroupFact, Error> {
     let mut fact = GroupFact { is_active: group.is_some(), name: None, counts };
     if let Some(group) = group.filter(|_| !name_pending) {
         let mut name = Digest::default();
-        suffix_rows(&group.id, &group.profile.name)?.values().for_each(|row| name += Digest::of_suffix(row));
+        suffix_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += Digest::of_suffix(row));
         fact.name = Some(name);
     }
     Ok(fact)

@@ -41,6 +41,8 @@ pub enum Attribute {
     State,
     /// Whether a group's name is not in the search yet.
     NamePending,
+    /// How many rows there may be of a group's name, and of those it had.
+    NameRows,
     /// How much of a suffix occurs earlier in its name.
     Repeats,
     /// The last change of a group's profile: lets a repeated write recognize itself.
@@ -95,6 +97,7 @@ impl Attribute {
             Self::DeletedVersion => "deleted_version",
             Self::State => "state",
             Self::NamePending => "name_pending",
+            Self::NameRows => "name_rows",
             Self::Repeats => "repeats",
             Self::ChangeId => "change_id",
             Self::Direct => "direct",
