@@ -9,9 +9,11 @@ use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use serde_json::{Value, json};
 use shared::domain::FoldedText;
 
-use crate::harness::faults::Faults;
+use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, breaches};
 use crate::harness::{Api, percent_encoded};
+
+const TRANSACT: &str = "TransactWriteItems";
 
 /// Pieces of names and terms that fold, compose, expand and repeat.
 const PIECES: [&str; 18] =
@@ -210,6 +212,28 @@ async fn the_longest_names_are_found() {
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
     assert_sound(&breaches(&api).await);
+}
+
+/// A name's rows stop half way, and another name comes before anybody goes on: no row stays of either.
+#[tokio::test]
+async fn a_name_that_is_half_written_leaves_nothing() {
+    let faults = Faults::default();
+    let api = Api::start_streaming(|config| config.settle_budget = Duration::ZERO, &faults).await;
+    let mut pump = Pump::of(&api).await;
+    let long: String = ('a'..='z').cycle().take(256).collect();
+    let id = api.group("first").await;
+    for (half, whole) in [(long.as_str(), "short"), ("brief", long.as_str()), ("little", "last")] {
+        api.put(&format!("/{id}"), json!({ "name": half })).await.ok();
+        pump.fetch().await;
+        let batch = pump.waiting.drain(..).collect();
+        // Of more than one transaction, the first alone is done.
+        faults.next(TRANSACT, Fault::Passes).next(TRANSACT, Fault::Malformed);
+        pump.deliver(&api.app, batch).await;
+        faults.stop();
+        api.put(&format!("/{id}"), json!({ "name": whole })).await.ok();
+        pump.drain(&api.app).await;
+        assert_sound(&breaches(&api).await);
+    }
 }
 
 /// No name has a control character, and what is between the parts of a key is one.
