@@ -1,5 +1,6 @@
 //! The budget of requests of docs/access-patterns.md, counted on the wire.
 
+use futures::stream::{self, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -61,6 +62,20 @@ async fn reads_cost_the_same_whatever_there_is() {
     api.recorder.take();
     api.get(&format!("?limit=5&after={after}")).await.ok();
     assert_cost(&api.recorder.take(), &["Query"], 1);
+}
+
+/// Every name has the term twice, and the second time before the first in the order of the index.
+#[tokio::test]
+async fn a_search_is_two_requests_however_often_names_have_the_term() {
+    let api = &Api::start().await;
+    let create = |number| async move { api.group(&format!("People {number:03} ping pong")).await };
+    stream::iter(0..200).map(create).buffer_unordered(16).collect::<Vec<_>>().await;
+    for term in ["e", "p", "ng", "0", "people", "ping"] {
+        api.recorder.take();
+        let page = api.get(&format!("?search={term}&limit=50")).await.ok();
+        assert_eq!(page["groups"].as_array().unwrap().len(), 50);
+        assert_cost(&api.recorder.take(), &["Query", "BatchGetItem"], 2);
+    }
 }
 
 #[tokio::test]

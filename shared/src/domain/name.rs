@@ -100,11 +100,19 @@ impl FoldedText {
         self.0.chars().count()
     }
 
-    /// What a search may find: the text from each of its characters on, the first character's first.
+    /// What a search may find it by: the text from each of its characters on, for terms of one character, of two, and of
+    /// three and more.
     #[must_use]
     pub fn suffixes(&self) -> Vec<Suffix> {
-        let starts = self.0.char_indices().map(|(start, _)| SortKey::cut(&self.0[start..]));
-        starts.zip(self.repeats()).map(|(text, repeats)| Suffix { text, repeats }).collect()
+        let places: Vec<_> = self.0.char_indices().map(|(start, _)| &self.0[start..]).zip(self.repeats()).collect();
+        let of_gram = |gram: usize| {
+            let stand = places.iter().filter(move |(text, repeats)| {
+                // Who is looked for by less than three characters is found at the first place that has them.
+                text.chars().nth(gram - 1).is_some() && (*repeats < gram || gram == Suffix::LONGEST_GRAM)
+            });
+            stand.map(move |(text, repeats)| Suffix { gram, text: SortKey::cut(text), repeats: *repeats })
+        };
+        (1..=Suffix::LONGEST_GRAM).flat_map(of_gram).collect()
     }
 
     /// For each character, how much of what begins there begins earlier in the text as well.
@@ -132,11 +140,18 @@ impl FoldedText {
 /// A name from one of its characters on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suffix {
+    /// Characters of the terms that find the name here: one, two, or three and more.
+    pub gram: usize,
     /// Its place in the order of a search.
     pub text: SortKey,
     /// Characters at its beginning that occur earlier in the name as well: a term of no more than these finds the name
     /// there, and not here.
     pub repeats: usize,
+}
+
+impl Suffix {
+    /// From so many characters on, terms have their places in common.
+    pub const LONGEST_GRAM: usize = 3;
 }
 
 /// The place of a name in an order: folded text, at most [`SortKey::MAX_BYTES`] of it. Names that agree so far are

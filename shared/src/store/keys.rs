@@ -8,7 +8,9 @@ use std::collections::HashMap;
 pub use attribute::Attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Timestamp};
+use crate::domain::{
+    AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Suffix, Timestamp,
+};
 
 /// A row, or its key, as DynamoDB takes and gives it.
 pub type Attributes = HashMap<String, AttributeValue>;
@@ -54,10 +56,10 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: "NEST".into() }
     }
 
-    /// A group's name from this character on, for the search. Of 256 characters, each may fold to 18.
+    /// One of the parts of a group's name, for the search. Of 256 characters, each may fold to 18, with three parts.
     #[must_use]
-    pub fn suffix(group: &GroupId, place: usize) -> Self {
-        Self { partition: format!("GROUP#{group}"), sort: format!("NAME#{place:04}") }
+    pub fn suffix(group: &GroupId, number: usize) -> Self {
+        Self { partition: format!("GROUP#{group}"), sort: format!("NAME#{number:05}") }
     }
 
     /// An account.
@@ -117,7 +119,7 @@ impl Key {
         self.of_group().filter(|_| self.sort == "NEST")
     }
 
-    /// The group and the place in its name, when this is the key of a part of its name.
+    /// The group and which part of its name it is, when this is the key of a part of its name.
     #[must_use]
     pub fn as_suffix(&self) -> Option<(GroupId, usize)> {
         Some((self.of_group()?, self.sort.strip_prefix("NAME#")?.parse().ok()?))
@@ -194,11 +196,12 @@ impl ListKey {
         Self { partition: Self::GROUPS.into(), sort }
     }
 
-    /// A part of a group's name, with all parts that begin with the same character: the search spreads over as many
-    /// partitions as names have characters.
+    /// A part of a group's name, with all parts for the same terms that begin with the same characters: a search has
+    /// a partition for itself or, from three characters on, for few others.
     #[must_use]
-    pub fn suffix(text: &SortKey, group: &GroupId) -> Self {
-        Self { partition: search_partition(text.as_str()), sort: format!("{}{SEPARATOR}{group}", text.as_str()) }
+    pub fn suffix(suffix: &Suffix, group: &GroupId) -> Self {
+        let text = suffix.text.as_str();
+        Self { partition: search_partition(text, suffix.gram), sort: format!("{text}{SEPARATOR}{group}") }
     }
 
     /// The text that a row's place in the index begins with.
@@ -277,10 +280,11 @@ impl Range {
             Self::Groups => in_index(ListKey::GROUPS.into(), None),
             Self::Search(term, after) => {
                 let term = term.sort_key();
+                let term = term.as_str();
                 // The least key after another is that key and the least character.
-                let after = after.as_ref().map(|(text, group)| format!("{}\0", ListKey::suffix(text, group).sort));
-                let first = after.unwrap_or_else(|| term.as_str().to_owned());
-                in_index(search_partition(term.as_str()), Some((first, after_all_with(term.as_str()))))
+                let after = after.as_ref().map(|(text, group)| format!("{}{SEPARATOR}{group}\0", text.as_str()));
+                let partition = search_partition(term, term.chars().count().min(Suffix::LONGEST_GRAM));
+                in_index(partition, Some((after.unwrap_or_else(|| term.to_owned()), after_all_with(term))))
             }
             Self::Jobs => in_index(ListKey::JOBS.into(), None),
         }
@@ -295,8 +299,8 @@ const fn in_index(partition: String, sort: Option<(String, String)>) -> Bounds {
     Bounds { in_index: true, partition, sort }
 }
 
-fn search_partition(text: &str) -> String {
-    format!("SEARCH#{}", text.chars().next().map_or_else(String::new, String::from))
+fn search_partition(text: &str, gram: usize) -> String {
+    format!("SEARCH#{}", text.chars().take(gram).collect::<String>())
 }
 
 /// The least text after every text that begins with this one.

@@ -14,6 +14,9 @@ use super::transact::{Action, Commit, MAX_ACTIONS};
 use crate::authz::{Granted, Read, Settle};
 use crate::domain::{Cursor, Error, FoldedText, Group, GroupId, GroupName, Limit, Page, SortKey};
 
+/// Rows that are read beside those wanted, as some may not stand for the term.
+const SPARE: usize = 4;
+
 impl Store {
     /// The groups with the term in their names, by the text from the first match on, then id. One `Query` on the index,
     /// eventually consistent, then a strongly consistent `BatchGetItem` for each hundred groups, side by side; again for
@@ -50,14 +53,11 @@ impl Store {
     /// where there are no more.
     async fn hits(&self, term: &FoldedText, after: Option<&Place>, wanted: usize) -> Result<Vec<Place>, Error> {
         let length = term.chars();
-        // Many a name has a character twice, few have more of the term twice.
-        let spare = if length == 1 { wanted } else { wanted / 8 + 4 };
         let (mut hits, mut after) = (Vec::new(), after.cloned());
+        let mut at_most = wanted + SPARE;
         while hits.len() < wanted {
             let range = Range::Search(term.clone(), after.take());
-            let at_most = wanted - hits.len() + spare;
-            let rows = self.table.query(Rows { wanted: Some(at_most), ..Rows::all(&range) }).await?;
-            let is_all = rows.len() < at_most;
+            let (rows, last) = self.table.query_page(Rows { wanted: Some(at_most), ..Rows::all(&range) }).await?;
             for row in rows {
                 let (place, SuffixItem { repeats }) = read_suffix(row)?;
                 if repeats < length {
@@ -65,9 +65,11 @@ impl Store {
                 }
                 after = Some(place);
             }
-            if is_all {
+            if last.is_none() {
                 break;
             }
+            // Where many names have the term twice, and the second time before the first in this order.
+            at_most *= 8;
         }
         hits.truncate(wanted);
         Ok(hits)
@@ -194,9 +196,9 @@ fn note_rows(group: &Group, rows: usize, is_done: bool) -> Action {
 pub(super) fn suffix_rows(group: &GroupId, name: &GroupName) -> Result<Vec<Attributes>, Error> {
     let suffixes = name.folded().suffixes().into_iter().enumerate();
     suffixes
-        .map(|(place, suffix)| {
-            let mut row = to_row(&Key::suffix(group, place), &SuffixItem { repeats: suffix.repeats })?;
-            row.extend(ListKey::suffix(&suffix.text, group).to_attributes());
+        .map(|(number, suffix)| {
+            let mut row = to_row(&Key::suffix(group, number), &SuffixItem { repeats: suffix.repeats })?;
+            row.extend(ListKey::suffix(&suffix, group).to_attributes());
             Ok(row)
         })
         .collect()
