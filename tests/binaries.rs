@@ -32,6 +32,8 @@ impl Process {
         let mut command = Command::new(binary(name));
         command.env_clear().envs(&template().environment).envs(simulator.lambda_env_vars());
         command.env("TABLE_NAME", &api.table).env("AWS_ENDPOINT_URL_DYNAMODB", &api.endpoint);
+        // More than the table takes when all tests run at once.
+        command.env("SETTLE_BUDGET_MS", "5000");
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Self { simulator, child }

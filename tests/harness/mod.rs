@@ -286,6 +286,12 @@ fn table_without_stream() -> Value {
     properties
 }
 
+/// Whether the table is the embedded one, which takes transactions by the thousand.
+#[expect(clippy::disallowed_methods, reason = "which table to test is the developer's to say")]
+pub fn is_embedded() -> bool {
+    std::env::var_os("DYNAMODB_ENDPOINT").is_none()
+}
+
 /// The embedded table, or whatever `DYNAMODB_ENDPOINT` names.
 #[expect(clippy::disallowed_methods, reason = "which table to test on is the machine's to say")]
 async fn table_endpoint() -> String {
