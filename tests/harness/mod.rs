@@ -129,6 +129,11 @@ impl Api {
         configure: impl FnOnce(&mut Config),
         between: Between<'_>,
     ) -> Self {
+        let mut template = template.clone();
+        // A slow table is no reason to give up, unless giving up is what it is about.
+        if !is_embedded() && matches!(between, Between::Nothing) {
+            template.timeout_seconds = template.timeout_seconds.max(60);
+        }
         let endpoint = table_endpoint().await;
         let table = format!("groups-{:016x}", unique());
         let plain = client_for(&endpoint, |builder| builder);
@@ -144,7 +149,7 @@ impl Api {
         configure(&mut config);
         let app = App::new(config, Store::new(client, &table, PATIENCE), Arc::new(SystemClock));
         let verifier = Verifier::new(key(), &template.authorizer).unwrap();
-        let gateway = Gateway::new(template, verifier, app.clone()).unwrap();
+        let gateway = Gateway::new(&template, verifier, app.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(gateway.serve(listener, std::future::pending()));

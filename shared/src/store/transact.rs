@@ -22,7 +22,7 @@ const BUSY: &[&str] =
 /// Actions in one transaction, at most (Amazon DynamoDB Developer Guide, "Service, account, and table quotas").
 pub(super) const MAX_ACTIONS: usize = 100;
 
-/// One action of a transaction, under its condition.
+/// One action of a transaction, under its condition; one that is empty always holds.
 pub(super) enum Action {
     Put { row: Attributes, e: Expression, condition: String },
     Update { key: Key, e: Expression, update: String, condition: String },
@@ -92,7 +92,7 @@ macro_rules! conditioned {
     ($builder:expr, $table:expr, $e:expr, $condition:expr) => {
         $builder
             .table_name($table)
-            .condition_expression($condition)
+            .set_condition_expression(Some($condition).filter(|condition| !condition.is_empty()))
             .set_expression_attribute_names($e.names())
             .set_expression_attribute_values($e.values())
     };
@@ -108,9 +108,7 @@ impl Action {
 
     /// A row, whether or not it is there already.
     pub(super) fn put_any(row: Attributes) -> Self {
-        let mut e = Expression::default();
-        let condition = always(&mut e);
-        Self::Put { row, e, condition }
+        Self::Put { row, e: Expression::default(), condition: String::new() }
     }
 
     /// Holds that there is such a row, or that there is none.
@@ -122,9 +120,7 @@ impl Action {
 
     /// Takes a row away, whether or not it is there.
     pub(super) fn delete_any(key: Key) -> Self {
-        let mut e = Expression::default();
-        let condition = always(&mut e);
-        Self::Delete { key, e, condition }
+        Self::Delete { key, e: Expression::default(), condition: String::new() }
     }
 
     fn build(self, table: &str) -> Result<TransactWriteItem, BuildError> {
@@ -150,9 +146,4 @@ impl Action {
         };
         Ok(item.build())
     }
-}
-
-/// Every action has a condition; this one always holds.
-fn always(e: &mut Expression) -> String {
-    format!("{} OR {}", e.row(), e.no_row())
 }
