@@ -52,6 +52,17 @@ fn one_part_of_a_name_stands_for_a_term() {
     TestRunner::new(config(3_000)).run(&case, holds).unwrap();
 }
 
+/// An index tells rows with the same key in no order of ours: of a name, however long and monotonous, no two have it.
+#[test]
+fn no_two_parts_of_a_name_have_the_same_place() {
+    for name in ["a", "ab", "abc", "\u{fdfa}", "\u{fdfa}x", "😀", "か\u{3099}"] {
+        let name = FoldedText::of(&name.chars().cycle().take(256).collect::<String>());
+        let suffixes = name.suffixes();
+        let places: HashSet<_> = suffixes.iter().map(|suffix| (suffix.gram, suffix.text.as_str())).collect();
+        assert_eq!(places.len(), suffixes.len(), "{}", name.as_str());
+    }
+}
+
 /// Something that happens to the group at this place, between two pages.
 #[derive(Debug, Clone)]
 enum Change {

@@ -110,7 +110,12 @@ impl FoldedText {
                 // Who is looked for by less than three characters is found at the first place that has them.
                 text.chars().nth(gram - 1).is_some() && (*repeats < gram || gram == Suffix::LONGEST_GRAM)
             });
-            stand.map(move |(text, repeats)| Suffix { gram, text: SortKey::cut(text), repeats: *repeats })
+            let suffix = move |(text, repeats): &(&str, usize)| {
+                let text = SortKey::cut(text);
+                // What begins earlier as far as a key can tell has its key there: no two rows of a name have the same.
+                (*repeats < text.as_str().chars().count()).then_some(Suffix { gram, text, repeats: *repeats })
+            };
+            stand.filter_map(suffix)
         };
         (1..=Suffix::LONGEST_GRAM).flat_map(of_gram).collect()
     }
