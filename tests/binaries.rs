@@ -11,6 +11,7 @@ use lambda_simulator::{InvocationStatus, Simulator};
 use serde_json::{Value, json};
 use shared::domain::{Change, GroupId};
 
+use crate::harness::schemas::assert_valid;
 use crate::harness::workspace::{binary, root};
 use crate::harness::{Api, account, administer, config, is_embedded, now, template};
 
@@ -32,6 +33,9 @@ impl Process {
         let mut command = Command::new(binary(name));
         command.env_clear().envs(&template().environment).envs(simulator.lambda_env_vars());
         command.env("TABLE_NAME", &api.table).env("AWS_ENDPOINT_URL_DYNAMODB", &api.endpoint);
+        for service in ["EVENTBRIDGE", "SQS"] {
+            command.env(format!("AWS_ENDPOINT_URL_{service}"), api.bus_endpoint());
+        }
         // More than the table takes when all tests run at once.
         command.env("SETTLE_BUDGET_MS", "5000");
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
@@ -170,6 +174,61 @@ async fn the_function_of_the_stream_answers_its_recorded_event() {
     assert_eq!(left_out["sequence_number"], json!("4421584500000000017450439092"));
     assert!(batch["milliseconds"].is_u64());
     assert_eq!((&batch["function"], &batch["records"], &batch["failed"]), (&json!("propagate"), &json!(2), &json!(0)));
+}
+
+/// A request, one for an account that is not known yet, one for a group that is none, and what is no event at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_of_the_queue_answers_its_recorded_event() {
+    let api = Api::start().await;
+    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    let process = Process::start("apply-events", &api).await;
+    let on_call = "/grp-018d0cab-c440-7000-8000-000000000004";
+    let count = api.get(on_call).await.ok()["direct_member_count"].as_u64().unwrap();
+    for round in 1..=2 {
+        let told = process.hand(event("apply-events")).await;
+        assert_eq!(
+            told,
+            json!({ "batchItemFailures": [{ "itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d" }] })
+        );
+        assert_eq!(api.get(on_call).await.ok()["direct_member_count"], json!(count + 1));
+        assert_eq!(api.get(&format!("{on_call}/members/acc-123")).await.ok()["membership_type"], json!("direct"));
+        assert_eq!(api.dead().len(), 2 * round);
+    }
+    assert_eq!(api.dead()[..2], ["the group does not exist", "the event is not JSON"]);
+    let (out, err) = process.end();
+    assert_eq!(err, "");
+    assert_discreet(&out, &api);
+    let batch: Value = serde_json::from_str(out.lines().next_back().unwrap()).unwrap();
+    assert_eq!((&batch["messages"], &batch["failed"]), (&json!(5), &json!(1)));
+}
+
+/// A group that was renamed, a member who came, one who went, counts that moved, and a record that nobody can read.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_function_that_publishes_answers_its_recorded_event() {
+    let api = Api::start().await;
+    let process = Process::start("publish-events", &api).await;
+    for _ in 0..2 {
+        assert_eq!(process.hand(event("publish-events")).await, json!({ "batchItemFailures": [] }));
+    }
+    let published = api.published();
+    let kinds: Vec<&str> = published.iter().map(|event| event["detail-type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["Group Updated", "Group Member Added", "Group Member Removed"].repeat(2));
+    published.iter().for_each(assert_valid);
+    let [first, again] = [0, 3].map(|place: usize| &published[place]["detail"]);
+    assert_eq!(first, again);
+    let team = "grp-018d0cab-c440-7000-8000-000000000001";
+    let state =
+        |name: &str| json!({ "name": name, "description": "", "group_type": "security", "is_privileged": false });
+    let expected = json!({
+        "id": format!("{team}/2"), "occurred_at": "2026-11-24T00:08:00Z", "actor": "alice", "revision": 2,
+        "group_id": team, "before": state("Engineering"), "after": state("Engineering Team"),
+    });
+    assert_eq!(*first, expected);
+    assert_eq!(api.dead().len(), 2);
+    assert!(api.dead()[0].starts_with("record 4421584500000000017450439095: "));
+    let (out, err) = process.end();
+    assert_eq!(err, "");
+    assert_discreet(&out, &api);
 }
 
 #[tokio::test(flavor = "multi_thread")]

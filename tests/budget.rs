@@ -130,14 +130,14 @@ async fn many_changes_share_transactions() {
     let path = format!("/{id}/members");
     api.patch(&path, json!({ "add": ids })).await.ok();
     let requests = api.recorder.take();
-    let expected = [["BatchGetItem"; 3].as_slice(), &["TransactWriteItems"; 4], &["GetItem"]].concat();
-    assert_cost(&requests, &expected, 6);
+    let expected = [["BatchGetItem"; 3].as_slice(), &["TransactWriteItems"; 5], &["GetItem"]].concat();
+    assert_cost(&requests, &expected, 7);
     let sizes: Vec<usize> =
-        requests[3..7].iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
-    assert_eq!(sizes, [100, 100, 100, 4]);
+        requests[3..8].iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
+    assert_eq!(sizes, [97, 97, 97, 97, 17]);
     api.patch(&path, json!({ "remove": ids })).await.ok();
     let requests = api.recorder.take();
-    assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 3], &["GetItem"]].concat(), 5);
+    assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 4], &["GetItem"]].concat(), 6);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared::domain::clock::SystemClock;
-use shared::domain::{AccountId, AccountVersion, Clock, FoldedText, GroupId, SortKey, Timestamp};
+use shared::domain::{AccountId, Clock, FoldedText, GroupId, Moment, SortKey, Timestamp};
 
 use crate::harness::IMPOSSIBLE_GROUPS;
 
@@ -18,12 +18,12 @@ fn times_have_whole_seconds_and_z() {
 
 #[test]
 fn account_versions_order_as_moments_whatever_their_offset() {
-    let version = |text| AccountVersion::parse(text).unwrap();
+    let version = |text| Moment::parse(text).unwrap();
     assert_eq!(version("2024-01-15T10:30:00Z"), version("2024-01-15T12:30:00+02:00"));
     assert!(version("2024-01-15T10:30:00.000000001Z") > version("2024-01-15T10:30:00Z"));
     assert!(version("2024-01-15T10:30:00Z") < version("2024-01-15T10:30:00-01:00"));
     for wrong in ["", "2024-01-15", "2024-01-15 10:30", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
-        assert!(AccountVersion::parse(wrong).is_err(), "{wrong}");
+        assert!(Moment::parse(wrong).is_err(), "{wrong}");
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
-use shared::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Timestamp};
+use shared::domain::{
+    AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, Moment, SortKey, Timestamp,
+};
 use shared::store::keys::{Bounds, Key, ListKey, Range};
 
 const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";
@@ -26,7 +28,10 @@ fn jobs() -> [(JobKind, String); 5] {
         (JobKind::Backfill(edge), format!("JOB#backfill#{GROUP}#{CHILD}~000000000000002a")),
         (JobKind::Sweep(edge), format!("JOB#sweep#{GROUP}#{CHILD}~000000000000002a")),
         (JobKind::DeleteGroup(group()), format!("JOB#delete_group#{GROUP}")),
-        (JobKind::UpdateAccount(acc.clone(), AccountVersion(-7)), "JOB#update_account#acc-1#-7".to_owned()),
+        (
+            JobKind::UpdateAccount(acc.clone(), AccountVersion::deleted(Moment::from_unix_nanos(-7))),
+            "JOB#update_account#acc-1#09223372036854775801.4294967295".to_owned(),
+        ),
         (JobKind::Climb(group(), acc), format!("JOB#climb#{GROUP}#acc-1")),
     ]
 }

@@ -7,7 +7,7 @@ use groups_local::pattern::matches;
 use groups_local::poller::Poller;
 use groups_local::template::StreamSource;
 use serde_json::{Value, json};
-use shared::app::StreamFunction;
+use shared::app::{App, StreamFunction};
 
 use crate::harness::faults::Faults;
 use crate::harness::pump::Pump;
@@ -70,7 +70,7 @@ async fn records_that_nothing_follows_from_do_not_come() {
 static BATCHES: Mutex<Vec<Vec<String>>> = Mutex::new(Vec::new());
 
 /// Panics at first, then fails the second record of a batch, then takes everything.
-const MOODY: StreamFunction = StreamFunction::new("moody", |_, records| {
+const MOODY: StreamFunction<App> = StreamFunction::new("moody", |_, records| {
     Box::pin(async move {
         let numbers: Vec<String> = records.into_iter().map(|record| record.sequence_number).collect();
         let mut batches = BATCHES.lock().unwrap();
@@ -90,8 +90,8 @@ async fn a_batch_that_fails_comes_again_in_halves_and_from_where_it_failed() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let id = api.group("A").await;
     api.members(&id, 0..8).await;
-    let source = StreamSource { batch_size: 1_000, ..template().stream.clone() };
-    let poller = Poller::new(&api.endpoint, &source, MOODY, api.app.clone(), None).await.unwrap();
+    let source = StreamSource { batch_size: 1_000, ..template().stream_of("propagate").unwrap().clone() };
+    let poller = Poller::new((&api.endpoint, &api.table), &source, MOODY, api.app.clone(), None).await.unwrap();
     let mut progress = poller.progress();
     let running = tokio::spawn(poller.run());
     tokio::time::timeout(Duration::from_secs(60), progress.caught_up()).await.unwrap();

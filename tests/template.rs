@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use groups_local::functions::{FUNCTIONS, STREAM_FUNCTION, check_routes};
+use groups_local::functions::{APPLY_EVENTS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, check_routes};
 use groups_local::template::Template;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use shared::domain::{Account, AccountVersion, Change, GroupId};
+use shared::domain::{Account, Change, GroupId};
 
+use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::Faults;
 use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
-use crate::harness::{Answer, Api, account, administer, ingest, now, template};
+use crate::harness::{Answer, Api, account, administer, ingest, longest_name, now, template, version};
 
 #[test]
 fn every_route_has_its_function_and_every_function_its_route() {
@@ -34,7 +35,8 @@ fn functions_are_packages_of_the_same_name() {
     let folder = crate::harness::workspace::root().join("functions");
     let folders: BTreeSet<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let names = FUNCTIONS.iter().map(|function| function.name).chain([STREAM_FUNCTION.name]);
+    let names =
+        FUNCTIONS.iter().map(|function| function.name).chain([APPLY_EVENTS.name, PROPAGATE.name, PUBLISH_EVENTS.name]);
     assert_eq!(folders, names.map(str::to_owned).collect());
 }
 
@@ -68,7 +70,7 @@ async fn policies_allow_exactly_what_functions_do() {
     let keyed = api.request(Method::POST, "").header("Idempotency-Key", "k").json(&json!({ "name": "B" }));
     note("create-group", Answer::to(keyed).await);
     // More than two transactions carry.
-    let long: String = ('a'..='z').cycle().take(256).collect();
+    let long = longest_name();
     let named = note("create-group", api.post("", json!({ "name": long })).await);
     let path = format!("/{}", named.body["id"].as_str().unwrap());
     for name in ["short", &long] {
@@ -106,10 +108,22 @@ async fn policies_allow_exactly_what_functions_do() {
     api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap();
     let add = Change::Add(account("acc-2").id);
     api.store.change_member(&administer(), &pair[1], add, now()).await.unwrap();
-    api.store.put_account(&ingest(), &Account { version: AccountVersion(2), ..account("acc-2") }).await.unwrap();
+    api.store.put_account(&ingest(), &Account { version: version(2), ..account("acc-2") }).await.unwrap();
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
     needed.entry("propagate").or_default().extend(permissions(&api.recorder.take()));
+    // What other systems ask for.
+    let below = api.group("F").await;
+    api.recorder.take();
+    for (action, at) in [("add", "2024-03-01T00:00:00Z"), ("add", "2024-03-01T00:00:01Z"), ("remove", T3)] {
+        let request = request_event(action, &below, "acc-2", at);
+        assert!(api.hand(&[request, json!("no JSON")]).await.is_empty());
+    }
+    assert!(api.hand(&[request_event("remove", &below, "acc-2", "2024-03-01T00:00:02Z")]).await.is_empty());
+    needed.entry("apply-events").or_default().extend(permissions(&api.recorder.take()));
+    Pump::publishing(&api).await.drain(&api.outlet(&api.bus_endpoint())).await;
+    assert!(api.recorder.take().is_empty(), "publishing asks nothing of the table");
+    needed.entry("publish-events").or_default();
     // What settling asks for when somebody else changes the same member at the same moment.
     for (function, action) in [
         ("add-member", "dynamodb:DeleteItem"),
@@ -124,11 +138,37 @@ async fn policies_allow_exactly_what_functions_do() {
     assert_eq!(needed, allowed);
 }
 
+/// What functions may do besides: send dead letters to their own queue, and publish as nobody else.
+#[test]
+fn functions_of_events_may_send_where_they_do() {
+    let letters = |queue: &str| {
+        let resource = format!("{queue}.Arn");
+        json!({ "Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": { "Fn::GetAtt": resource } })
+    };
+    let bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}";
+    let publish = json!({
+        "Effect": "Allow", "Action": ["events:PutEvents"], "Resource": { "Fn::Sub": bus },
+        "Condition": { "StringEquals": { "events:source": "groups" } },
+    });
+    for (function, policy) in &template().policies {
+        let besides = |statement: &&Value| !statement["Action"][0].as_str().unwrap().starts_with("dynamodb:");
+        let besides: Vec<Value> = policy.as_array().unwrap().iter().filter(besides).cloned().collect();
+        match function.as_str() {
+            "apply-events" => assert_eq!(besides, [letters("DeadLetters")]),
+            "publish-events" => assert_eq!(besides, [publish.clone(), letters("PublishFailures")]),
+            _ => assert!(besides.is_empty(), "{function}"),
+        }
+    }
+}
+
 /// The actions of a policy, each with whether it is over the index.
 fn allowed(policy: &Value) -> BTreeSet<(String, bool)> {
     let mut allowed = BTreeSet::new();
     for statement in policy.as_array().unwrap() {
         assert_eq!(statement["Effect"], json!("Allow"));
+        if statement["Action"] == json!(["sqs:SendMessage"]) || statement["Action"] == json!(["events:PutEvents"]) {
+            continue;
+        }
         let in_index = match &statement["Resource"] {
             resource if *resource == json!({ "Fn::GetAtt": "Table.Arn" }) => false,
             resource if *resource == json!({ "Fn::Sub": "${Table.Arn}/index/GSI1" }) => true,

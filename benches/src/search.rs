@@ -86,13 +86,16 @@ async fn walk(api: &Api, meter: &Meter, groups: usize, told: &mut String) {
 /// Creating a group and naming it anew, by the length of the name.
 async fn names(api: &Api, meter: &Meter, told: &mut String) {
     writeln!(told, "\ncall | characters | requests | rounds | read units | write units").unwrap();
-    let name = |length: usize, first: char| (first..='z').cycle().take(length).collect::<String>();
+    let name = |length: usize, seed: u64| {
+        let mut random = fastrand::Rng::with_seed(seed);
+        std::iter::repeat_with(|| random.lowercase()).take(length).collect::<String>()
+    };
     for length in [10, 20, 40, 98, 99, 256] {
         let mut path = String::new();
-        for (call, method, first) in [("create", Method::POST, 'a'), ("rename", Method::PUT, 'b')] {
+        for (call, method, seed) in [("create", Method::POST, 1), ("rename", Method::PUT, 2)] {
             api.recorder.take();
             meter.take();
-            let request = api.request(method, &path).json(&json!({ "name": name(length, first) }));
+            let request = api.request(method, &path).json(&json!({ "name": name(length, seed) }));
             let group = Answer::to(request).await.body;
             let (requests, units) = (api.recorder.take(), meter.take());
             let (count, rounds) = (requests.len(), sequential(&requests));

@@ -17,6 +17,24 @@ pub struct Config {
     pub settle_budget: Duration,
 }
 
+/// What a deployment decides of taking events in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntakeConfig {
+    /// `DEAD_LETTER_QUEUE_URL`: where events go that can never be taken.
+    pub dead_letter_queue_url: String,
+    /// `REQUEST_PATIENCE_SECONDS`: how long a request waits for its account to be known.
+    pub request_patience: Duration,
+}
+
+/// What a deployment decides of sending events out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutletConfig {
+    /// `EVENT_BUS_NAME`: where they go.
+    pub event_bus_name: String,
+    /// `DEAD_LETTER_QUEUE_URL`: where those go that the bus can never take.
+    pub dead_letter_queue_url: String,
+}
+
 /// A variable that is missing or unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {name} {reason}")]
@@ -32,9 +50,8 @@ impl Config {
     ///
     /// # Errors
     /// The first variable that is missing or unreadable.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn from_environment() -> Result<Self, ConfigError> {
-        Self::from_variables(|name| std::env::var_os(name).map(|value| value.into_string().unwrap_or_default()))
+        Self::from_variables(environment)
     }
 
     /// Reads the variables that `get` gives.
@@ -43,10 +60,7 @@ impl Config {
     /// The first variable that is missing or unreadable.
     pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let variable = |name| get(name).ok_or(ConfigError { name, reason: "is not set" });
-        let filled = |name| match variable(name)? {
-            value if value.trim().is_empty() => Err(ConfigError { name, reason: "is empty" }),
-            value => Ok(value),
-        };
+        let filled = |name| filled(&get, name);
         let unreadable = |name, reason| move || ConfigError { name, reason };
         let table_name = filled("TABLE_NAME")?;
         let roles_claim = filled("ROLES_CLAIM")?;
@@ -62,6 +76,59 @@ impl Config {
             .map_err(|_| unreadable("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
         check_endpoint(get("AWS_ENDPOINT_URL_DYNAMODB"))?;
         Ok(Self { table_name, roles_claim, policy: Policy { admin_role, read_roles }, settle_budget })
+    }
+}
+
+impl IntakeConfig {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unreadable.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(environment)
+    }
+
+    /// Reads the variables that `get` gives.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unreadable.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let dead_letter_queue_url = filled(&get, "DEAD_LETTER_QUEUE_URL")?;
+        let unreadable =
+            |_| ConfigError { name: "REQUEST_PATIENCE_SECONDS", reason: "is not a whole number of seconds" };
+        let seconds = filled(&get, "REQUEST_PATIENCE_SECONDS")?.parse().map_err(unreadable)?;
+        Ok(Self { dead_letter_queue_url, request_patience: Duration::from_secs(seconds) })
+    }
+}
+
+impl OutletConfig {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first variable that is missing.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(environment)
+    }
+
+    /// Reads the variables that `get` gives.
+    ///
+    /// # Errors
+    /// The first variable that is missing.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let event_bus_name = filled(&get, "EVENT_BUS_NAME")?;
+        Ok(Self { event_bus_name, dead_letter_queue_url: filled(&get, "DEAD_LETTER_QUEUE_URL")? })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.into_string().unwrap_or_default())
+}
+
+fn filled(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<String, ConfigError> {
+    match get(name).ok_or(ConfigError { name, reason: "is not set" })? {
+        value if value.trim().is_empty() => Err(ConfigError { name, reason: "is empty" }),
+        value => Ok(value),
     }
 }
 

@@ -4,6 +4,8 @@
 pub mod api;
 pub mod app;
 pub mod authz;
+pub mod aws;
+pub mod bus;
 pub mod config;
 pub mod domain;
 pub mod events;

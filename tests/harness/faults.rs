@@ -32,6 +32,8 @@ pub enum Fault {
     Malformed,
     /// Of a batch, this many keys come back as not looked at.
     Unprocessed(usize),
+    /// Of the events to publish, the first so many are not taken, for this reason.
+    NotTaken(usize, &'static str),
 }
 
 /// Faults that wait for requests of an operation, first in, first out.
@@ -90,6 +92,9 @@ impl Faults {
             return None;
         }
         let fault = *random.choice(&[Fault::Throttle, Fault::InternalError, Fault::AnswerLost, Fault::NeverArrives])?;
+        if operation == "PutEvents" && random.bool() {
+            return Some(Fault::NotTaken(random.usize(1..4), "InternalFailure"));
+        }
         let meets = operation.starts_with("Transact") && random.bool();
         Some(if meets { Fault::TransactionConflict } else { fault })
     }
@@ -129,6 +134,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
         }
         Some(Fault::NeverArrives) => broken(),
         Some(Fault::Unprocessed(count)) => proxy.forward_part(&headers, &body, count).await,
+        Some(Fault::NotTaken(count, reason)) => proxy.publish_part(&headers, &body, count, reason).await,
     }
 }
 
@@ -162,6 +168,20 @@ impl Proxy {
     async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
         let (status, body) = self.send(headers, body.to_vec()).await;
         (status, [("content-type", "application/x-amz-json-1.0")], body).into_response()
+    }
+
+    async fn publish_part(&self, headers: &HeaderMap, body: &Bytes, count: usize, reason: &str) -> Response {
+        let mut request: Value = serde_json::from_slice(body).unwrap();
+        let entries = request["Entries"].as_array_mut().unwrap();
+        let not_taken = entries.drain(..count.min(entries.len())).count();
+        let mut results = vec![json!({ "ErrorCode": reason, "ErrorMessage": "not taken" }); not_taken];
+        if !entries.is_empty() {
+            let (_, answer) = self.send(headers, request.to_string().into_bytes()).await;
+            let mut answer: Value = serde_json::from_slice(&answer).unwrap();
+            results.append(answer["Entries"].as_array_mut().unwrap());
+        }
+        let answer = json!({ "FailedEntryCount": not_taken, "Entries": results });
+        (StatusCode::OK, [("content-type", "application/x-amz-json-1.1")], answer.to_string()).into_response()
     }
 
     async fn forward_part(&self, headers: &HeaderMap, body: &Bytes, count: usize) -> Response {

@@ -1,10 +1,12 @@
 //! What every test starts from: the whole API over a fresh table, and short words for calling it.
 
 mod answer;
+pub mod exchange;
 pub mod faults;
 pub mod meter;
 pub mod pump;
 pub mod recorder;
+pub mod schemas;
 pub mod workspace;
 
 use std::ops::Range;
@@ -12,9 +14,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use groups_local::bus::Bus;
 use groups_local::development_key::DevelopmentKey;
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
+use groups_local::machine::Machine;
 use groups_local::table;
 use groups_local::template::Template;
 use reqwest::{Method, RequestBuilder, StatusCode};
@@ -23,7 +27,7 @@ use shared::app::{App, PATIENCE};
 use shared::authz::{Administer, Caller, Granted, Ingest, Read, Role};
 use shared::config::Config;
 use shared::domain::clock::SystemClock;
-use shared::domain::{Account, AccountId, AccountVersion, Change, Clock, GroupId, Timestamp};
+use shared::domain::{Account, AccountId, AccountVersion, Change, Clock, GroupId, Moment, Timestamp};
 use shared::propagate::Propagation;
 use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
@@ -78,6 +82,8 @@ pub struct Api {
     pub store: Store,
     pub app: App,
     pub recorder: Recorder,
+    /// What comes in and goes out.
+    pub bus: Bus,
     /// Where the table is, and its name.
     pub endpoint: String,
     pub table: String,
@@ -149,7 +155,9 @@ impl Api {
         configure(&mut config);
         let app = App::new(config, Store::new(client, &table, PATIENCE), Arc::new(SystemClock));
         let verifier = Verifier::new(key(), &template.authorizer).unwrap();
-        let gateway = Gateway::new(&template, verifier, app.clone()).unwrap();
+        let bus = Bus::open(None).unwrap();
+        let machine = Machine { store: app.store.clone(), bus: bus.clone(), progress: Vec::new() };
+        let gateway = Gateway::new(&template, verifier, app.clone(), machine).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(gateway.serve(listener, std::future::pending()));
@@ -158,6 +166,7 @@ impl Api {
             store: Store::new(plain, &table, Duration::from_secs(60)),
             app,
             recorder,
+            bus,
             endpoint,
             table,
             administrator: token("alice", &["Administrator"]),
@@ -322,6 +331,12 @@ pub fn numbered(number: usize) -> String {
     format!("acc-{number:05}")
 }
 
+/// A name as long as can be in which nothing repeats for long: a search has as much of it as of any.
+pub fn longest_name() -> String {
+    let mut random = fastrand::Rng::with_seed(1);
+    std::iter::repeat_with(|| random.char('a'..='m')).take(256).collect()
+}
+
 /// Every byte of the text as it may stand in a path or a query.
 pub fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
@@ -334,8 +349,13 @@ pub fn account(id: &str) -> Account {
         name: format!("name.of.{id}"),
         email: format!("{id}@company.com"),
         status: "active".into(),
-        version: AccountVersion(1),
+        version: version(1),
     }
+}
+
+/// What was told of an account so many nanoseconds after 1970.
+pub const fn version(number: i64) -> AccountVersion {
+    AccountVersion::at(Moment::from_unix_nanos(number))
 }
 
 pub fn now() -> Timestamp {

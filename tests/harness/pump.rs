@@ -2,28 +2,43 @@
 
 use std::collections::VecDeque;
 
-use groups_local::functions::STREAM_FUNCTION;
+use groups_local::functions::{PROPAGATE, PUBLISH_EVENTS};
 use groups_local::pattern;
 use groups_local::table_stream::TableStream;
 use lambda_http::Context;
 use serde_json::{Value, json};
-use shared::app::App;
+use shared::app::{App, Outlet, Resources, StreamFunction};
 use shared::authz::Granted;
 use shared::propagate::Propagation;
 use shared::propagate::verify::Breach;
 
 use super::{Api, now, template};
 
-/// Records that wait, in the order they were committed unless the test reorders them.
-pub struct Pump {
+/// Records that wait for a function, in the order they were committed unless the test reorders them.
+pub struct Pump<R = App> {
     stream: TableStream,
+    function: StreamFunction<R>,
     pub waiting: VecDeque<Value>,
 }
 
 impl Pump {
+    /// For the function that brings what follows from a commit up to date.
     pub async fn of(api: &Api) -> Self {
+        Self::over(api, PROPAGATE).await
+    }
+}
+
+impl Pump<Outlet> {
+    /// For the function that tells other systems.
+    pub async fn publishing(api: &Api) -> Self {
+        Self::over(api, PUBLISH_EVENTS).await
+    }
+}
+
+impl<R: Resources> Pump<R> {
+    async fn over(api: &Api, function: StreamFunction<R>) -> Self {
         let stream = TableStream::open(&api.endpoint, &api.table, Vec::new()).await.unwrap();
-        Self { stream, waiting: VecDeque::new() }
+        Self { stream, function, waiting: VecDeque::new() }
     }
 
     /// Takes in what was committed and passes the template's filters.
@@ -33,18 +48,19 @@ impl Pump {
             if records.is_empty() {
                 return;
             }
-            let filters = &template().stream.filters;
+            let filters = &template().stream_of(self.function.name).unwrap().filters;
             let passes = |record: &Value| filters.iter().any(|filter| pattern::matches(filter, record));
             self.waiting.extend(records.into_iter().filter(passes));
         }
     }
 
     /// Has the function work through these records; those that failed wait again.
-    pub async fn deliver(&mut self, app: &App, records: Vec<Value>) {
+    pub async fn deliver(&mut self, resources: &R, records: Vec<Value>) {
         if records.is_empty() {
             return;
         }
-        let answer = STREAM_FUNCTION.answer(app, json!({ "Records": records }), &Context::default()).await.unwrap();
+        let event = json!({ "Records": records });
+        let answer = self.function.answer(resources, event, &Context::default()).await.unwrap();
         let failed: Vec<&str> = answer["batchItemFailures"]
             .as_array()
             .unwrap()
@@ -56,7 +72,7 @@ impl Pump {
     }
 
     /// Works through everything there is and everything that follows from it.
-    pub async fn drain(&mut self, app: &App) {
+    pub async fn drain(&mut self, resources: &R) {
         loop {
             self.fetch().await;
             if self.waiting.is_empty() {
@@ -64,7 +80,7 @@ impl Pump {
             }
             let some = self.waiting.len().min(100);
             let batch = self.waiting.drain(..some).collect();
-            self.deliver(app, batch).await;
+            self.deliver(resources, batch).await;
         }
     }
 }

@@ -10,14 +10,15 @@ use shared::authz::Granted;
 use shared::domain::group::Description;
 use shared::domain::{
     Account, AccountId, AccountVersion, Change, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
-    GroupType, JobKind, Limit, MembershipType, Missing, Outcome,
+    GroupType, JobKind, Limit, MembershipType, Missing, Moment, Outcome,
 };
 use shared::store::Store;
 use tokio::time::Instant;
 
+use crate::harness::exchange::Listener;
 use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, breaches};
-use crate::harness::{self, Api, account, administer, ingest, now, read};
+use crate::harness::{self, Api, account, administer, ingest, now, read, version};
 
 /// Names with parts in common; the last takes more than one transaction.
 pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ"];
@@ -93,7 +94,7 @@ impl World {
 
     async fn rename(&mut self, index: usize) {
         self.version += 1;
-        let (id, version) = (self.accounts[index].clone(), AccountVersion(self.version));
+        let (id, version) = (self.accounts[index].clone(), version(self.version));
         let account = Account { name: format!("name {}", self.version), version, ..account(id.as_str()) };
         self.store().put_account(&ingest(), &account).await.unwrap();
         self.expected.known.insert(index);
@@ -107,7 +108,7 @@ impl World {
             Operation::Nest(parent, child) => self.nest(parent, child).await,
             Operation::Unnest(parent, child) => self.unnest(parent, child).await,
             Operation::Replace(group) => {
-                self.store().delete_group(&administer(), &self.groups[group], None).await.unwrap();
+                self.store().delete_group(&administer(), &self.groups[group], None, now()).await.unwrap();
                 self.groups[group] = self.create().await;
                 self.expected.direct.retain(|(of, _)| *of != group);
                 self.expected.nested.retain(|(parent, child)| *parent != group && *child != group);
@@ -117,7 +118,10 @@ impl World {
             Operation::DeleteAccount(account) => {
                 // Perhaps that of the account itself: of one moment, the deletion stands.
                 let id = self.accounts[account].clone();
-                self.store().delete_account(&ingest(), &id, AccountVersion(self.version)).await.unwrap();
+                self.store()
+                    .delete_account(&ingest(), &id, AccountVersion::deleted(Moment::from_unix_nanos(self.version)))
+                    .await
+                    .unwrap();
                 self.expected.known.remove(&account);
                 self.expected.direct.retain(|(_, of)| *of != account);
             }
@@ -209,10 +213,21 @@ impl World {
         self.pump.deliver(&self.api.app, some).await;
     }
 
-    /// Works through everything, and holds that the table is sound.
+    /// Works through everything, and holds that the table is sound, and that whoever hears what is published knows all of
+    /// it, in whatever order they hear it and however often, over a bus that loses some of it.
     pub async fn rest(&mut self) {
         self.pump.drain(&self.api.app).await;
         assert_sound(&breaches(&self.api).await);
+        let faults = Faults::default();
+        let outlet = self.api.outlet(&faults.stand_before(&self.api.bus_endpoint()).await);
+        faults.at_random(20, fastrand::u64(..));
+        Pump::publishing(&self.api).await.drain(&outlet).await;
+        let mut published = self.api.published();
+        published.extend(fastrand::choose_multiple(published.clone(), published.len() / 4));
+        fastrand::shuffle(&mut published);
+        let mut listener = Listener::default();
+        published.iter().for_each(|event| listener.hear(event));
+        listener.assert_knows(&self.api).await;
         let jobs = self.api.store.list_jobs(&Granted::propagation()).await.unwrap();
         assert!(jobs.is_empty(), "{jobs:?}");
     }
@@ -275,7 +290,7 @@ impl Actor {
                 let changes = GroupChanges { name, ..GroupChanges::default() };
                 store.update_group(&granted, group(at), &changes, None, now()).await.map(drop)
             }
-            Operation::Replace(at) => store.delete_group(&granted, group(at), None).await,
+            Operation::Replace(at) => store.delete_group(&granted, group(at), None, now()).await,
             Operation::Rename(who) => {
                 let renamed = Account { version: self.next_version(), ..harness::account(account(who).as_str()) };
                 store.put_account(&ingest(), &renamed).await.map(drop)
@@ -293,6 +308,6 @@ impl Actor {
 
     fn next_version(&self) -> AccountVersion {
         self.version.set(self.version.get() + 1);
-        AccountVersion(self.version.get())
+        version(self.version.get())
     }
 }

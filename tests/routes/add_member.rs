@@ -1,8 +1,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest, percent_encoded};
-use shared::domain::AccountVersion;
+use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest, percent_encoded, version};
 
 #[tokio::test]
 async fn an_account_becomes_a_member() {
@@ -52,7 +51,7 @@ async fn an_account_that_is_gone_cannot_be_added() {
     let id = api.group("A").await;
     api.accounts(&["acc-1"]).await;
     let gone = account("acc-1");
-    assert!(api.store.delete_account(&ingest(), &gone.id, AccountVersion(2)).await.unwrap());
+    assert!(api.store.delete_account(&ingest(), &gone.id, version(2)).await.unwrap());
     let answer = api.put(&format!("/{id}/members/acc-1"), Value::Null).await;
     assert_eq!(answer.not_found(), "the account acc-1 does not exist");
 }

@@ -2,8 +2,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use shared::domain::FoldedText;
 
-use crate::harness::{Api, account, ingest};
-use shared::domain::AccountVersion;
+use crate::harness::{Api, account, ingest, version};
 
 fn names(groups: &[Value]) -> Vec<&str> {
     groups.iter().map(|group| group["name"].as_str().unwrap()).collect()
@@ -177,7 +176,7 @@ async fn an_account_without_groups_has_an_empty_page_and_an_unknown_one_none() {
         api.get(&format!("?member={unknown}")).await.not_found();
     }
     assert_eq!(api.get("?member=acc-2").await.not_found(), "the account acc-2 does not exist");
-    api.store.delete_account(&ingest(), &account("acc-1").id, AccountVersion(2)).await.unwrap();
+    api.store.delete_account(&ingest(), &account("acc-1").id, version(2)).await.unwrap();
     api.get("?member=acc-1").await.not_found();
 }
 

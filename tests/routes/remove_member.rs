@@ -1,7 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest};
-use shared::domain::AccountVersion;
+use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest, version};
 
 #[tokio::test]
 async fn a_member_is_no_member_any_more() {
@@ -39,7 +38,7 @@ async fn a_member_whose_account_is_gone_can_be_removed() {
     let id = api.group("A").await;
     api.members(&id, 0..1).await;
     let gone = account("acc-00000").id;
-    assert!(api.store.delete_account(&ingest(), &gone, AccountVersion(2)).await.unwrap());
+    assert!(api.store.delete_account(&ingest(), &gone, version(2)).await.unwrap());
     assert_eq!(api.delete(&format!("/{id}/members/acc-00000")).await.status, 204);
     assert_eq!(api.get(&format!("/{id}")).await.ok()["member_count"], json!(0));
 }

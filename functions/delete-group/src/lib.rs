@@ -18,7 +18,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let only_at = if_match(&request)?;
     let id = group_id(&request)?;
-    app.store.delete_group(&granted, &id, only_at.as_deref()).await?;
+    app.store.delete_group(&granted, &id, only_at.as_deref(), app.clock.now()).await?;
     // Its members leave the groups above in a job.
     Ok(Reply::no_content().membership_settled(false))
 }

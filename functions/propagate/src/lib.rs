@@ -9,7 +9,8 @@ use shared::propagate::{Propagation, propagate};
 use shared::store::Record;
 
 /// This function.
-pub const FUNCTION: StreamFunction = StreamFunction::new("propagate", |app, records| Box::pin(handler(app, records)));
+pub const FUNCTION: StreamFunction<App> =
+    StreamFunction::new("propagate", |app, records| Box::pin(handler(app, records)));
 
 /// Works through records; gives the sequence numbers of those that have to come again.
 pub async fn handler(app: &App, records: Vec<Record>) -> Vec<String> {

@@ -4,7 +4,7 @@ use shared::authz::{Administer, Caller, Granted, Ingest, Policy};
 use shared::domain::group::Description;
 use shared::domain::{
     Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, JobKind,
-    Outcome, Timestamp,
+    Moment, Outcome, Timestamp,
 };
 use shared::propagate::Propagation;
 use shared::store::Store;
@@ -190,7 +190,7 @@ fn accounts() -> impl Iterator<Item = Account> {
             name: name.to_owned(),
             email: format!("{name}@company.com"),
             status: if number % 20 == 0 { "inactive" } else { "active" }.to_owned(),
-            version: AccountVersion(i64::from(CREATED_AT) * 1_000_000_000),
+            version: AccountVersion::at(Moment::from(Timestamp::from_unix_seconds(CREATED_AT.into()))),
         })
     })
 }

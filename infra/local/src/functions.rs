@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::app::{Function, StreamFunction};
+use shared::app::{App, Function, Intake, Outlet, QueueFunction, StreamFunction};
 
 use crate::Problem;
 use crate::template::Template;
@@ -24,13 +24,19 @@ pub const FUNCTIONS: [Function; 13] = [
     update_group::FUNCTION,
 ];
 
-/// The function on the table's stream.
-pub const STREAM_FUNCTION: StreamFunction = propagate::FUNCTION;
+/// The function on the table's stream that brings what follows from a commit up to date.
+pub const PROPAGATE: StreamFunction<App> = propagate::FUNCTION;
 
-/// Holds the routes of the template against the functions there are.
+/// The function on the table's stream that tells other systems.
+pub const PUBLISH_EVENTS: StreamFunction<Outlet> = publish_events::FUNCTION;
+
+/// The function on the queue of events that come in.
+pub const APPLY_EVENTS: QueueFunction<Intake> = apply_events::FUNCTION;
+
+/// Holds the routes and sources of the template against the functions there are.
 ///
 /// # Errors
-/// A route to a function that does not exist, or a function without a route.
+/// A route or a source of a function that does not exist, or a function without one.
 pub fn check_routes(template: &Template) -> Result<(), Problem> {
     let routed: BTreeSet<&str> = template.routes.iter().map(|route| route.function.as_str()).collect();
     let known: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
@@ -38,11 +44,10 @@ pub fn check_routes(template: &Template) -> Result<(), Problem> {
         let (method, path, function) = (&route.method, &route.path, &route.function);
         return Err(Problem(format!("template.yaml routes {method} {path} to {function}, which is no function here")));
     }
-    if template.stream.function != STREAM_FUNCTION.name {
-        let function = &template.stream.function;
-        return Err(Problem(format!(
-            "template.yaml has {function} work through the stream, which is no function here"
-        )));
+    template.stream_of(PROPAGATE.name)?;
+    template.stream_of(PUBLISH_EVENTS.name)?;
+    if template.streams.len() > 2 || template.queue.function != APPLY_EVENTS.name {
+        return Err(Problem("template.yaml has a function on the stream or the queue that is none here".into()));
     }
     match known.difference(&routed).next() {
         Some(function) => Err(Problem(format!("template.yaml has no route to the function {function}"))),

@@ -19,12 +19,12 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::Problem;
 use crate::event::{self, Routed, own_response};
 use crate::functions::{FUNCTIONS, check_routes};
 use crate::jwt::Verifier;
-use crate::poller::Progress;
+use crate::machine::Machine;
 use crate::template::Template;
-use crate::{Problem, machine};
 
 /// The largest body that API Gateway hands on (Amazon API Gateway quotas): 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -42,15 +42,15 @@ pub struct Gateway {
     verifier: Verifier,
     timeout_seconds: u64,
     app: App,
-    progress: Option<Progress>,
+    machine: Machine,
 }
 
 impl Gateway {
-    /// The template's gateway, in front of handlers over this app.
+    /// The template's gateway, in front of handlers over this app, with the machine beside it.
     ///
     /// # Errors
     /// The template has a route without a function, a function without a route, or a path that cannot be one.
-    pub fn new(template: &Template, verifier: Verifier, app: App) -> Result<Self, Problem> {
+    pub fn new(template: &Template, verifier: Verifier, app: App, machine: Machine) -> Result<Self, Problem> {
         check_routes(template)?;
         let mut by_path: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
         for route in &template.routes {
@@ -63,13 +63,7 @@ impl Gateway {
         for (path, entries) in by_path {
             router.insert(path, entries).map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
         }
-        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, progress: None })
-    }
-
-    /// The same gateway, which can tell when the table's stream is worked through.
-    #[must_use]
-    pub fn watching(self, progress: Progress) -> Self {
-        Self { progress: Some(progress), ..self }
+        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, machine })
     }
 
     /// Serves until the future resolves.
@@ -100,8 +94,7 @@ impl Gateway {
             if parts.headers.contains_key(ORIGIN) {
                 return own_response(StatusCode::FORBIDDEN, "not for web pages");
             }
-            let progress = self.progress.clone();
-            return machine::respond(&self.app.store, progress, &parts.uri, &parts.method, &body).await;
+            return self.machine.respond(&parts, &body).await;
         }
         // As deployed: a path or method that no route has is not found, with or without a token.
         let Some((entry, path_parameters)) = self.route(&parts) else {

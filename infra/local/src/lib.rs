@@ -1,6 +1,7 @@
 //! The Groups API on one machine, made from the files that deploy it: `template.yaml` says which routes there are, which
 //! functions answer them, what their environment is, who issues tokens and what the table looks like.
 
+pub mod bus;
 pub mod demo;
 pub mod development_key;
 pub mod event;
@@ -10,6 +11,7 @@ pub mod jwt;
 pub mod machine;
 pub mod pattern;
 pub mod poller;
+pub mod queue_poller;
 pub mod table;
 pub mod table_stream;
 pub mod template;

@@ -1,17 +1,23 @@
 //! `/_local/...`: what the machine outside the API would do. Of no use to a client, and not there when deployed.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{Method, Response, StatusCode, Uri};
+use axum::http::header::HeaderMap;
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::stream::{self, Stream};
 use serde_json::{Value, json};
-use shared::api::Faults;
 use shared::authz::Granted;
-use shared::domain::{Error, Job};
-use shared::events::AccountEvent;
+use shared::domain::{Job, Timestamp};
 use shared::store::Store;
 use tokio::time::timeout;
 
+use crate::Problem;
+use crate::bus::{Bus, DeadLetter};
 use crate::event::{json_response, own_response};
 use crate::poller::Progress;
 
@@ -19,48 +25,130 @@ use crate::poller::Progress;
 const LONGEST_WAIT: u64 = 600;
 const DEFAULT_WAIT: u64 = 30;
 
-/// Answers what came to `/_local/<path>`.
-pub async fn respond(
-    store: &Store,
-    progress: Option<Progress>,
-    uri: &Uri,
-    method: &Method,
-    body: &Bytes,
-) -> Response<Body> {
-    match (uri.path().trim_start_matches("/_local/"), method, progress) {
-        ("events", &Method::POST, _) => take_events(store, body).await,
-        ("idle", &Method::GET, Some(progress)) => wait_until_idle(store, progress, uri.query()).await,
-        _ => own_response(StatusCode::NOT_FOUND, "Not Found"),
-    }
+/// Published events that are read from the bus together.
+const EVENTS_AT_ONCE: usize = 100;
+
+/// The machine outside the API.
+pub struct Machine {
+    /// The table.
+    pub store: Store,
+    /// What comes in and goes out.
+    pub bus: Bus,
+    /// Who works through the table's stream.
+    pub progress: Vec<Progress>,
 }
 
-/// 200 once every record of the stream has been worked through and no job is left; 504, with the jobs there are, when
-/// that takes longer than `timeout` seconds.
-async fn wait_until_idle(store: &Store, progress: Progress, query: Option<&str>) -> Response<Body> {
-    let seconds = match query.map(|query| query.strip_prefix("timeout=").map(str::parse::<u64>)) {
-        None => DEFAULT_WAIT,
-        Some(Some(Ok(seconds))) if seconds <= LONGEST_WAIT => seconds,
-        Some(_) => return own_response(StatusCode::BAD_REQUEST, "timeout must be 0 to 600 seconds"),
-    };
-    let wait = timeout(Duration::from_secs(seconds), until_idle(store, progress));
-    match wait.await {
-        Ok(Ok(())) => json_response(StatusCode::OK, &json!({ "idle": true })),
-        Ok(Err(error)) => own_response(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-        Err(_) => {
-            let jobs = store.list_jobs(&Granted::propagation()).await.unwrap_or_default();
+impl Machine {
+    /// Answers what came to `/_local/<path>`.
+    pub async fn respond(&self, parts: &Parts, body: &Bytes) -> Response<Body> {
+        let query = parts.uri.query();
+        let answer = match (parts.uri.path().trim_start_matches("/_local/"), &parts.method) {
+            ("events", &Method::POST) => self.take_events(body),
+            ("events", &Method::GET) => self.tell_events(query, &parts.headers),
+            ("dead-letters", &Method::GET) => self.dead_letters(),
+            ("dead-letters/redrive", &Method::POST) => self.redrive(),
+            ("idle", &Method::GET) if !self.progress.is_empty() => self.wait_until_idle(query).await,
+            ("aws" | "aws/", &Method::POST) => Ok(self.bus.call(&parts.headers, body)),
+            _ => Ok(own_response(StatusCode::NOT_FOUND, "Not Found")),
+        };
+        answer.unwrap_or_else(|problem| own_response(StatusCode::SERVICE_UNAVAILABLE, &problem.to_string()))
+    }
+
+    /// Puts one event or a list of them on the queue: all of them or none.
+    fn take_events(&self, body: &Bytes) -> Result<Response<Body>, Problem> {
+        let events = match serde_json::from_slice(body) {
+            Ok(Value::Array(events)) => events,
+            Ok(event) => vec![event],
+            Err(_) => {
+                let expected = "the body must be an event or a list of events in JSON";
+                return Ok(own_response(StatusCode::BAD_REQUEST, expected));
+            }
+        };
+        let received = events.len();
+        self.bus.send(events)?;
+        Ok(json_response(StatusCode::ACCEPTED, &json!({ "received": received })))
+    }
+
+    /// Events that were published and those that are, as server-sent events: after the number in `after` or, for a client
+    /// that comes back, after the last that it has seen.
+    fn tell_events(&self, query: Option<&str>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+        let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+        let after = match (seen, query.map(|query| query.strip_prefix("after="))) {
+            (Some(number), _) | (None, Some(Some(number))) => number.parse().ok(),
+            (None, None) => Some(0),
+            (None, Some(None)) => None,
+        };
+        Ok(match after {
+            Some(after) => Sse::new(told(self.bus.clone(), after)).keep_alive(KeepAlive::default()).into_response(),
+            None => own_response(StatusCode::BAD_REQUEST, "after must be the number of an event"),
+        })
+    }
+
+    fn dead_letters(&self) -> Result<Response<Body>, Problem> {
+        let letters: Vec<Value> = self.bus.dead_letters()?.iter().map(letter).collect();
+        Ok(json_response(StatusCode::OK, &json!({ "dead_letters": letters })))
+    }
+
+    /// Has dead letters tried again, as an operator does once what they failed of is mended.
+    fn redrive(&self) -> Result<Response<Body>, Problem> {
+        Ok(json_response(StatusCode::ACCEPTED, &json!({ "redriven": self.bus.redrive()? })))
+    }
+
+    /// 200 once every event has been worked on, every record of the stream been worked through, and no job is left; 504,
+    /// with the jobs there are, when that takes longer than `timeout` seconds.
+    async fn wait_until_idle(&self, query: Option<&str>) -> Result<Response<Body>, Problem> {
+        let seconds = match query.map(|query| query.strip_prefix("timeout=").map(str::parse::<u64>)) {
+            None => DEFAULT_WAIT,
+            Some(Some(Ok(seconds))) if seconds <= LONGEST_WAIT => seconds,
+            Some(_) => return Ok(own_response(StatusCode::BAD_REQUEST, "timeout must be 0 to 600 seconds")),
+        };
+        let Ok(idle) = timeout(Duration::from_secs(seconds), self.until_idle()).await else {
+            let jobs = self.store.list_jobs(&Granted::propagation()).await.unwrap_or_default();
             let jobs: Vec<Value> = jobs.iter().map(job).collect();
-            json_response(StatusCode::GATEWAY_TIMEOUT, &json!({ "idle": false, "jobs": jobs }))
+            return Ok(json_response(StatusCode::GATEWAY_TIMEOUT, &json!({ "idle": false, "jobs": jobs })));
+        };
+        idle.map(|()| json_response(StatusCode::OK, &json!({ "idle": true })))
+    }
+
+    async fn until_idle(&self) -> Result<(), Problem> {
+        loop {
+            let events_wait = self.bus.has_new()?;
+            for progress in &self.progress {
+                progress.clone().caught_up().await;
+            }
+            let jobs = self.store.list_jobs(&Granted::propagation()).await;
+            if jobs.map_err(|error| Problem::new("the table", error))?.is_empty() && !events_wait {
+                return Ok(());
+            }
         }
     }
 }
 
-async fn until_idle(store: &Store, mut progress: Progress) -> Result<(), Error> {
-    loop {
-        progress.caught_up().await;
-        if store.list_jobs(&Granted::propagation()).await?.is_empty() {
-            return Ok(());
+/// Published events after a number, and all that come.
+fn told(bus: Bus, after: u64) -> impl Stream<Item = Result<Event, Infallible>> {
+    let publications = bus.publications();
+    stream::unfold((bus, publications, after, Vec::new()), |(bus, mut publications, mut after, mut next)| async move {
+        while next.is_empty() {
+            publications.mark_unchanged();
+            next = bus.published_after(after, EVENTS_AT_ONCE).ok()?;
+            next.reverse();
+            if next.is_empty() {
+                publications.changed().await.ok()?;
+            }
         }
-    }
+        let (number, event) = next.pop()?;
+        after = number;
+        let told = Event::default().id(number.to_string()).data(event);
+        Some((Ok(told), (bus, publications, after, next)))
+    })
+}
+
+fn letter(letter: &DeadLetter) -> Value {
+    json!({
+        "event": serde_json::from_str::<Value>(&letter.body).unwrap_or_else(|_| json!(letter.body)),
+        "reason": letter.reason,
+        "at": Timestamp::from_unix_seconds(letter.at / 1_000),
+    })
 }
 
 fn job(job: &Job) -> Value {
@@ -72,36 +160,4 @@ fn job(job: &Job) -> Value {
         "set_aside": job.set_aside,
         "created_at": job.created_at,
     })
-}
-
-/// Takes one event or a list of them, as `EventBridge` would deliver them: all of them or, when one is at fault, none.
-async fn take_events(store: &Store, body: &Bytes) -> Response<Body> {
-    let events = match serde_json::from_slice(body) {
-        Ok(Value::Array(events)) => events,
-        Ok(event) => vec![event],
-        Err(_) => {
-            return own_response(StatusCode::BAD_REQUEST, "the body must be an event or a list of events in JSON");
-        }
-    };
-    let parsed: Result<Vec<_>, (usize, Faults)> = events
-        .into_iter()
-        .enumerate()
-        .map(|(index, event)| AccountEvent::parse(event).map_err(|faults| (index, faults)))
-        .collect();
-    match parsed {
-        Err((index, faults)) => own_response(StatusCode::BAD_REQUEST, &format!("event {index}: {faults}")),
-        Ok(events) => match apply(store, &events).await {
-            Ok(changed) => json_response(StatusCode::OK, &json!({ "received": events.len(), "changed": changed })),
-            Err(error) => own_response(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-        },
-    }
-}
-
-async fn apply(store: &Store, events: &[AccountEvent]) -> Result<usize, Error> {
-    let granted = Granted::event_source("local");
-    let mut changed = 0;
-    for event in events {
-        changed += usize::from(event.apply(store, &granted).await?);
-    }
-    Ok(changed)
 }

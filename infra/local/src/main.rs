@@ -6,17 +6,22 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
+use groups_local::bus::Bus;
 use groups_local::development_key::DevelopmentKey;
-use groups_local::functions::STREAM_FUNCTION;
+use groups_local::functions::{APPLY_EVENTS, PROPAGATE, PUBLISH_EVENTS};
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
-use groups_local::poller::{Poller, checkpoint_of};
+use groups_local::machine::Machine;
+use groups_local::poller::{Poller, beside};
+use groups_local::queue_poller::QueuePoller;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
 use groups_local::{Problem, demo, table};
-use shared::app::{App, PATIENCE};
+use shared::app::{App, Intake, Outlet, PATIENCE};
 use shared::authz::Role;
-use shared::config::Config;
+use shared::aws::Connection;
+use shared::bus::{DeadLetters, EventBus};
+use shared::config::{Config, ConfigError, IntakeConfig, OutletConfig};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use shared::store::{Store, client_for};
@@ -80,6 +85,8 @@ struct TokenArguments {
 struct Workspace {
     template: Template,
     config: Config,
+    intake: IntakeConfig,
+    outlet: OutletConfig,
     key: DevelopmentKey,
 }
 
@@ -90,9 +97,12 @@ impl Workspace {
         let root = root(&here)?;
         let template = Template::find(root)?;
         let variable = |name: &str| std::env::var(name).ok().or_else(|| template.environment.get(name).cloned());
-        let config = Config::from_variables(variable).map_err(|error| Problem(error.to_string()))?;
+        let problem = |error: ConfigError| Problem(error.to_string());
+        let config = Config::from_variables(variable).map_err(problem)?;
+        let intake = IntakeConfig::from_variables(variable).map_err(problem)?;
+        let outlet = OutletConfig::from_variables(variable).map_err(problem)?;
         let key = DevelopmentKey::load(root)?;
-        Ok(Self { template, config, key })
+        Ok(Self { template, config, intake, outlet, key })
     }
 
     fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
@@ -156,7 +166,7 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     tracing_subscriber::registry().with(log).with(filter).init();
     let workspace = Workspace::open()?;
-    let Workspace { template, config, key } = &workspace;
+    let Workspace { template, config, key, .. } = &workspace;
     let port = arguments.port;
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Problem(format!("port {port} is in use; choose another with --port")),
@@ -165,15 +175,47 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     let (endpoint, store) = open_store(arguments, template, config).await?;
     let verifier = Verifier::new(key, &template.authorizer)?;
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
-    let checkpoint = arguments.data.as_deref().map(checkpoint_of);
-    let poller = Poller::new(&endpoint, &template.stream, STREAM_FUNCTION, app.clone(), checkpoint).await?;
-    let gateway = Gateway::new(template, verifier, app)?.watching(poller.progress());
-    tokio::spawn(poller.run());
     let address = listener.local_addr().map_err(|error| Problem::new("cannot tell the address", error))?;
+    let machine = start_machine(arguments, &workspace, &app, &endpoint, &format!("http://{address}")).await?;
+    let gateway = Gateway::new(template, verifier, app, machine)?;
     // Before anyone knows of the server: from then on it may be told to end.
     let stop = told_to_end()?;
     greet(&workspace, &format!("http://{address}"), &endpoint)?;
     gateway.serve(listener, stop).await
+}
+
+/// Starts what works through the stream and the queue.
+async fn start_machine(
+    arguments: &ServeArguments,
+    workspace: &Workspace,
+    app: &App,
+    endpoint: &str,
+    address: &str,
+) -> Result<Machine, Problem> {
+    let Workspace { template, config, intake, outlet, .. } = workspace;
+    let file = |ending| arguments.data.as_deref().map(|data| beside(data, ending));
+    let bus = Bus::open(file(".events").as_deref())?;
+    let connection = Connection::to(&format!("{address}/_local/aws"));
+    let dead_letters = |url: &str| DeadLetters::connected(&connection, url, PATIENCE);
+    let taking = Intake {
+        app: app.clone(),
+        dead_letters: dead_letters(&intake.dead_letter_queue_url),
+        patience: intake.request_patience,
+    };
+    let telling = Outlet {
+        bus: EventBus::connected(&connection, &outlet.event_bus_name, PATIENCE),
+        dead_letters: dead_letters(&outlet.dead_letter_queue_url),
+    };
+    let table = (endpoint, config.table_name.as_str());
+    let propagate = template.stream_of(PROPAGATE.name)?;
+    let propagate = Poller::new(table, propagate, PROPAGATE, app.clone(), file(".stream")).await?;
+    let publish = template.stream_of(PUBLISH_EVENTS.name)?;
+    let publish = Poller::new(table, publish, PUBLISH_EVENTS, telling, file(".published")).await?;
+    let progress = vec![propagate.progress(), publish.progress()];
+    tokio::spawn(propagate.run());
+    tokio::spawn(publish.run());
+    tokio::spawn(QueuePoller::new(&bus, &template.queue, APPLY_EVENTS, taking).run());
+    Ok(Machine { store: app.store.clone(), bus, progress })
 }
 
 /// Resolves at Ctrl-C or SIGTERM; listens from the moment this returns.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use lambda_http::Context;
 use serde_json::{Value, json};
-use shared::app::{App, StreamFunction};
+use shared::app::{Resources, StreamFunction};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use tokio::sync::watch;
@@ -23,11 +23,11 @@ use crate::template::StreamSource;
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Works a table's stream through a function.
-pub struct Poller {
+pub struct Poller<R> {
     stream: TableStream,
     source: StreamSource,
-    function: StreamFunction,
-    app: App,
+    function: StreamFunction<R>,
+    resources: R,
     /// Where to remember how far the stream is worked through, when the table outlives the process.
     checkpoint: Option<PathBuf>,
     empty_rounds: watch::Sender<u64>,
@@ -47,21 +47,21 @@ impl Progress {
     }
 }
 
-impl Poller {
-    /// A poller of the stream of the app's table, from where the checkpoint says or from the beginning.
+impl<R: Resources> Poller<R> {
+    /// A poller of the stream of a table, from where the checkpoint says or from the beginning.
     ///
     /// # Errors
     /// There is no such table, or it has no stream.
     pub async fn new(
-        endpoint: &str,
+        (endpoint, table): (&str, &str),
         source: &StreamSource,
-        function: StreamFunction,
-        app: App,
+        function: StreamFunction<R>,
+        resources: R,
         checkpoint: Option<PathBuf>,
     ) -> Result<Self, Problem> {
-        let stream = TableStream::open(endpoint, app.table_name(), remembered(checkpoint.as_deref())).await?;
+        let stream = TableStream::open(endpoint, table, remembered(checkpoint.as_deref())).await?;
         let (empty_rounds, _) = watch::channel(0);
-        Ok(Self { stream, source: source.clone(), function, app, checkpoint, empty_rounds })
+        Ok(Self { stream, source: source.clone(), function, resources, checkpoint, empty_rounds })
     }
 
     /// Tells when the stream has been found empty.
@@ -131,7 +131,7 @@ impl Poller {
         let mut context = Context::default();
         context.request_id = uuid::Uuid::new_v4().to_string();
         context.deadline = SystemClock.unix_millis() + self.source.timeout_seconds * 1_000;
-        let answer = self.function.answer(&self.app, json!({ "Records": records }), &context);
+        let answer = self.function.answer(&self.resources, json!({ "Records": records }), &context);
         let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?;
         let answer = answer.map_err(|error| tracing::error!(%error, "the function fails")).ok()?;
         let failures = answer["batchItemFailures"].as_array()?.iter();
@@ -154,11 +154,11 @@ fn remembered(checkpoint: Option<&Path>) -> Vec<(String, String)> {
     lines.map(|(id, number)| (id.to_owned(), number.to_owned())).collect()
 }
 
-/// Where the file is that belongs to a table kept in a file.
+/// The file with this ending that belongs to a table kept in a file.
 #[must_use]
-pub fn checkpoint_of(data: &Path) -> PathBuf {
+pub fn beside(data: &Path, ending: &str) -> PathBuf {
     let mut name = data.as_os_str().to_owned();
-    name.push(".stream");
+    name.push(ending);
     PathBuf::from(name)
 }
 

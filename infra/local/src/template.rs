@@ -17,8 +17,10 @@ pub struct Template {
     pub environment: BTreeMap<String, String>,
     /// Seconds that an invocation may take.
     pub timeout_seconds: u64,
-    /// Which function works through the table's stream, and how.
-    pub stream: StreamSource,
+    /// Which functions work through the table's stream, and how.
+    pub streams: Vec<StreamSource>,
+    /// Which function works through the queue of events, and how.
+    pub queue: QueueSource,
     /// Whose tokens are taken.
     pub authorizer: Authorizer,
     /// The table's properties, in the words of CloudFormation.
@@ -55,6 +57,19 @@ pub struct StreamSource {
     pub timeout_seconds: u64,
 }
 
+/// A function's source of messages: the queue of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSource {
+    /// The name of the function's binary.
+    pub function: String,
+    /// Messages in a batch, at most.
+    pub batch_size: usize,
+    /// How often a message is handed out before it becomes a dead letter by itself.
+    pub max_receive_count: u64,
+    /// Seconds that an invocation may take.
+    pub timeout_seconds: u64,
+}
+
 /// The JWT authorizer of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorizer {
@@ -87,7 +102,8 @@ impl Template {
 
         let globals = &document["Globals"]["Function"];
         let environment = globals["Environment"]["Variables"].as_object().ok_or_else(|| missing("an environment"))?;
-        let environment = environment.iter().map(|(name, value)| (name.clone(), resolve(value))).collect();
+        let mut environment: BTreeMap<String, String> =
+            environment.iter().map(|(name, value)| (name.clone(), resolve(value))).collect();
         let jwt = &of_type(&document, "AWS::Serverless::HttpApi")?.1["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"];
         let audiences = jwt["audience"].as_array().ok_or_else(|| missing("an audience"))?;
         let authorizer =
@@ -95,16 +111,20 @@ impl Template {
 
         let default_timeout = globals["Timeout"].as_u64().ok_or_else(|| missing("a Timeout"))?;
         let mut routes = Vec::new();
-        let mut stream = None;
+        let (mut streams, mut queue) = (Vec::new(), None);
         let mut policies = BTreeMap::new();
         for (_, resource) in resources(&document, "AWS::Serverless::Function") {
             let function = text_of(&resource["Metadata"]["BuildProperties"]["Binary"], "a Binary")?;
             let properties = &resource["Properties"];
+            let own = properties["Environment"]["Variables"].as_object().into_iter().flatten();
+            environment.extend(own.map(|(name, value)| (name.clone(), resolve(value))));
+            let timeout = properties["Timeout"].as_u64().unwrap_or(default_timeout);
             for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
                 routes.extend(route(event, &function)?);
-                if event["Type"] == "DynamoDB" {
-                    let timeout = properties["Timeout"].as_u64().unwrap_or(default_timeout);
-                    stream = Some(stream_source(&event["Properties"], &function, timeout)?);
+                match event["Type"].as_str() {
+                    Some("DynamoDB") => streams.push(stream_source(&event["Properties"], &function, timeout)?),
+                    Some("SQS") => queue = Some(queue_source(&document, &event["Properties"], &function, timeout)?),
+                    _ => {}
                 }
             }
             policies.insert(function, properties["Policies"][0]["Statement"].clone());
@@ -113,11 +133,23 @@ impl Template {
             routes,
             environment,
             timeout_seconds: default_timeout,
-            stream: stream.ok_or_else(|| missing("a function on the stream"))?,
+            streams,
+            queue: queue.ok_or_else(|| missing("a function on the queue"))?,
             authorizer,
             table: of_type(&document, "AWS::DynamoDB::Table")?.1.clone(),
             policies,
         })
+    }
+}
+
+impl Template {
+    /// How a function works through the table's stream.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn stream_of(&self, function: &str) -> Result<&StreamSource, Problem> {
+        let found = self.streams.iter().find(|source| source.function == function);
+        found.ok_or_else(|| missing(&format!("the function {function} on the stream")))
     }
 }
 
@@ -152,6 +184,23 @@ fn stream_source(properties: &Value, function: &str, timeout_seconds: u64) -> Re
         maximum_retry_attempts: number("MaximumRetryAttempts")?,
         bisects: properties["BisectBatchOnFunctionError"] == json!(true),
         filters: filters.map(pattern).collect::<Result<_, _>>()?,
+        timeout_seconds,
+    })
+}
+
+fn queue_source(
+    document: &Value,
+    properties: &Value,
+    function: &str,
+    timeout_seconds: u64,
+) -> Result<QueueSource, Problem> {
+    let queue = properties["Queue"]["Fn::GetAtt"].as_str().and_then(|name| name.strip_suffix(".Arn"));
+    let redrive = &document["Resources"][queue.unwrap_or_default()]["Properties"]["RedrivePolicy"];
+    let number = |value: &Value, what| value.as_u64().ok_or_else(|| missing(what));
+    Ok(QueueSource {
+        function: function.to_owned(),
+        batch_size: usize::try_from(number(&properties["BatchSize"], "BatchSize")?).unwrap_or(1),
+        max_receive_count: number(&redrive["maxReceiveCount"], "a maxReceiveCount")?,
         timeout_seconds,
     })
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::authz::Granted;
+use shared::aws::Connection;
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use shared::propagate::Propagation;
 use shared::propagate::verify::Breach;
-use shared::store::{Store, client_for, client_from_environment};
+use shared::store::Store;
 
 use crate::{Problem, table};
 
@@ -39,17 +40,17 @@ pub struct VerifyArguments {
 /// # Errors
 /// The table cannot be read.
 pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<Breach>, Problem> {
-    let client = match (&arguments.endpoint_url, &arguments.data) {
-        (Some(url), _) => client_for(table::check_url(url)?, |builder| builder),
+    let connection = match (&arguments.endpoint_url, &arguments.data) {
+        (Some(url), _) => Connection::to(table::check_url(url)?),
         (None, Some(file)) => {
             if !file.is_file() {
                 return Err(Problem(format!("there is no data file {}", file.display())));
             }
-            client_for(&table::start_embedded(Some(file)).await?, |builder| builder)
+            Connection::to(&table::start_embedded(Some(file)).await?)
         }
-        (None, None) => client_from_environment().await,
+        (None, None) => Connection::from_environment().await,
     };
-    let store = Store::new(client, &arguments.table, PATIENCE);
+    let store = Store::connected(&connection, &arguments.table, PATIENCE);
     let granted = Granted::propagation();
     let propagation = Propagation { store: &store, granted: &granted, now: SystemClock.now() };
     let failed = |error| Problem::new(format!("cannot read the table {}", arguments.table), error);

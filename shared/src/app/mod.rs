@@ -1,5 +1,8 @@
 //! What every function shares: its start, and the way of a request through it.
 
+mod events;
+mod queue;
+mod resources;
 mod settle;
 mod stream;
 
@@ -8,17 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_http::{Request, RequestExt};
-use lambda_runtime::Context;
 use lambda_runtime::tower::service_fn;
 use tokio::time::Instant;
 
+pub use self::queue::{Message, QueueFunction};
+pub use self::resources::{Intake, Outlet, Resources};
 pub use self::stream::StreamFunction;
 use crate::authz::{Action, Caller, Granted, Policy};
-use crate::config::{Config, ConfigError};
-use crate::domain::clock::SystemClock;
+use crate::config::Config;
 use crate::domain::{Clock, GroupId};
 use crate::http::{ApiError, HttpResponse, Reply, request};
-use crate::store::{Store, client_from_environment};
+use crate::store::Store;
 use crate::telemetry;
 
 /// Kept back of an invocation's time, to answer that time is up.
@@ -42,16 +45,6 @@ impl App {
     #[must_use]
     pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock, config: Arc::new(config) }
-    }
-
-    /// The app of a deployed function.
-    ///
-    /// # Errors
-    /// A variable of the environment is missing or unreadable.
-    pub async fn from_environment() -> Result<Self, ConfigError> {
-        let config = Config::from_environment()?;
-        let store = Store::new(client_from_environment().await, &config.table_name, PATIENCE);
-        Ok(Self::new(config, store, Arc::new(SystemClock)))
     }
 
     /// The table's name.
@@ -79,16 +72,6 @@ impl App {
     #[must_use]
     pub fn new_group_id(&self) -> GroupId {
         GroupId::new(self.clock.unix_millis(), fastrand::u128(..))
-    }
-
-    /// The same app, with the time that Lambda gave this invocation.
-    fn for_invocation(&self, context: Option<&Context>) -> Self {
-        let Some(context) = context.filter(|context| context.deadline > 0) else {
-            return self.clone();
-        };
-        let left = Duration::from_millis(context.deadline.saturating_sub(SystemClock.unix_millis()));
-        let deadline = Instant::now() + left.saturating_sub(ANSWER_TIME);
-        Self { store: self.store.until(deadline), ..self.clone() }
     }
 }
 

@@ -104,11 +104,11 @@ impl<A: Action> Granted<A> {
 }
 
 impl Granted<Ingest> {
-    /// What an event's source may do. Who may put events on the bus is decided there, by its resource policy, and not
-    /// by anything in the event.
+    /// What an event asks for, in the name of its source or of who asked there. Who may put events on the bus is decided
+    /// there, by its policy, and not by anything in the event.
     #[must_use]
-    pub fn event_source(source: &str) -> Self {
-        Self::to(source)
+    pub fn event_source(actor: &str) -> Self {
+        Self::to(actor)
     }
 }
 
@@ -119,9 +119,21 @@ impl Granted<Settle> {
         Self::to(granted.actor())
     }
 
-    /// What follows from what the table's stream tells of: whatever is committed there was granted.
+    /// What follows from what the table's stream tells of: whatever is committed there was granted, to whoever it says.
     #[must_use]
     pub fn propagation() -> Self {
-        Self::to("propagate")
+        Self::on_behalf_of(None)
+    }
+
+    /// What a job does on behalf of whoever made the change that it follows from.
+    #[must_use]
+    pub fn on_behalf_of(actor: Option<&str>) -> Self {
+        Self::to(actor.unwrap_or_default())
+    }
+
+    /// On whose behalf, where that is one and known beforehand.
+    #[must_use]
+    pub fn behalf(&self) -> Option<&str> {
+        Some(self.actor.as_str()).filter(|actor| !actor.is_empty())
     }
 }

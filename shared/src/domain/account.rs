@@ -1,10 +1,11 @@
 //! Accounts, which another system owns and tells about by events.
 
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use std::fmt;
 
-use super::{AccountId, Violation};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{AccountId, Moment};
 
 /// An account as its source last described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,21 +22,67 @@ pub struct Account {
     pub version: AccountVersion,
 }
 
-/// Orders the descriptions of an account: the source's `updated_at`, in nanoseconds since 1970.
+/// Orders what is told of an account: by the source's `updated_at` and, of one moment, by what is told, so that all who
+/// hear the same end with the same, in whatever order they hear it. Written with a fixed number of digits, so that texts
+/// have the order of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AccountVersion(pub i64);
+#[serde(try_from = "String", into = "String")]
+pub struct AccountVersion {
+    at: Moment,
+    tie: u32,
+}
 
 impl AccountVersion {
-    /// Reads an `updated_at` in RFC 3339, any offset, up to nanoseconds.
-    ///
-    /// # Errors
-    /// Not RFC 3339, or outside the years 1678 to 2261 that nanoseconds in 64 bits can hold.
-    pub fn parse(text: &str) -> Result<Self, Violation> {
-        OffsetDateTime::parse(text, &Rfc3339)
-            .ok()
-            .and_then(|moment| i64::try_from(moment.unix_timestamp_nanos()).ok())
-            .map(Self)
-            .ok_or(Violation::new("is not a time in RFC 3339", "a time such as 2024-01-15T10:30:00Z"))
+    /// Before everything that can be told.
+    pub const EARLIEST: Self = Self::at(Moment::EARLIEST);
+    /// The status of an account that may do what it may do.
+    const ACTIVE: &'static str = "active";
+
+    /// The least version of a moment.
+    #[must_use]
+    pub const fn at(at: Moment) -> Self {
+        Self { at, tie: 0 }
+    }
+
+    /// Of a description. Of one moment, another status stands over `active`: a suspension is not lost to a source that
+    /// counts whole seconds. Otherwise 30 bits of what is told decide, for no reason but that they decide alike everywhere.
+    #[must_use]
+    pub fn described(at: Moment, name: &str, email: &str, status: &str) -> Self {
+        let digest = Sha256::new_with_prefix([name, email, status].join("\0")).finalize();
+        let [a, b, c, d, ..] = digest[..] else { return Self::at(at) };
+        let rank = u32::from(status != Self::ACTIVE) << 30;
+        Self { at, tie: rank | (u32::from_be_bytes([a, b, c, d]) >> 2) }
+    }
+
+    /// Of a deletion: of one moment, it stands over every description.
+    #[must_use]
+    pub const fn deleted(at: Moment) -> Self {
+        Self { at, tie: u32::MAX }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (at, tie) = text.split_once('.')?;
+        let version = Self { at: Moment::from_ordinal(at.parse().ok()?), tie: tie.parse().ok()? };
+        (version.to_string() == text).then_some(version)
+    }
+}
+
+impl fmt::Display for AccountVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:020}.{:010}", self.at.ordinal(), self.tie)
+    }
+}
+
+impl From<AccountVersion> for String {
+    fn from(version: AccountVersion) -> Self {
+        version.to_string()
+    }
+}
+
+impl TryFrom<String> for AccountVersion {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("not an account's version")
     }
 }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Violation;
+
 /// Where the present comes from.
 pub trait Clock: Send + Sync {
     /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -71,5 +73,55 @@ impl TryFrom<String> for Timestamp {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let moment = OffsetDateTime::parse(&text, &Rfc3339)?;
         Ok(Self::from_unix_seconds(moment.unix_timestamp()))
+    }
+}
+
+/// A moment as another system tells it, to the nanosecond: nanoseconds since 1970, in the years 1678 to 2261.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// Before every other.
+    pub const EARLIEST: Self = Self(i64::MIN);
+
+    /// So many nanoseconds after 1970.
+    #[must_use]
+    pub const fn from_unix_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// Nanoseconds since 1970.
+    #[must_use]
+    pub const fn unix_nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Reads RFC 3339, any offset, up to nanoseconds.
+    ///
+    /// # Errors
+    /// Not RFC 3339, or in another century than nanoseconds in 64 bits can tell.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        OffsetDateTime::parse(text, &Rfc3339)
+            .ok()
+            .and_then(|moment| i64::try_from(moment.unix_timestamp_nanos()).ok())
+            .map(Self)
+            .ok_or(Violation::new("is not a time in RFC 3339", "a time such as 2024-01-15T10:30:00Z"))
+    }
+
+    /// Its place among all moments, counted from the first.
+    pub(super) const fn ordinal(self) -> u64 {
+        self.0.wrapping_sub(i64::MIN).cast_unsigned()
+    }
+
+    pub(super) const fn from_ordinal(ordinal: u64) -> Self {
+        Self(ordinal.cast_signed().wrapping_add(i64::MIN))
+    }
+}
+
+impl From<Timestamp> for Moment {
+    /// The beginning of its second; beyond the years that nanoseconds can tell, the nearest that they can.
+    fn from(timestamp: Timestamp) -> Self {
+        Self(timestamp.unix_seconds().saturating_mul(1_000_000_000))
     }
 }

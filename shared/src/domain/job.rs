@@ -53,6 +53,8 @@ pub struct Job {
     pub set_aside: bool,
     /// When it came about.
     pub created_at: Timestamp,
+    /// On whose behalf, when that is known: who made the change that it follows from.
+    pub actor: Option<String>,
 }
 
 impl Job {
@@ -61,7 +63,7 @@ impl Job {
 
     /// A job as it is when just made.
     #[must_use]
-    pub const fn new(kind: JobKind, created_at: Timestamp) -> Self {
+    pub fn new(kind: JobKind, created_at: Timestamp, actor: Option<&str>) -> Self {
         Self {
             kind,
             revision: 1,
@@ -71,6 +73,7 @@ impl Job {
             last_reason: None,
             set_aside: false,
             created_at,
+            actor: actor.map(str::to_owned),
         }
     }
 }

@@ -13,12 +13,12 @@ pub mod page;
 pub mod violation;
 
 pub use account::{Account, AccountVersion};
-pub use clock::{Clock, Timestamp};
+pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};
 pub use group::{Group, GroupChanges, GroupProfile, GroupType, Version};
 pub use ids::{AccountId, GroupId};
 pub use job::{Job, JobKind};
-pub use member::{Change, Member, MembershipType, Outcome};
+pub use member::{Change, Member, Membership, MembershipRequest, MembershipType, Outcome, RequestOutcome};
 pub use name::{FoldedText, GroupName, SortKey, Suffix};
 pub use nesting::{Edge, EdgeId};
 pub use page::{Cursor, Limit, Page};

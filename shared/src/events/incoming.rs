@@ -1,12 +1,29 @@
-//! Events that EventBridge delivers: at least once, in any order.
+//! Events that other systems send by EventBridge, read; `docs/events` has their schemas.
 
 use serde_json::Value;
 
 use crate::api::fields::Others;
 use crate::api::{Faults, Fields};
-use crate::authz::{Granted, Ingest};
-use crate::domain::{Account, AccountId, AccountVersion, Error, Violation};
-use crate::store::Store;
+use crate::domain::{Account, AccountId, AccountVersion, Change, GroupId, MembershipRequest, Moment, Violation};
+
+/// What another system tells or asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncomingEvent {
+    /// The account system tells of an account.
+    Account {
+        /// What it tells.
+        event: AccountEvent,
+        /// Which system.
+        source: String,
+    },
+    /// `Group Membership Requested`: an account is to be a member of a group, or none.
+    Membership {
+        /// What is asked for.
+        request: MembershipRequest,
+        /// Who asks.
+        requested_by: String,
+    },
+}
 
 /// What the account system tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,64 +34,98 @@ pub enum AccountEvent {
     Deleted(AccountId, AccountVersion),
 }
 
-const DETAIL_TYPES: &str = "Account Created, Account Updated or Account Deleted";
+/// The kinds of events there are.
+#[derive(Clone, Copy)]
+enum Kind {
+    Description,
+    Deletion,
+    Request,
+}
+
+const DETAIL_TYPES: &str = "Account Created, Account Updated, Account Deleted or Group Membership Requested";
 const TEXT: &str = "1 to 256 characters without control characters";
 /// Some accounts have no address.
 const EMAIL: &str = "at most 256 characters without control characters";
+const EVENT_ID: &str = "1 to 128 visible ASCII characters";
+const TIME: &str = "a time in RFC 3339";
+const ACTION: &str = "add or remove";
+const GROUP: &str = "a group's id";
 
-impl AccountEvent {
-    /// Reads an event as EventBridge delivers it: `detail-type` and `detail` matter, the rest of the envelope does not.
+impl IncomingEvent {
+    /// Reads an event as EventBridge delivers it: an envelope with `id`, `source`, `time`, `detail-type` and `detail`,
+    /// and whatever else.
     ///
     /// # Errors
     /// Every fault of the event.
     pub fn parse(event: Value) -> Result<Self, Faults> {
         let mut envelope = Fields::of_value(event, "event", "")?;
-        let known = |text: &str| match text {
-            "Account Created" | "Account Updated" => Ok(false),
-            "Account Deleted" => Ok(true),
+        let kind = |text: &str| match text {
+            "Account Created" | "Account Updated" => Ok(Kind::Description),
+            "Account Deleted" => Ok(Kind::Deletion),
+            "Group Membership Requested" => Ok(Kind::Request),
             _ => Err(Violation::new("is not known here", DETAIL_TYPES)),
         };
-        let is_deletion = envelope.required("detail-type", DETAIL_TYPES, known);
+        let kind = envelope.required("detail-type", DETAIL_TYPES, kind);
+        let id = envelope.required("id", EVENT_ID, event_id);
+        let source = envelope.required("source", TEXT, text);
+        let time = envelope.required("time", TIME, Moment::parse);
         let detail = envelope.take("detail").unwrap_or_default();
-        let is_deletion = envelope.finish(Others::Ignored, is_deletion)?;
+        let all = (|| Some((kind?, id?, source?, time?)))();
+        let (kind, id, source, time) = envelope.finish(Others::Ignored, all)?;
         let mut detail = Fields::of_value(detail, "detail", "detail.")?;
-        let event = if is_deletion { deletion(&mut detail) } else { description(&mut detail) };
+        let event = match kind {
+            Kind::Description => description(&mut detail).map(|event| Self::Account { event, source }),
+            Kind::Deletion => deletion(&mut detail).map(|event| Self::Account { event, source }),
+            Kind::Request => request(&mut detail, id, time),
+        };
         detail.finish(Others::Ignored, event)
-    }
-
-    /// Takes the event in. Gives whether anything changed: a late or repeated event changes nothing.
-    ///
-    /// # Errors
-    /// The table did not answer; the event may be delivered again.
-    pub async fn apply(&self, store: &Store, granted: &Granted<Ingest>) -> Result<bool, Error> {
-        match self {
-            Self::Described(account) => store.put_account(granted, account).await,
-            Self::Deleted(id, version) => store.delete_account(granted, id, *version).await,
-        }
     }
 }
 
 fn deletion(detail: &mut Fields) -> Option<AccountEvent> {
-    let (id, version) = (id(detail), version(detail));
-    Some(AccountEvent::Deleted(id?, version?))
+    let (id, at) = (account_id(detail, "id"), updated_at(detail));
+    Some(AccountEvent::Deleted(id?, AccountVersion::deleted(at?)))
 }
 
 fn description(detail: &mut Fields) -> Option<AccountEvent> {
-    let (id, version) = (id(detail), version(detail));
+    let (id, at) = (account_id(detail, "id"), updated_at(detail));
     let name = detail.required("name", TEXT, text);
     let email = detail.required("email", EMAIL, address);
     let status = detail.required("status", TEXT, text);
-    let account = Account { id: id?, name: name?, email: email?, status: status?, version: version? };
-    Some(AccountEvent::Described(account))
+    let (name, email, status) = (name?, email?, status?);
+    let version = AccountVersion::described(at?, &name, &email, &status);
+    Some(AccountEvent::Described(Account { id: id?, name, email, status, version }))
 }
 
-fn id(detail: &mut Fields) -> Option<AccountId> {
+/// A request was made when it says or, when it does not, when its event came about.
+fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEvent> {
+    let violation = Violation::new("is not a group's id", GROUP);
+    let group = detail.required("group_id", GROUP, |text| GroupId::parse(text).ok_or(violation));
+    let account = account_id(detail, "account_id");
+    let is_addition = detail.required("action", ACTION, |text| match text {
+        "add" => Ok(true),
+        "remove" => Ok(false),
+        _ => Err(Violation::new("is no action", ACTION)),
+    });
+    let requested_by = detail.required("requested_by", TEXT, text);
+    let requested_at = detail.text("requested_at", TIME, Moment::parse).unwrap_or(time);
+    let change = if is_addition? { Change::Add(account?) } else { Change::Remove(account?) };
+    let request = MembershipRequest { id, requested_at, group: group?, change };
+    Some(IncomingEvent::Membership { request, requested_by: requested_by? })
+}
+
+fn account_id(detail: &mut Fields, field: &str) -> Option<AccountId> {
     let violation = Violation::new("is not an account id", AccountId::EXPECTED);
-    detail.required("id", AccountId::EXPECTED, |text| AccountId::parse(text).ok_or(violation))
+    detail.required(field, AccountId::EXPECTED, |text| AccountId::parse(text).ok_or(violation))
 }
 
-fn version(detail: &mut Fields) -> Option<AccountVersion> {
-    detail.required("updated_at", "a time in RFC 3339", AccountVersion::parse)
+fn updated_at(detail: &mut Fields) -> Option<Moment> {
+    detail.required("updated_at", TIME, Moment::parse)
+}
+
+fn event_id(text: &str) -> Result<String, Violation> {
+    let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then(|| text.to_owned()).ok_or(Violation::new("is no event's id", EVENT_ID))
 }
 
 fn text(text: &str) -> Result<String, Violation> {

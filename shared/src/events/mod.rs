@@ -1,5 +1,9 @@
-//! What other systems tell by events.
+//! What other systems tell and ask for by events, and what they are told.
 
-pub mod incoming;
+mod incoming;
+mod intake;
+mod outgoing;
 
-pub use incoming::AccountEvent;
+pub use incoming::{AccountEvent, IncomingEvent};
+pub use intake::Refusal;
+pub use outgoing::entry;

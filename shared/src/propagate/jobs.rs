@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::Propagation;
 use super::climb::depending;
 use super::records::Changed;
+use crate::authz::Granted;
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Job, JobKind};
 use crate::store::{EdgeStanding, Link};
 
@@ -18,7 +19,7 @@ const STEP_TIME: Duration = Duration::from_secs(1);
 const ENDS: usize = 10;
 
 /// Members that one page of a job looks at: ten transactions' worth.
-const PAGE: usize = 320;
+const PAGE: usize = 240;
 
 /// What a page of a job's work came to.
 #[derive(Debug, Default)]
@@ -60,7 +61,8 @@ impl Propagation<'_> {
         if job.revision != revision || job.set_aside {
             return Ok(());
         }
-        match self.pages(&job).await {
+        let granted = Granted::on_behalf_of(job.actor.as_deref());
+        match (Propagation { granted: &granted, ..*self }).pages(&job).await {
             Ok(Page { next: None, .. }) => self.store.finish_job(self.granted, kind).await,
             Ok(Page { next: Some(cursor), looked_at, .. }) => {
                 self.store.advance_job(self.granted, &job, &cursor, looked_at).await
@@ -175,7 +177,7 @@ impl Propagation<'_> {
             return Ok(more(MEMBERS, 0));
         }
         let (accounts, _) = self.store.members_after(self.granted, group, None, None, PAGE).await?;
-        self.store.purge_members(self.granted, group, &accounts).await?;
+        self.store.purge_members(self.granted, group, &accounts, self.now).await?;
         if !accounts.is_empty() {
             return Ok(more(MEMBERS, accounts.len() as u64));
         }
@@ -192,7 +194,7 @@ impl Propagation<'_> {
         let (groups, next) = self.store.memberships_after(self.granted, account, after.as_ref(), PAGE).await?;
         let looked_at = groups.len() as u64;
         let members: BTreeSet<_> = groups.into_iter().map(|group| (group, account.clone())).collect();
-        self.store.update_members(self.granted, &members).await?;
+        self.store.update_members(self.granted, &members, self.now).await?;
         Ok(Page { next: next.map(String::from), looked_at, moved: None })
     }
 }

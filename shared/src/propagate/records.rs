@@ -6,6 +6,7 @@ use futures::stream::{self, StreamExt};
 
 use super::Propagation;
 use super::climb::links;
+use crate::authz::Granted;
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, JobKind};
 use crate::store::{Link, Record, Trigger};
 
@@ -50,15 +51,16 @@ pub async fn propagate(propagation: Propagation<'_>, records: &[Record]) -> Vec<
     let mut members = Vec::new();
     let mut jobs = Vec::new();
     for record in records {
-        match &record.trigger {
+        match record.trigger() {
             Ok(None) => {}
             Ok(Some(trigger @ Trigger::Member { .. })) => members.push((record, trigger)),
-            Ok(Some(Trigger::Job(kind, revision))) => jobs.push((record, kind, *revision)),
-            Ok(Some(Trigger::NewJob(kind))) => {
-                let made = propagation.store.create_job(propagation.granted, kind.clone(), propagation.now).await;
+            Ok(Some(Trigger::Job(kind, revision))) => jobs.push((record, kind, revision)),
+            Ok(Some(Trigger::NewJob(kind, actor))) => {
+                let granted = Granted::on_behalf_of(actor.as_deref());
+                let made = propagation.store.create_job(&granted, kind, propagation.now).await;
                 note(record, made, &mut failed);
             }
-            Ok(Some(Trigger::Name(group))) => note(record, propagation.name(group).await, &mut failed),
+            Ok(Some(Trigger::Name(group))) => note(record, propagation.name(&group).await, &mut failed),
             Err(error) => {
                 // It will not be more readable later. `verify` finds what it should have led to.
                 let sequence_number = &record.sequence_number;
@@ -96,7 +98,7 @@ impl Propagation<'_> {
     }
 
     /// Does what follows from members' rows: all at once or, when one of them is in the way of the others, one by one.
-    async fn follow_all(&self, members: &[(&Record, &Trigger)], failed: &mut BTreeSet<String>) {
+    async fn follow_all(&self, members: &[(&Record, Trigger)], failed: &mut BTreeSet<String>) {
         let mut changed = Changed::default();
         members.iter().for_each(|(_, trigger)| changed.add(trigger));
         match self.follow(&changed).await {
@@ -136,9 +138,11 @@ impl Propagation<'_> {
 
         // Who came into a group while it was being deleted.
         let (lost, came): (BTreeSet<_>, BTreeSet<_>) =
-            changed.came_or_were_added.iter().cloned().partition(|(group, _)| around.gone.contains(group));
+            changed.came_or_were_added.iter().cloned().partition(|(group, _)| around.gone.contains_key(group));
         for (group, accounts) in by_group(&lost) {
-            self.store.purge_members(self.granted, &group, &accounts.into_iter().collect::<Vec<_>>()).await?;
+            let accounts: Vec<AccountId> = accounts.into_iter().collect();
+            let granted = Granted::on_behalf_of(around.gone.get(&group).and_then(Option::as_deref));
+            self.store.purge_members(&granted, &group, &accounts, self.now).await?;
         }
         // Rules 3 and 4; and where a nesting ended before the row that it gave could be seen, rule 6.
         let mut links = links(&by_group(&changed.came_or_went), &around.parents);
@@ -146,7 +150,7 @@ impl Propagation<'_> {
         links.extend(ended.map(|(edge, account)| Link { edge: *edge, account: account.clone() }));
         self.store.settle(self.granted, &links, self.now).await?;
         // Rule 8, for an account that changed before the row could be seen.
-        self.store.update_members(self.granted, &came).await
+        self.store.update_members(self.granted, &came, self.now).await
     }
 }
 

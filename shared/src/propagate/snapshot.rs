@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::verify::Breach;
-use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Timestamp};
+use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Membership, Timestamp};
 use crate::store::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
 
 /// All rows, by what they are about.
@@ -16,6 +16,8 @@ pub(super) struct Snapshot {
     parents: BTreeSet<Edge>,
     accounts: HashMap<AccountId, AccountFact>,
     mirrors: BTreeMap<(GroupId, AccountId), bool>,
+    /// Memberships there are, as their trails have them.
+    trails: BTreeMap<(GroupId, AccountId), Membership>,
     names: BTreeMap<GroupId, Digest>,
     jobs: Vec<Job>,
     unreadable: Vec<String>,
@@ -32,6 +34,10 @@ impl Snapshot {
                 Fact::Parent(edge) => drop(snapshot.parents.insert(edge)),
                 Fact::Account(id, account) => drop(snapshot.accounts.insert(id, account)),
                 Fact::Membership(account, group, direct) => drop(snapshot.mirrors.insert((group, account), direct)),
+                Fact::Trail(group, account, Some(membership)) => {
+                    snapshot.trails.insert((group, account), membership);
+                }
+                Fact::Trail(_, _, None) => {}
                 Fact::Suffix(group, suffix) => *snapshot.names.entry(group).or_default() += suffix,
                 Fact::Job(job) => snapshot.jobs.push(job),
                 Fact::Unreadable(key) => snapshot.unreadable.push(key),
@@ -54,7 +60,18 @@ impl Snapshot {
         self.check_rows(&mut breaches);
         self.check_counts(&mut breaches);
         self.check_names(&mut breaches);
+        self.check_trails(&mut breaches);
         breaches
+    }
+
+    /// Invariant 8.
+    fn check_trails(&self, breaches: &mut Vec<Breach>) {
+        let stored = |member: &MemberFact| Membership::of(member.direct, member.via.clone());
+        let of_groups = self.members.iter().filter(|((group, _), _)| self.groups.contains_key(group));
+        let wrong = of_groups.filter(|(place, member)| self.trails.get(*place) != stored(member).as_ref());
+        breaches.extend(wrong.map(|((group, account), _)| Breach::Trail(*group, account.clone())));
+        let without = self.trails.keys().filter(|place| !self.members.contains_key(*place));
+        breaches.extend(without.map(|(group, account)| Breach::Trail(*group, account.clone())));
     }
 
     /// Invariant 7.

@@ -47,6 +47,8 @@ pub enum Breach {
     Cycle(Vec<GroupId>),
     /// Invariant 6: copies of the account's fields that are not the account's.
     Copies(GroupId, AccountId),
+    /// Invariant 8: the trail of a membership does not say what the member's row says.
+    Trail(GroupId, AccountId),
     /// Invariant 7: what a search finds the group by is not its name.
     Name(GroupId),
     /// A member whose account is deleted or was never there.
@@ -94,6 +96,7 @@ impl fmt::Display for Breach {
             }
             Self::Copies(group, account) => write!(f, "6: {group} {account}: the copies are not the account's fields"),
             Self::Name(group) => write!(f, "7: {group}: a search finds it by something other than its name"),
+            Self::Trail(group, account) => write!(f, "8: {group} {account}: the trail does not end where it should"),
             Self::OfDeletedAccount(group, account) => write!(f, "6: {group} {account}: there is no such account"),
             Self::Unheld(group, account) => write!(f, "4: {group} {account}: a member for no reason"),
             Self::Orphan(group, account) => write!(f, "1: {group} {account}: a member of a group that is not there"),
@@ -176,7 +179,7 @@ impl Propagation<'_> {
         }
         let links: Vec<Link> = links.into_iter().collect();
         self.store.settle(self.granted, &links, self.now).await?;
-        self.store.update_members(self.granted, &members).await
+        self.store.update_members(self.granted, &members, self.now).await
     }
 
     async fn mend_one(&self, breach: &Breach) -> Result<(), Error> {
@@ -185,8 +188,9 @@ impl Propagation<'_> {
             Breach::Counts { group, stored, right } => store.repair_counts(granted, group, *stored, *right).await,
             Breach::Mirror(group, account) => store.repair_mirror(granted, group, account).await,
             Breach::Copies(group, account) => store.repair_copies(granted, group, account).await,
-            Breach::Unheld(group, account) => store.repair_unheld(granted, group, account).await,
-            Breach::Orphan(group, account) => store.repair_orphan(granted, group, account).await,
+            Breach::Unheld(group, account) => store.repair_unheld(granted, group, account, self.now).await,
+            Breach::Orphan(group, account) => store.repair_orphan(granted, group, account, self.now).await,
+            Breach::Trail(group, account) => store.repair_trail(granted, group, account, self.now).await,
             Breach::Name(group) => store.repair_name(granted, group).await,
             Breach::OrphanNesting(edge) => self.end(edge).await,
             Breach::HalfNesting(edge) => store.repair_half_nesting(granted, edge).await,

@@ -14,44 +14,39 @@ impl Store {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn put_account(&self, _: &Granted<Ingest>, account: &Account) -> Result<bool, Error> {
+    pub async fn put_account(&self, granted: &Granted<Ingest>, account: &Account) -> Result<bool, Error> {
         let mut e = Expression::default();
-        let newer = format!("{} OR {}", e.no_row(), e.less(Attribute::Version, account.version.0));
+        let newer = format!("{} OR {}", e.no_row(), e.less(Attribute::Version, account.version));
         let set = [
             e.set(Attribute::Name, &*account.name),
             e.set(Attribute::Email, &*account.email),
             e.set(Attribute::Status, &*account.status),
-            e.set(Attribute::Version, account.version.0),
+            e.set(Attribute::Version, account.version),
             e.set(Attribute::State, State::Active.as_str()),
+            e.set(Attribute::Actor, granted.actor()),
         ];
         // At which version it was last deleted stays: what it was a member of before that, it is not any more.
         self.write_account(&account.id, e, format!("SET {}", set.join(", ")), newer).await
     }
 
-    /// Takes in that the account is gone, if nothing newer was told of it; of two events of one moment, the deletion
-    /// stands. Its version stays, its name and address do not. Gives whether anything changed. One `UpdateItem`; it
+    /// Takes in that the account is gone, if nothing newer was told of it. Its version stays, its name and address do not. Gives whether anything changed. One `UpdateItem`; it
     /// leaves its groups by the table's stream.
     ///
     /// # Errors
     /// The table did not answer.
     pub async fn delete_account(
         &self,
-        _: &Granted<Ingest>,
+        granted: &Granted<Ingest>,
         id: &AccountId,
         version: AccountVersion,
     ) -> Result<bool, Error> {
         let mut e = Expression::default();
-        let newer = format!(
-            "{} OR {} OR ({} AND {})",
-            e.no_row(),
-            e.less(Attribute::Version, version.0),
-            e.equal(Attribute::Version, version.0),
-            e.equal(Attribute::State, State::Active.as_str()),
-        );
+        let newer = format!("{} OR {}", e.no_row(), e.less(Attribute::Version, version));
         let set = [
-            e.set(Attribute::Version, version.0),
-            e.set(Attribute::DeletedVersion, version.0),
+            e.set(Attribute::Version, version),
+            e.set(Attribute::DeletedVersion, version),
             e.set(Attribute::State, State::Deleted.as_str()),
+            e.set(Attribute::Actor, granted.actor()),
         ];
         let remove = [e.remove(Attribute::Name), e.remove(Attribute::Email), e.remove(Attribute::Status)];
         let update = format!("SET {} REMOVE {}", set.join(", "), remove.join(", "));

@@ -5,17 +5,19 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::Store;
-use super::attempt::Backoff;
 use super::expression::Expression;
 use super::items::{
-    AccountItem, MemberItem, State, from_row, read_edge_id, read_group, read_membership, read_nesting, read_parents,
+    AccountItem, GroupItem, MemberItem, State, from_row, read_edge_id, read_group, read_membership, read_nesting,
+    read_parents,
 };
 use super::keys::{Attribute, Attributes, Key, Range};
 use super::member_changes::{Write, copies};
 use super::table::{Rows, Written};
+use super::trail::{By, Decision, NOBODY, leave};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Granted, Settle};
-use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId};
+use crate::aws::attempt::Backoff;
+use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Timestamp};
 
 /// How often a member that others got in the way of is looked at anew.
 const ROUNDS: usize = 20;
@@ -41,8 +43,8 @@ pub enum EdgeStanding {
 pub struct Surroundings {
     /// Where each group is nested.
     pub parents: HashMap<GroupId, Vec<Edge>>,
-    /// Groups that are deleted, or being deleted.
-    pub gone: HashSet<GroupId>,
+    /// Groups that are deleted, or being deleted, each with who did it, where that is still known.
+    pub gone: HashMap<GroupId, Option<String>>,
     /// Nestings that are no more.
     pub ended: HashSet<Edge>,
 }
@@ -110,8 +112,10 @@ impl Store {
         let mut found = Surroundings::default();
         for group in groups {
             found.parents.insert(*group, read_parents(rows.remove(&Key::nesting(group)))?);
-            if read_group(rows.remove(&Key::group(group)))?.is_none() {
-                found.gone.insert(*group);
+            let row = rows.remove(&Key::group(group));
+            if read_group(row.clone())?.is_none() {
+                let item: Option<GroupItem> = row.map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+                found.gone.insert(*group, item.and_then(|item| item.actor));
             }
         }
         for edge in edges {
@@ -184,19 +188,24 @@ impl Store {
         Ok((groups.collect::<Result<_, _>>()?, last.and_then(|key| key.as_membership()).map(|(_, group)| group)))
     }
 
-    /// Removes members of a deleted group with their mirrors, whatever they are. One transaction for fifty.
+    /// Removes members of a deleted group with their mirrors, whatever they are. One transaction for 33.
     ///
     /// # Errors
     /// The table did not answer.
     pub async fn purge_members(
         &self,
-        _: &Granted<Settle>,
+        granted: &Granted<Settle>,
         group: &GroupId,
         accounts: &[AccountId],
+        now: Timestamp,
     ) -> Result<(), Error> {
-        for some in accounts.chunks(MAX_ACTIONS / 2) {
-            let keys = some.iter().flat_map(|id| [Key::member(group, id), Key::membership(id, group)]);
-            self.table.transact(keys.map(Action::delete_any).collect()).await?;
+        let by = By { actor: granted.behalf().unwrap_or(NOBODY), now, decision: Decision::Ends };
+        for some in accounts.chunks(MAX_ACTIONS / 3) {
+            let actions = some.iter().flat_map(|id| {
+                let rows = [Key::member(group, id), Key::membership(id, group)].map(Action::delete_any);
+                rows.into_iter().chain([leave(group, id, None, &by)])
+            });
+            self.table.transact(actions.collect()).await?;
         }
         Ok(())
     }
@@ -247,6 +256,7 @@ impl Store {
         &self,
         _: &Granted<Settle>,
         members: &BTreeSet<(GroupId, AccountId)>,
+        now: Timestamp,
     ) -> Result<(), Error> {
         // Accounts are looked at only once the mirrors of all these rows can be seen: an account that changes after this
         // finds them.
@@ -258,7 +268,7 @@ impl Store {
         let accounts: BTreeSet<Key> = members.iter().map(|(_, id)| Key::account(id)).collect();
         let keys: Vec<Key> = keys.chain(accounts).collect();
         let rows = &self.table.batch_get(&keys).await?;
-        let updates = members.iter().map(|(group, id)| self.update_member(group, id, rows));
+        let updates = members.iter().map(|(group, id)| self.update_member(group, id, rows, now));
         let updates: Vec<_> = updates.collect();
         stream::iter(updates).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await.map(drop)
     }
@@ -268,6 +278,7 @@ impl Store {
         group: &GroupId,
         id: &AccountId,
         rows: &HashMap<Key, Attributes>,
+        now: Timestamp,
     ) -> Result<(), Error> {
         let (member_key, account_key) = (Key::member(group, id), Key::account(id));
         let mut rows: HashMap<Key, Attributes> = [&member_key, &account_key]
@@ -283,11 +294,13 @@ impl Store {
             let (key, account): (_, AccountItem) = from_row(account)?;
             let done = if member.direct && account.was_deleted_since(member.account_version) {
                 let write = Write::withdraw(id.clone(), member);
-                matches!(self.commit(group, &[(0, write)]).await?, Commit::Done)
+                let actor = account.actor.as_deref().unwrap_or(NOBODY);
+                let by = By { actor, now, decision: Decision::Follows };
+                matches!(self.commit(group, &[(0, write)], &by).await?, Commit::Done)
                     || self.find_group(group).await?.is_none()
             } else if let Some(account) = account.account(&key)?.filter(|it| it.version > member.account_version) {
                 let mut e = Expression::default();
-                let condition = e.equal(Attribute::AccountVersion, member.account_version.0);
+                let condition = e.equal(Attribute::AccountVersion, member.account_version);
                 let update = format!("SET {}", copies(&mut e, &account));
                 let written = self.table.update(&member_key, e, update, condition).await?;
                 matches!(written, Written::Done(_))

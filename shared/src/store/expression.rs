@@ -6,14 +6,14 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::keys::Attribute;
-use crate::domain::EdgeId;
+use crate::domain::{AccountVersion, EdgeId};
 
 /// A value in an expression.
 pub(super) enum Value {
     Text(String),
     Number(i64),
     Flag(bool),
-    Edges(BTreeSet<EdgeId>),
+    Texts(Vec<String>),
 }
 
 impl From<&str> for Value {
@@ -42,7 +42,19 @@ impl From<bool> for Value {
 
 impl From<&BTreeSet<EdgeId>> for Value {
     fn from(edges: &BTreeSet<EdgeId>) -> Self {
-        Self::Edges(edges.clone())
+        Self::Texts(edges.iter().map(EdgeId::to_string).collect())
+    }
+}
+
+impl From<&BTreeSet<String>> for Value {
+    fn from(texts: &BTreeSet<String>) -> Self {
+        Self::Texts(texts.iter().cloned().collect())
+    }
+}
+
+impl From<AccountVersion> for Value {
+    fn from(version: AccountVersion) -> Self {
+        Self::Text(version.to_string())
     }
 }
 
@@ -58,7 +70,7 @@ impl From<Value> for AttributeValue {
             Value::Text(text) => Self::S(text),
             Value::Number(number) => Self::N(number.to_string()),
             Value::Flag(flag) => Self::Bool(flag),
-            Value::Edges(edges) => Self::Ss(edges.iter().map(EdgeId::to_string).collect()),
+            Value::Texts(texts) => Self::Ss(texts),
         }
     }
 }

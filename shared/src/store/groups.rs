@@ -71,7 +71,7 @@ impl Store {
         if name_pending {
             suffixes.clear();
         }
-        let mut item = GroupItem::new(&group, super::random_text());
+        let mut item = GroupItem::new(&group, super::random_text(), granted.actor());
         (item.name_pending, item.name_rows) = (name_pending, suffixes.len());
         let mut row = to_row(&Key::group(&group.id), &item)?;
         row.extend(ListKey::group(&group.profile.name.sort_key(), &group.id).to_attributes());
@@ -98,7 +98,7 @@ impl Store {
     /// [`Missing::Group`], or [`Error::VersionMismatch`] when it is at none of the versions in `only_at`.
     pub async fn update_group(
         &self,
-        _: &Granted<Administer>,
+        granted: &Granted<Administer>,
         id: &GroupId,
         changes: &GroupChanges,
         only_at: Option<&[Version]>,
@@ -108,7 +108,7 @@ impl Store {
             return self.group_at(id, only_at).await.map(|group| Saved { group, pending: None });
         }
         let mut e = Expression::default();
-        let mut set = vec![e.set(Attribute::UpdatedAt, now.to_string())];
+        let mut set = vec![e.set(Attribute::UpdatedAt, now.to_string()), e.set(Attribute::Actor, granted.actor())];
         if let Some(name) = &changes.name {
             set.push(e.set(Attribute::Name, name.as_str()));
             set.push(e.set(Attribute::ListSk, ListKey::group(&name.sort_key(), id).sort()));
@@ -134,12 +134,17 @@ impl Store {
     /// As [`Store::update_group`].
     pub async fn delete_group(
         &self,
-        _: &Granted<Administer>,
+        granted: &Granted<Administer>,
         id: &GroupId,
         only_at: Option<&[Version]>,
+        now: Timestamp,
     ) -> Result<(), Error> {
         let mut e = Expression::default();
-        let set = vec![e.set(Attribute::State, State::Deleting.as_str())];
+        let set = vec![
+            e.set(Attribute::State, State::Deleting.as_str()),
+            e.set(Attribute::UpdatedAt, now.to_string()),
+            e.set(Attribute::Actor, granted.actor()),
+        ];
         let remove = format!("REMOVE {}, {}", e.remove(Attribute::ListPk), e.remove(Attribute::ListSk));
         self.write_group(id, e, set, &remove, only_at).await.map(drop)
     }

@@ -5,15 +5,17 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Store;
-use super::attempt::Backoff;
 use super::expression::Expression;
 use super::items::{
-    MemberItem, MembershipItem, State, from_row, read_edge_id, read_group, read_member, read_parents, to_row,
+    MemberItem, MembershipItem, State, TrailItem, from_row, read_edge_id, read_group, read_job, read_member,
+    read_parents, to_row,
 };
 use super::keys::{Attribute, Attributes, Key};
+use super::trail::{By, Decision, NOBODY, leave};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Granted, Settle};
-use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Member, MembershipType, Timestamp};
+use crate::aws::attempt::Backoff;
+use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Job, JobKind, Member, MembershipType, Timestamp};
 
 /// How often links that others got in the way of are decided anew.
 const ROUNDS: usize = 30;
@@ -55,6 +57,36 @@ impl Link {
         Key::member(&self.edge.parent, &self.account)
     }
 
+    /// Who changed the member below.
+    fn trail(&self) -> Key {
+        Key::trail(&self.edge.child(), &self.account)
+    }
+
+    /// Who nested the one group in the other, just now.
+    fn backfill(&self) -> Key {
+        Key::job(&JobKind::Backfill(self.edge))
+    }
+
+    /// Who took it out again, just now.
+    fn sweep(&self) -> Key {
+        Key::job(&JobKind::Sweep(self.edge))
+    }
+
+    /// Whoever made the change that changes the member above: of the nesting or, where that is older, of the member below.
+    fn changed_by(&self, rows: &HashMap<Key, Attributes>) -> Result<Option<String>, Error> {
+        let job = |key: &Key| rows.get(key).cloned().map(read_job).transpose();
+        if read_edge_id(rows.get(&self.nesting()).cloned())? != Some(self.edge.id) {
+            return Ok(job(&self.sweep())?.and_then(|job| job.actor));
+        }
+        let trail = rows.get(&self.trail()).cloned();
+        let trail: TrailItem = trail.map(|row| from_row(row).map(|(_, item)| item)).transpose()?.unwrap_or_default();
+        let is_newer = |nested: &Job| rows.contains_key(&self.source()) && trail.changed_at <= Some(nested.created_at);
+        match job(&self.backfill())?.filter(is_newer) {
+            Some(nested) => Ok(nested.actor),
+            None => Ok(trail.actor),
+        }
+    }
+
     fn nesting(&self) -> Key {
         Key::child(&self.edge.parent, &self.edge.child())
     }
@@ -62,32 +94,36 @@ impl Link {
 
 impl Store {
     /// Makes the members above what they should be: the account is a member of the parent through the nesting exactly
-    /// when the nesting is there and the account is a member of the child. Up to 32 accounts
-    /// of one nesting, or 24 nestings of one account, take one `TransactGetItems` and, when something is to change, one
+    /// when the nesting is there and the account is a member of the child. They are changed in the name of whoever has it
+    /// done; where that is nobody in particular, of whoever made the change that it follows from. Up to 24 accounts of one
+    /// nesting, or 19 nestings of one account, take one `TransactGetItems` and, when something is to change, one
     /// transaction.
     ///
     /// # Errors
     /// The table did not answer; what came before the failure stays done.
-    pub async fn settle(&self, _: &Granted<Settle>, links: &[Link], now: Timestamp) -> Result<Settled, Error> {
+    pub async fn settle(&self, granted: &Granted<Settle>, links: &[Link], now: Timestamp) -> Result<Settled, Error> {
         let mut settled = Settled::default();
         for chunk in chunks(links) {
-            let Settled { standings, above } = self.settle_chunk(chunk, now).await?;
+            let Settled { standings, above } = self.settle_chunk(chunk, granted.behalf(), now).await?;
             settled.standings.extend(standings);
             settled.above.extend(above);
         }
         Ok(settled)
     }
 
-    async fn settle_chunk(&self, links: &[Link], now: Timestamp) -> Result<Settled, Error> {
+    async fn settle_chunk(&self, links: &[Link], actor: Option<&str>, now: Timestamp) -> Result<Settled, Error> {
         let keys = |link: &Link| [link.source(), link.target(), link.nesting(), Key::nesting(&link.edge.parent)];
-        let keys: HashSet<Key> = links.iter().flat_map(keys).collect();
+        let mut keys: HashSet<Key> = links.iter().flat_map(keys).collect();
+        if actor.is_none() {
+            keys.extend(links.iter().flat_map(|link| [link.trail(), link.backfill(), link.sweep()]));
+        }
         let keys: Vec<Key> = keys.into_iter().collect();
         let mut backoff = Backoff::new(transact::OPERATION, self.table.deadline());
         let mut gone = HashSet::new();
         for _ in 0..ROUNDS {
             // A plain read could miss what a transaction has decided, and find that nothing is left to do.
             let rows = self.table.transact_get(&keys).await?;
-            let plan = Plan::make(links, &rows, &gone, now)?;
+            let plan = Plan::make(links, &rows, &gone, actor, now)?;
             let (actions, standings) = (plan.actions, plan.standings);
             if actions.is_empty() || matches!(self.table.transact(actions).await?, Commit::Done) {
                 return Ok(Settled { standings, above: above(links, &rows)? });
@@ -133,8 +169,10 @@ fn chunks(links: &[Link]) -> Vec<&[Link]> {
         let grown = |set: &HashSet<Key>, key: &Key| set.len() + usize::from(!set.contains(key));
         let edge_count = edges.len() + usize::from(!edges.contains(&link.edge));
         let parent_count = parents.len() + usize::from(!parents.contains(&link.edge.parent));
-        let size = grown(&sources, &source) + 2 * grown(&targets, &target) + edge_count + parent_count;
-        if !fits(size) {
+        let (source_count, target_count) = (grown(&sources, &source), grown(&targets, &target));
+        let reads = 2 * source_count + target_count + 3 * edge_count + parent_count;
+        let writes = source_count + 3 * target_count + edge_count + parent_count;
+        if !fits(reads.max(writes)) {
             chunks.push(&links[start..index]);
             start = index;
             sources.clear();
@@ -167,6 +205,8 @@ struct Target {
     links: BTreeSet<EdgeId>,
     /// The row of the account in a child that it is gained through: the first has the fields to copy.
     source: Option<Member>,
+    /// Who changes it.
+    actor: Option<String>,
 }
 
 impl Plan {
@@ -174,6 +214,7 @@ impl Plan {
         links: &[Link],
         rows: &HashMap<Key, Attributes>,
         gone: &HashSet<GroupId>,
+        actor: Option<&str>,
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut targets: BTreeMap<(GroupId, AccountId), Target> = BTreeMap::new();
@@ -184,8 +225,11 @@ impl Plan {
                 Entry::Vacant(entry) => entry.insert(Target::read(rows, &link.target())?),
             };
             target.links.insert(link.edge.id);
-            if !gone.contains(&link.edge.parent) {
-                conditions.apply(link, target, rows)?;
+            if !gone.contains(&link.edge.parent) && conditions.apply(link, target, rows)? {
+                target.actor = match actor {
+                    Some(actor) => Some(actor.to_owned()),
+                    None => link.changed_by(rows)?,
+                };
             }
         }
         let standing = |link: &Link| targets[&(link.edge.parent, link.account.clone())].standing();
@@ -213,26 +257,25 @@ struct Conditions {
 }
 
 impl Conditions {
-    /// Makes the row above what one link asks for.
-    fn apply(&mut self, link: &Link, target: &mut Target, rows: &HashMap<Key, Attributes>) -> Result<(), Error> {
+    /// Makes the row above what one link asks for. Gives whether that is another than it was.
+    fn apply(&mut self, link: &Link, target: &mut Target, rows: &HashMap<Key, Attributes>) -> Result<bool, Error> {
         let id = link.edge.id;
         let is_nested = read_edge_id(rows.get(&link.nesting()).cloned())? == Some(id);
-        match rows.get(&link.source()).filter(|_| is_nested) {
-            Some(source) => {
-                if target.via.insert(id) {
-                    target.source = Some(read_member(source.clone())?);
-                    self.edges.insert(link.edge);
-                    self.sources.insert(link.source(), true);
-                }
-            }
+        let Some(source) = rows.get(&link.source()).filter(|_| is_nested) else {
+            let is_lost = target.via.remove(&id);
             // Of a nesting that has ended nothing else is asked: it never comes back, and nothing can give what is taken.
-            None => {
-                if target.via.remove(&id) && is_nested {
-                    self.sources.insert(link.source(), false);
-                }
+            if is_lost && is_nested {
+                self.sources.insert(link.source(), false);
             }
+            return Ok(is_lost);
+        };
+        let is_gained = target.via.insert(id);
+        if is_gained {
+            target.source = Some(read_member(source.clone())?);
+            self.edges.insert(link.edge);
+            self.sources.insert(link.source(), true);
         }
-        Ok(())
+        Ok(is_gained)
     }
 }
 
@@ -278,15 +321,17 @@ impl Target {
 
     fn actions(self, group: &GroupId, account: &AccountId, now: Timestamp) -> Result<Vec<Action>, Error> {
         let (key, mirror) = (Key::member(group, account), Key::membership(account, group));
-        let is_member = self.is_member();
-        let Self { before, via, source, .. } = self;
+        let (is_direct, is_member) = (self.is_direct(), self.is_member());
+        let Self { before, via, source, actor, .. } = self;
+        let by = By { actor: actor.as_deref().unwrap_or(NOBODY), now, decision: Decision::Follows };
+        let trail = leave(group, account, is_member.then_some((is_direct, &via)), &by);
         let Some(before) = before else {
             let Some(source) = source else { return Ok(Vec::new()) };
             let member =
                 Member { account: source.account, membership_type: MembershipType::Indirect, via, added_at: now };
             let member = to_row(&key, &MemberItem::new(&member))?;
             let mirror = to_row(&mirror, &MembershipItem { direct: false })?;
-            return Ok(vec![Action::put_new(member), Action::put_new(mirror)]);
+            return Ok(vec![Action::put_new(member), Action::put_new(mirror), trail]);
         };
         if before.via == via {
             return Ok(Vec::new());
@@ -294,14 +339,14 @@ impl Target {
         let mut e = Expression::default();
         let condition = as_read(&mut e, &before);
         if !is_member {
-            return Ok(vec![Action::Delete { key, e, condition }, Action::delete_any(mirror)]);
+            return Ok(vec![Action::Delete { key, e, condition }, Action::delete_any(mirror), trail]);
         }
         let update = if via.is_empty() {
             format!("REMOVE {}", e.remove(Attribute::Via))
         } else {
             format!("SET {}", e.set(Attribute::Via, &via))
         };
-        Ok(vec![Action::Update { key, e, update, condition }])
+        Ok(vec![Action::Update { key, e, update, condition }, trail])
     }
 }
 
@@ -309,5 +354,5 @@ impl Target {
 pub(super) fn as_read(e: &mut Expression, item: &MemberItem) -> String {
     let direct = e.equal(Attribute::Direct, item.direct);
     let via = if item.via.is_empty() { e.absent(Attribute::Via) } else { e.equal(Attribute::Via, &item.via) };
-    format!("{direct} AND {via} AND {}", e.equal(Attribute::AccountVersion, item.account_version.0))
+    format!("{direct} AND {via} AND {}", e.equal(Attribute::AccountVersion, item.account_version))
 }

@@ -11,7 +11,7 @@ use super::walk::Counts;
 use crate::domain::group::Description;
 use crate::domain::{
     Account, AccountId, AccountVersion, Edge, EdgeId, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Job,
-    Member, MembershipType, Timestamp, Version,
+    Member, Membership, MembershipType, Moment, Timestamp, Version,
 };
 
 /// Whether a row still stands for something.
@@ -50,10 +50,13 @@ pub(super) struct GroupItem {
     direct_member_count: u64,
     nested_group_count: u64,
     created_at: Timestamp,
-    updated_at: Timestamp,
-    version: Version,
+    pub(super) updated_at: Timestamp,
+    pub(super) version: Version,
     pub(super) state: State,
     pub(super) change_id: String,
+    /// Who made the last change of its own fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) actor: Option<String>,
     /// The search does not have this name yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) name_pending: bool,
@@ -68,7 +71,7 @@ const fn is_false(flag: &bool) -> bool {
 }
 
 impl GroupItem {
-    pub(super) fn new(group: &Group, change_id: String) -> Self {
+    pub(super) fn new(group: &Group, change_id: String, actor: &str) -> Self {
         let profile = &group.profile;
         Self {
             name: profile.name.as_str().to_owned(),
@@ -83,6 +86,7 @@ impl GroupItem {
             version: group.version,
             state: State::Active,
             change_id,
+            actor: Some(actor.to_owned()),
             name_pending: false,
             name_rows: 0,
         }
@@ -198,6 +202,8 @@ pub(super) struct JobItem {
     last_reason: Option<String>,
     state: State,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
 }
 
 impl JobItem {
@@ -211,7 +217,35 @@ impl JobItem {
             last_reason: job.last_reason.clone(),
             state: if job.set_aside { State::SetAside } else { State::Active },
             created_at: job.created_at,
+            actor: job.actor.clone(),
         }
+    }
+}
+
+/// What was last changed of a membership: how it is now, if it is. Stays when the membership goes.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct TrailItem {
+    /// Whether the account is a direct member; absent for one that is no member.
+    #[serde(default)]
+    direct: Option<bool>,
+    #[serde(default, with = "serde_dynamo::string_set")]
+    via: BTreeSet<EdgeId>,
+    pub(super) actor: Option<String>,
+    pub(super) changed_at: Option<Timestamp>,
+    /// Counts the changes.
+    #[serde(default)]
+    pub(super) revision: u64,
+    /// When an administrator last made it a direct one, or none.
+    pub(super) administered_at: Option<Moment>,
+    /// When that was asked for which another system last decided, and by which requests.
+    pub(super) decided_at: Option<Moment>,
+    #[serde(default, with = "serde_dynamo::string_set")]
+    pub(super) decisions: BTreeSet<String>,
+}
+
+impl TrailItem {
+    pub(super) fn membership(&self) -> Option<Membership> {
+        self.direct.and_then(|direct| Membership::of(direct, self.via.clone()))
     }
 }
 
@@ -232,6 +266,9 @@ pub(super) struct AccountItem {
     status: String,
     pub(super) version: AccountVersion,
     pub(super) state: State,
+    /// Which system told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) actor: Option<String>,
     /// At which version it was last deleted; kept when it comes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) deleted_version: Option<AccountVersion>,
@@ -312,9 +349,9 @@ pub(super) fn read_edge_id(row: Option<Attributes>) -> Result<Option<EdgeId>, Er
 pub(super) fn read_job(row: Attributes) -> Result<Job, Error> {
     let (key, item): (_, JobItem) = from_row(row)?;
     let kind = key.as_job().ok_or_else(|| unreadable("job row"))?;
-    let JobItem { kind: _, revision, cursor, progress, attempts, last_reason, state, created_at } = item;
+    let JobItem { kind: _, revision, cursor, progress, attempts, last_reason, state, created_at, actor } = item;
     let set_aside = state == State::SetAside;
-    Ok(Job { kind, revision, cursor, progress, attempts, last_reason, set_aside, created_at })
+    Ok(Job { kind, revision, cursor, progress, attempts, last_reason, set_aside, created_at, actor })
 }
 
 /// Reads whose membership a mirror row is, and of which group.

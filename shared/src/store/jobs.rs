@@ -22,8 +22,8 @@ impl Store {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn create_job(&self, _: &Granted<Settle>, kind: JobKind, now: Timestamp) -> Result<(), Error> {
-        let Action::Put { row, e, condition } = put(&Job::new(kind, now))? else { return Ok(()) };
+    pub async fn create_job(&self, granted: &Granted<Settle>, kind: JobKind, now: Timestamp) -> Result<(), Error> {
+        let Action::Put { row, e, condition } = put(&Job::new(kind, now, granted.behalf()))? else { return Ok(()) };
         self.table.put(row, e, condition).await.map(drop)
     }
 

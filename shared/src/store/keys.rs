@@ -62,6 +62,12 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: format!("NAME#{number:05}") }
     }
 
+    /// What was last changed of an account's membership in a group. After every other row of the group: no range has it.
+    #[must_use]
+    pub fn trail(group: &GroupId, account: &AccountId) -> Self {
+        Self { partition: format!("GROUP#{group}"), sort: format!("TRAIL#{account}") }
+    }
+
     /// An account.
     #[must_use]
     pub fn account(account: &AccountId) -> Self {
@@ -88,7 +94,7 @@ impl Key {
             JobKind::Backfill(edge) | JobKind::Sweep(edge) => format!("JOB#{name}#{}#{}", edge.parent, edge.id),
             JobKind::DeleteGroup(group) => format!("JOB#{name}#{group}"),
             JobKind::UpdateAccount(account, version) | JobKind::DeleteAccount(account, version) => {
-                format!("JOB#{name}#{account}#{}", version.0)
+                format!("JOB#{name}#{account}#{version}")
             }
             JobKind::Climb(group, account) => format!("JOB#{name}#{group}#{account}"),
         };
@@ -125,6 +131,12 @@ impl Key {
         Some((self.of_group()?, self.sort.strip_prefix("NAME#")?.parse().ok()?))
     }
 
+    /// The group and the account, when this is the key of a membership's trail.
+    #[must_use]
+    pub fn as_trail(&self) -> Option<(GroupId, AccountId)> {
+        Some((self.of_group()?, AccountId::parse(self.sort.strip_prefix("TRAIL#")?)?))
+    }
+
     fn of_group(&self) -> Option<GroupId> {
         GroupId::parse(self.partition.strip_prefix("GROUP#")?)
     }
@@ -151,7 +163,7 @@ impl Key {
         let second = parts.next();
         let group = || GroupId::parse(first);
         let edge = || Some(Edge { parent: group()?, id: EdgeId::parse(second?)? });
-        let version = || Some(AccountVersion(second?.parse().ok()?));
+        let version = || AccountVersion::try_from(second?.to_owned()).ok();
         let kind = match name {
             "backfill" => JobKind::Backfill(edge()?),
             "sweep" => JobKind::Sweep(edge()?),

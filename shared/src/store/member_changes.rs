@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Store;
-use super::attempt::Backoff;
 use super::expression::Expression;
 use super::inheritance::as_read;
 use super::items::{AccountItem, MemberItem, MembershipItem, State, from_row, read_group, read_member, to_row};
 use super::keys::{Attribute, Attributes, Key};
+use super::trail::{self, After, By, leave};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Administer, Granted};
+use crate::aws::attempt::Backoff;
 use crate::domain::{Account, AccountId, Change, Error, GroupId, Member, MembershipType, Missing, Outcome, Timestamp};
 
 /// How often changes that others got in the way of are decided anew.
@@ -39,11 +40,12 @@ impl Store {
     /// [`Missing::Group`]; [`Error::Internal`]. When time is up, what did not happen is [`Outcome::Retry`].
     pub async fn change_members(
         &self,
-        _: &Granted<Administer>,
+        granted: &Granted<Administer>,
         group: &GroupId,
         changes: &[Change],
         now: Timestamp,
     ) -> Result<Vec<Outcome>, Error> {
+        let by = By { actor: granted.actor(), now, decision: trail::Decision::Made };
         let mut outcomes = vec![Outcome::Retry; changes.len()];
         let mut pending: Vec<usize> = (0..changes.len()).collect();
         let mut backoff = Backoff::new(transact::OPERATION, self.table.deadline());
@@ -62,7 +64,7 @@ impl Store {
                 }
             }
             for batch in batches(writes) {
-                match self.commit(group, &batch).await {
+                match self.commit(group, &batch, &by).await {
                     Ok(Commit::Done) => {
                         for (index, write) in batch {
                             outcomes[index] = write.outcome();
@@ -104,13 +106,19 @@ impl Store {
     }
 
     /// Commits writes and the counts that go with them.
-    pub(super) async fn commit(&self, group: &GroupId, writes: &[(usize, Write)]) -> Result<Commit, Error> {
+    pub(super) async fn commit(
+        &self,
+        group: &GroupId,
+        writes: &[(usize, Write)],
+        by: &By<'_>,
+    ) -> Result<Commit, Error> {
         let (mut members, mut direct_members) = (0, 0);
         let mut actions = Vec::new();
         for (_, write) in writes {
             members += write.members();
             direct_members += write.direct_members();
             actions.extend(write.actions(group)?);
+            actions.push(leave(group, write.account(), write.after(), by));
         }
         let mut e = Expression::default();
         let counts = [e.add(Attribute::MemberCount, members), e.add(Attribute::DirectMemberCount, direct_members)];
@@ -122,7 +130,7 @@ impl Store {
 }
 
 /// What a change asks for, given what was read.
-enum Decision {
+pub(super) enum Decision {
     Settled(Outcome),
     Write(Write),
 }
@@ -140,7 +148,7 @@ pub(super) enum Write {
     Remove(AccountId, MemberItem),
 }
 
-fn decide(
+pub(super) fn decide(
     group: &GroupId,
     change: &Change,
     rows: &mut HashMap<Key, Attributes>,
@@ -237,11 +245,27 @@ impl Write {
         }
     }
 
-    /// How many actions it takes.
+    /// How many actions it takes, the trail's among them.
     const fn size(&self) -> usize {
         match self {
-            Self::Add(_) | Self::Promote(..) => 3,
-            Self::Demote(..) | Self::Remove(..) => 2,
+            Self::Add(_) | Self::Promote(..) => 4,
+            Self::Demote(..) | Self::Remove(..) => 3,
+        }
+    }
+
+    const fn account(&self) -> &AccountId {
+        match self {
+            Self::Add(member) | Self::Promote(member, _) => &member.account.id,
+            Self::Demote(account, _) | Self::Remove(account, _) => account,
+        }
+    }
+
+    /// How the account is a member from now on.
+    const fn after(&self) -> After<'_> {
+        match self {
+            Self::Add(member) | Self::Promote(member, _) => Some((true, &member.via)),
+            Self::Demote(_, read) => Some((false, &read.via)),
+            Self::Remove(..) => None,
         }
     }
 
@@ -289,7 +313,7 @@ impl Write {
 fn check_account(account: &Account) -> Action {
     let mut e = Expression::default();
     let active = e.equal(Attribute::State, State::Active.as_str());
-    let condition = format!("{active} AND {}", e.equal(Attribute::Version, account.version.0));
+    let condition = format!("{active} AND {}", e.equal(Attribute::Version, account.version));
     Action::Check { key: Key::account(&account.id), e, condition }
 }
 
@@ -313,7 +337,7 @@ pub(super) fn copies(e: &mut Expression, account: &Account) -> String {
         e.set(Attribute::Name, &*account.name),
         e.set(Attribute::Email, &*account.email),
         e.set(Attribute::Status, &*account.status),
-        e.set(Attribute::AccountVersion, account.version.0),
+        e.set(Attribute::AccountVersion, account.version),
     ]
     .join(", ")
 }

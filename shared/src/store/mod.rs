@@ -1,11 +1,10 @@
 //! The single table. Every method that shows something takes a proof that its caller may read, every method that
 //! changes something a proof that its caller may change it. Each says what it asks of the table.
 //!
-//! Alone in the project this module imports the AWS SDK, and in it `keys` alone knows how rows are addressed.
+//! Alone in the project this module imports the SDK of DynamoDB, and in it `keys` alone knows how rows are addressed.
 
 mod accounts;
-mod attempt;
-mod client;
+mod announcements;
 mod cursor;
 mod derived;
 mod expression;
@@ -20,8 +19,10 @@ mod members;
 mod nesting;
 mod records;
 mod repair;
+mod requests;
 mod search;
 mod table;
+mod trail;
 mod transact;
 mod walk;
 mod weigh;
@@ -29,16 +30,20 @@ mod weigh;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
-pub use client::{client_for, client_from_environment};
+use crate::aws::Connection;
+use crate::aws::attempt::Time;
+
+pub use announcements::{Announcement, Subject};
 pub use derived::{EdgeStanding, Surroundings};
 pub use groups::{IdempotencyKey, Saved};
 pub use inheritance::{Link, Settled, Standing};
 pub use nesting::Nested;
 pub use records::{Record, Trigger, read_records};
 pub use search::PendingName;
-use table::{Table, Time};
+use table::Table;
 pub use walk::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
 
 /// Groups, members and accounts in a table of DynamoDB.
@@ -48,6 +53,12 @@ pub struct Store {
 }
 
 impl Store {
+    /// Over the table of that name, reached so; each request to it has so much time, its repetitions included.
+    #[must_use]
+    pub fn connected(connection: &Connection, table: &str, patience: Duration) -> Self {
+        Self::new(Client::new(connection.settings()), table, patience)
+    }
+
     /// Over the table of that name; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn new(client: Client, table: &str, patience: Duration) -> Self {
@@ -68,6 +79,12 @@ impl Store {
     pub fn until(&self, deadline: Instant) -> Self {
         Self { table: Table { time: Time::Until(deadline), ..self.table.clone() } }
     }
+}
+
+/// A client of the emulator at this URL, with anything further that `configure` sets.
+#[must_use]
+pub fn client_for(endpoint: &str, configure: impl FnOnce(Builder) -> Builder) -> Client {
+    Client::from_conf(configure(Builder::from(Connection::to(endpoint).settings())).build())
 }
 
 /// 128 random bits as text, to tell one write from another.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Store;
-use super::attempt::Backoff;
 use super::cursor::Scope;
 use super::expression::Expression;
 use super::items::{ChildItem, NestingItem, State, read_edge_id, read_group, read_nesting, to_row};
@@ -12,6 +11,7 @@ use super::lists::page;
 use super::table::Rows;
 use super::transact::{self, Action, Commit};
 use crate::authz::{Administer, Granted, Read, Settle};
+use crate::aws::attempt::Backoff;
 use crate::domain::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
 use crate::domain::{
     Cursor, Edge, EdgeId, Error, Group, GroupId, Job, JobKind, Limit, Missing, Page, SortKey, Timestamp,
@@ -45,6 +45,7 @@ struct Nesting<'a> {
     /// Where the child is nested so far.
     child: Option<NestingItem>,
     now: Timestamp,
+    actor: &'a str,
 }
 
 impl Store {
@@ -56,7 +57,7 @@ impl Store {
     /// [`Error::TooManyAncestors`].
     pub async fn nest_group(
         &self,
-        _: &Granted<Administer>,
+        granted: &Granted<Administer>,
         parent: &GroupId,
         child: &GroupId,
         now: Timestamp,
@@ -89,7 +90,7 @@ impl Store {
                 Ok(above) => {
                     let edge = Edge { parent: *parent, id: EdgeId::new(*child, fastrand::u64(..)) };
                     let child = child_nesting;
-                    let nesting = Nesting { edge, above: &above, child, now };
+                    let nesting = Nesting { edge, above: &above, child, now, actor: granted.actor() };
                     if let Commit::Done = self.table.transact(nesting.actions()?).await? {
                         return Ok(Nested { child: nested, edge });
                     }
@@ -209,13 +210,13 @@ impl Store {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn cut(&self, _: &Granted<Settle>, edge: &Edge, now: Timestamp) -> Result<bool, Error> {
+    pub async fn cut(&self, granted: &Granted<Settle>, edge: &Edge, now: Timestamp) -> Result<bool, Error> {
         let mut actions = Vec::from(cut(edge));
         let mut e = Expression::default();
         let condition = e.row();
         let update = format!("ADD {}", e.add(Attribute::NestedGroupCount, -1));
         actions.push(Action::Update { key: Key::group(&edge.parent), e, update, condition });
-        actions.push(super::jobs::put(&Job::new(JobKind::Sweep(*edge), now))?);
+        actions.push(super::jobs::put(&Job::new(JobKind::Sweep(*edge), now, granted.behalf()))?);
         Ok(matches!(self.table.transact(actions).await?, Commit::Done))
     }
 
@@ -276,7 +277,7 @@ impl Above {
 
 impl Nesting<'_> {
     fn actions(self) -> Result<Vec<Action>, Error> {
-        let Self { edge, above, child, now } = self;
+        let Self { edge, above, child, now, actor } = self;
         let unchanged = |(group, nesting): (&GroupId, &Option<NestingItem>)| {
             let mut e = Expression::default();
             let condition = match nesting {
@@ -300,7 +301,7 @@ impl Nesting<'_> {
         let row = to_row(&Key::child(&edge.parent, &edge.child()), &ChildItem { edge_id: edge.id })?;
         actions.push(Action::put_new(row));
         actions.push(gain(&edge, child.as_ref())?);
-        actions.push(super::jobs::put(&Job::new(JobKind::Backfill(edge), now))?);
+        actions.push(super::jobs::put(&Job::new(JobKind::Backfill(edge), now, Some(actor)))?);
         Ok(actions)
     }
 }

@@ -11,13 +11,13 @@ use super::items::{AccountItem, GroupItem, MemberItem, State};
 use super::keys::{Attribute, Key};
 use crate::domain::{AccountId, AccountVersion, Edge, Error, GroupId, JobKind};
 
-/// A record of the stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A record of the stream. One by one: a record that cannot be read is in nobody else's way.
+#[derive(Debug, Clone)]
 pub struct Record {
     /// Names it in the stream, and in what Lambda is told of failures.
     pub sequence_number: String,
-    /// What follows from it.
-    pub trigger: Result<Option<Trigger>, Error>,
+    keys: Option<Item>,
+    record: Option<EventRecord>,
 }
 
 /// A change that something follows from.
@@ -36,8 +36,8 @@ pub enum Trigger {
         /// The nestings it is held by now and was not before.
         gained: BTreeSet<Edge>,
     },
-    /// What follows is more than a record should ask for: a job is to come about.
-    NewJob(JobKind),
+    /// What follows is more than a record should ask for: a job is to come about, on behalf of whoever made the change.
+    NewJob(JobKind, Option<String>),
     /// A group has a name that the search may not have yet.
     Name(GroupId),
     /// A job was made or moved, to this revision.
@@ -56,18 +56,34 @@ pub fn read_records(mut event: Value) -> Result<Vec<Record>, Error> {
 }
 
 impl Record {
-    /// One by one: a record that cannot be read is in nobody else's way. What its key tells becomes a job, which looks at
-    /// the row itself and, when nobody can read that either, is set aside in time.
     fn read(record: Value) -> Self {
         let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
-        let keys: Option<Item> = serde_json::from_value(record["dynamodb"]["Keys"].clone()).ok();
-        let trigger = serde_json::from_value(record).map_err(|_| unreadable("stream record")).and_then(trigger);
-        let trigger = trigger.or_else(|error| {
-            let job = keys.and_then(key).and_then(|key| looks_again(&key)).ok_or(error)?;
-            tracing::error!(sequence_number, "a record of the stream cannot be read and becomes a job");
-            Ok(Some(Trigger::NewJob(job)))
-        });
-        Self { sequence_number, trigger }
+        let keys = serde_json::from_value(record["dynamodb"]["Keys"].clone()).ok();
+        Self { sequence_number, keys, record: serde_json::from_value(record).ok() }
+    }
+
+    /// What follows from it. Where it cannot be read, what its key tells becomes a job, which looks at the row itself and,
+    /// when nobody can read that either, is set aside in time.
+    ///
+    /// # Errors
+    /// It cannot be read, nor does anything follow from its key.
+    pub fn trigger(&self) -> Result<Option<Trigger>, Error> {
+        let trigger = self.images().and_then(|(key, before, after)| trigger(&key, before, after));
+        trigger.or_else(|error| {
+            let job = self.keys.clone().and_then(key).and_then(|key| looks_again(&key)).ok_or(error)?;
+            tracing::error!(
+                sequence_number = self.sequence_number,
+                "a record of the stream cannot be read and becomes a job"
+            );
+            Ok(Some(Trigger::NewJob(job, None)))
+        })
+    }
+
+    /// The row's key, and the row before and after.
+    pub(super) fn images(&self) -> Result<(Key, Option<Item>, Option<Item>), Error> {
+        let change = self.record.clone().ok_or_else(|| unreadable("stream record"))?.change;
+        let key = key(change.keys).ok_or_else(|| unreadable("stream record key"))?;
+        Ok((key, Some(change.old_image).filter(is_row), Some(change.new_image).filter(is_row)))
     }
 }
 
@@ -77,15 +93,12 @@ fn looks_again(key: &Key) -> Option<JobKind> {
         return Some(JobKind::Climb(group, account));
     }
     if let Some(account) = key.as_account() {
-        return Some(JobKind::UpdateAccount(account, AccountVersion(0)));
+        return Some(JobKind::UpdateAccount(account, AccountVersion::EARLIEST));
     }
     key.as_group().map(JobKind::DeleteGroup)
 }
 
-fn trigger(record: EventRecord) -> Result<Option<Trigger>, Error> {
-    let change = record.change;
-    let (before, after) = (Some(change.old_image).filter(is_row), Some(change.new_image).filter(is_row));
-    let Some(key) = key(change.keys) else { return Err(unreadable("stream record key")) };
+fn trigger(key: &Key, before: Option<Item>, after: Option<Item>) -> Result<Option<Trigger>, Error> {
     if let Some((group, account)) = key.as_member() {
         return member(group, account, before, after);
     }
@@ -95,15 +108,19 @@ fn trigger(record: EventRecord) -> Result<Option<Trigger>, Error> {
         let (before, after): (AccountItem, AccountItem) = (read(before)?, read(after)?);
         // An account may be deleted at the moment of its last update.
         return Ok(match (before.state, after.state) {
-            (State::Active, State::Deleted) => Some(Trigger::NewJob(JobKind::DeleteAccount(account, after.version))),
+            (State::Active, State::Deleted) => {
+                Some(Trigger::NewJob(JobKind::DeleteAccount(account, after.version), after.actor))
+            }
             _ if before.version == after.version => None,
-            _ => Some(Trigger::NewJob(JobKind::UpdateAccount(account, after.version))),
+            _ => Some(Trigger::NewJob(JobKind::UpdateAccount(account, after.version), after.actor)),
         });
     }
     if let Some(group) = key.as_group() {
         let Some(after) = after else { return Ok(None) };
         return Ok(match read(after)? {
-            GroupItem { state: State::Deleting, .. } => Some(Trigger::NewJob(JobKind::DeleteGroup(group))),
+            GroupItem { state: State::Deleting, actor, .. } => {
+                Some(Trigger::NewJob(JobKind::DeleteGroup(group), actor))
+            }
             GroupItem { name_pending: true, .. } => Some(Trigger::Name(group)),
             _ => None,
         });
@@ -147,7 +164,7 @@ fn key(keys: Item) -> Option<Key> {
     Key::of_row(&keys.into())
 }
 
-fn read<T: DeserializeOwned>(row: Item) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(row: Item) -> Result<T, Error> {
     serde_dynamo::from_item(row).map_err(|_| unreadable("stream record"))
 }
 

@@ -6,10 +6,11 @@ use super::inheritance::{as_read, count};
 use super::items::{MemberItem, MembershipItem, from_row, read_account, to_row};
 use super::keys::{Attribute, Key};
 use super::member_changes::copies;
+use super::trail::{By, leave};
 use super::transact::Action;
 use super::walk::Counts;
 use crate::authz::{Granted, Settle};
-use crate::domain::{AccountId, Edge, Error, GroupId};
+use crate::domain::{AccountId, Edge, Error, GroupId, Timestamp};
 
 impl Store {
     /// Counts what is there instead of what was counted, unless the group's counts have changed.
@@ -59,7 +60,13 @@ impl Store {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn repair_unheld(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+    pub async fn repair_unheld(
+        &self,
+        _: &Granted<Settle>,
+        group: &GroupId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let key = Key::member(group, account);
         let Some(row) = self.table.get(&key).await? else { return Ok(()) };
         let (_, item): (_, MemberItem) = from_row(row)?;
@@ -70,7 +77,32 @@ impl Store {
         let condition = as_read(&mut e, &item);
         let delete = Action::Delete { key, e, condition };
         let mirror = Action::delete_any(Key::membership(account, group));
-        self.table.transact(vec![delete, mirror, count(group, -1)]).await.map(drop)
+        let trail = leave(group, account, None, &By::nobody(now));
+        self.table.transact(vec![delete, mirror, count(group, -1), trail]).await.map(drop)
+    }
+
+    /// Makes a membership's trail what the member's row says.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn repair_trail(
+        &self,
+        _: &Granted<Settle>,
+        group: &GroupId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let key = Key::member(group, account);
+        let row = self.table.get(&key).await?;
+        let item: Option<MemberItem> = row.map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+        let mut e = Expression::default();
+        let condition = match &item {
+            Some(item) => as_read(&mut e, item),
+            None => e.no_row(),
+        };
+        let after = item.as_ref().map(|item| (item.direct, &item.via));
+        let trail = leave(group, account, after, &By::nobody(now));
+        self.table.transact(vec![Action::Check { key, e, condition }, trail]).await.map(drop)
     }
 
     /// Copies the account's fields into a member's row.
@@ -80,8 +112,8 @@ impl Store {
     pub async fn repair_copies(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
         let Some(account) = read_account(self.table.get(&Key::account(account)).await?)? else { return Ok(()) };
         let mut e = Expression::default();
-        let older = e.less(Attribute::AccountVersion, account.version.0);
-        let condition = format!("{older} OR {}", e.equal(Attribute::AccountVersion, account.version.0));
+        let older = e.less(Attribute::AccountVersion, account.version);
+        let condition = format!("{older} OR {}", e.equal(Attribute::AccountVersion, account.version));
         let update = format!("SET {}", copies(&mut e, &account));
         self.table.update(&Key::member(group, &account.id), e, update, condition).await.map(drop)
     }
@@ -109,9 +141,16 @@ impl Store {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn repair_orphan(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+    pub async fn repair_orphan(
+        &self,
+        _: &Granted<Settle>,
+        group: &GroupId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let rows = [Key::member(group, account), Key::membership(account, group)].map(Action::delete_any);
         let no_group = Action::check_row(Key::group(group), false);
-        self.table.transact(rows.into_iter().chain([no_group]).collect()).await.map(drop)
+        let trail = leave(group, account, None, &By::nobody(now));
+        self.table.transact(rows.into_iter().chain([no_group, trail]).collect()).await.map(drop)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
@@ -14,10 +13,10 @@ use aws_sdk_dynamodb::types::{
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
-use super::attempt::{Backoff, attempt, internal, is_transient};
 use super::expression::Expression;
 use super::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
 use super::transact;
+use crate::aws::attempt::{Backoff, Time, attempt, internal, is_transient};
 use crate::domain::Error;
 
 /// Keys that one `BatchGetItem` takes.
@@ -31,15 +30,6 @@ pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: Arc<str>,
     pub(super) time: Time,
-}
-
-/// How long a request may be repeated.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Time {
-    /// Each request for this long.
-    Each(Duration),
-    /// All of them until then.
-    Until(Instant),
 }
 
 /// What came of a write under a condition.
@@ -70,10 +60,7 @@ impl<'a> Rows<'a> {
 impl Table {
     /// When to give up what begins now.
     pub(super) fn deadline(&self) -> Instant {
-        match self.time {
-            Time::Each(patience) => Instant::now() + patience,
-            Time::Until(deadline) => deadline,
-        }
+        self.time.deadline()
     }
 
     /// `GetItem`, strongly consistent.

@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::types::{
     CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
-use super::attempt::{attempt, internal, is_transient};
 use super::expression::Expression;
 use super::keys::{Attributes, Key};
 use super::table::Table;
+use crate::aws::attempt::{attempt, internal, is_transient};
 use crate::domain::Error;
 
 pub(super) const OPERATION: &str = "TransactWriteItems";

@@ -7,14 +7,14 @@ use std::ops::AddAssign;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::Store;
-use super::attempt::{attempt, internal, is_transient};
 use super::items::{
-    AccountItem, GroupItem, MemberItem, MembershipItem, from_row, read_edge_id, read_job, read_parents,
+    AccountItem, GroupItem, MemberItem, MembershipItem, TrailItem, from_row, read_edge_id, read_job, read_parents,
 };
 use super::keys::{Attributes, Key};
 use super::search::suffix_rows;
 use crate::authz::{Granted, Settle};
-use crate::domain::{Account, AccountId, AccountVersion, Edge, EdgeId, Error, GroupId, Job};
+use crate::aws::attempt::{attempt, internal, is_transient};
+use crate::domain::{Account, AccountId, AccountVersion, Edge, EdgeId, Error, GroupId, Job, Membership};
 
 /// Parts of the table that are walked side by side.
 const SEGMENTS: i32 = 4;
@@ -34,6 +34,8 @@ pub enum Fact {
     Account(AccountId, AccountFact),
     /// The mirror of a member, and whether it says that the member is a direct one.
     Membership(AccountId, GroupId, bool),
+    /// How an account is a member of a group, as the membership's trail has it.
+    Trail(GroupId, AccountId, Option<Membership>),
     /// A part of a group's name, as a digest.
     Suffix(GroupId, Digest),
     /// A job.
@@ -174,6 +176,10 @@ fn facts_of(key: &Key, row: Attributes) -> Result<Vec<Fact>, Error> {
     if let Some((account, group)) = key.as_membership() {
         let (_, MembershipItem { direct }) = from_row(row)?;
         return Ok(vec![Fact::Membership(account, group, direct)]);
+    }
+    if let Some((group, account)) = key.as_trail() {
+        let (_, item): (_, TrailItem) = from_row(row)?;
+        return Ok(vec![Fact::Trail(group, account, item.membership())]);
     }
     if let Some((group, _)) = key.as_suffix() {
         return Ok(vec![Fact::Suffix(group, Digest::of_suffix(&row))]);

@@ -59,7 +59,7 @@ pub enum Attribute {
     Parents,
     /// Counts the changes of where a group is nested.
     Rev,
-    /// Counts the writes to a job.
+    /// Counts the writes to a job, or the changes of a membership.
     Revision,
     /// What a job has come to.
     Cursor,
@@ -69,8 +69,18 @@ pub enum Attribute {
     Attempts,
     /// Why a job last failed.
     LastReason,
-    /// When an idempotency row may go.
+    /// When a row may go that is of use for a time only.
     ExpiresAt,
+    /// Who changed a group, a membership or what hangs on a job; who told of an account.
+    Actor,
+    /// When a membership last changed.
+    ChangedAt,
+    /// When an administrator last made an account a direct member, or none.
+    AdministeredAt,
+    /// When that was asked for which last decided whether an account is a direct member.
+    DecidedAt,
+    /// The requests of that moment.
+    Decisions,
 }
 
 impl Attribute {
@@ -112,6 +122,11 @@ impl Attribute {
             Self::Attempts => "attempts",
             Self::LastReason => "last_reason",
             Self::ExpiresAt => "expires_at",
+            Self::Actor => "actor",
+            Self::ChangedAt => "changed_at",
+            Self::AdministeredAt => "administered_at",
+            Self::DecidedAt => "decided_at",
+            Self::Decisions => "decisions",
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::future::Future;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::domain::Error;
@@ -12,8 +14,27 @@ use crate::domain::Error;
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long a request may be repeated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Time {
+    /// Each request for this long.
+    Each(Duration),
+    /// All of them until then.
+    Until(Instant),
+}
+
+impl Time {
+    /// When to give up what begins now.
+    pub(crate) fn deadline(self) -> Instant {
+        match self {
+            Self::Each(patience) => Instant::now() + patience,
+            Self::Until(deadline) => deadline,
+        }
+    }
+}
+
 /// Whether an error passes by itself.
-pub(super) fn is_transient<E: ProvideErrorMetadata>(error: &E) -> bool {
+pub(crate) fn is_transient<E: ProvideErrorMetadata>(error: &E) -> bool {
     matches!(
         error.code(),
         Some(
@@ -31,14 +52,14 @@ pub(super) fn is_transient<E: ProvideErrorMetadata>(error: &E) -> bool {
 ///
 /// # Errors
 /// [`Error::Unavailable`] when time is up, [`Error::Internal`] when the request could not even be made.
-pub(super) async fn attempt<T, E, F>(
+pub(crate) async fn attempt<T, E, F>(
     operation: &'static str,
     deadline: Instant,
     is_transient: impl Fn(&E) -> bool,
     send: impl Fn() -> F,
 ) -> Result<Result<T, E>, Error>
 where
-    F: Future<Output = Result<T, SdkError<E>>>,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
     let mut backoff = Backoff::new(operation, deadline);
     loop {
@@ -69,14 +90,14 @@ where
 
 /// Pauses before another attempt: of a length between nothing and a bound that doubles, so that those who met do not
 /// meet again (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     operation: &'static str,
     deadline: Instant,
     longest: Duration,
 }
 
 impl Backoff {
-    pub(super) const fn new(operation: &'static str, deadline: Instant) -> Self {
+    pub(crate) const fn new(operation: &'static str, deadline: Instant) -> Self {
         Self { operation, deadline, longest: FIRST_PAUSE }
     }
 
@@ -84,7 +105,7 @@ impl Backoff {
     ///
     /// # Errors
     /// [`Error::Unavailable`], at once, when the deadline would come first.
-    pub(super) async fn pause(&mut self) -> Result<(), Error> {
+    pub(crate) async fn pause(&mut self) -> Result<(), Error> {
         let pause = self.longest.mul_f64(fastrand::f64());
         self.longest = (self.longest * 2).min(LONGEST_PAUSE);
         if Instant::now() + pause >= self.deadline {
@@ -96,6 +117,6 @@ impl Backoff {
 }
 
 /// What an error is that no caller of the operation can mean anything by.
-pub(super) fn internal<E: ProvideErrorMetadata>(operation: &'static str) -> impl Fn(E) -> Error {
+pub(crate) fn internal<E: ProvideErrorMetadata>(operation: &'static str) -> impl Fn(E) -> Error {
     move |error| Error::Internal { operation, code: error.code().unwrap_or("unknown").to_owned() }
 }

@@ -1,0 +1,5 @@
+//! The binary of the queue of events that come in; the library has the handler.
+
+fn main() -> std::process::ExitCode {
+    apply_events::FUNCTION.run()
+}

@@ -1,0 +1,90 @@
+//! A function on a queue.
+
+use std::process::ExitCode;
+
+use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
+use futures::future::BoxFuture;
+use lambda_runtime::Context;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::events::{batch_answer, serve_events};
+use super::resources::Resources;
+use super::{milliseconds_since, run};
+use crate::domain::Error;
+
+/// A message of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Names it among those of its batch.
+    pub id: String,
+    /// What it says.
+    pub body: String,
+    /// When it came to the queue, in milliseconds since 1970.
+    pub sent_at: u64,
+    /// How often it was handed out, this time included.
+    pub receives: u32,
+}
+
+impl From<SqsMessage> for Message {
+    fn from(message: SqsMessage) -> Self {
+        let number = |name: &str| message.attributes.get(name).and_then(|text| text.parse().ok());
+        Self {
+            sent_at: number("SentTimestamp").unwrap_or_default(),
+            receives: number("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+            id: message.message_id.unwrap_or_default(),
+            body: message.body.unwrap_or_default(),
+        }
+    }
+}
+
+/// How the handler of a queue is called: it gives the ids of the messages that have to come again.
+type QueueHandler<R> = for<'a> fn(&'a R, Vec<Message>) -> BoxFuture<'a, Vec<String>>;
+
+/// One function on a queue: its name, which is also its binary's and its folder's, and its handler.
+pub struct QueueFunction<R> {
+    /// What it does.
+    pub name: &'static str,
+    handler: QueueHandler<R>,
+}
+
+impl<R: Resources> QueueFunction<R> {
+    /// A function of that name.
+    #[must_use]
+    pub const fn new(name: &'static str, handler: QueueHandler<R>) -> Self {
+        Self { name, handler }
+    }
+
+    /// Works through a batch of messages. Gives what Lambda wants to know (AWS Lambda Developer Guide, "Handling errors
+    /// for an SQS event source in Lambda").
+    ///
+    /// # Errors
+    /// What came is no batch of messages.
+    pub async fn answer(&self, resources: &R, event: Value, context: &Context) -> Result<Value, Error> {
+        let started = Instant::now();
+        let unreadable = |_| Error::Internal { operation: "queue event", code: "unreadable".into() };
+        let event: SqsEvent = serde_json::from_value(event).map_err(unreadable)?;
+        let messages: Vec<Message> = event.records.into_iter().map(Message::from).collect();
+        let count = messages.len();
+        let failed = (self.handler)(&resources.for_invocation(Some(context)), messages).await;
+        let (request_id, milliseconds) = (&context.request_id, milliseconds_since(started));
+        tracing::info!(
+            function = self.name,
+            request_id,
+            messages = count,
+            failed = failed.len(),
+            milliseconds,
+            "batch"
+        );
+        Ok(batch_answer(&failed))
+    }
+
+    /// Runs the function under Lambda until the environment is shut down.
+    #[must_use]
+    pub fn run(&self) -> ExitCode {
+        run(
+            self.name,
+            serve_events(async |resources, event| self.answer(resources, event.payload, &event.context).await),
+        )
+    }
+}

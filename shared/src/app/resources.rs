@@ -1,0 +1,104 @@
+//! What a function needs beside its event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lambda_runtime::Context;
+use tokio::time::Instant;
+
+use super::{ANSWER_TIME, App, PATIENCE};
+use crate::aws::Connection;
+use crate::bus::{DeadLetters, EventBus};
+use crate::config::{Config, ConfigError, IntakeConfig, OutletConfig};
+use crate::domain::Clock;
+use crate::domain::clock::SystemClock;
+use crate::store::Store;
+
+/// What a function needs beside its event: made once, at its start.
+pub trait Resources: Clone + Send + Sync + 'static {
+    /// Those of a deployed function.
+    ///
+    /// # Errors
+    /// A variable of the environment is missing or unreadable.
+    fn from_environment() -> impl Future<Output = Result<Self, ConfigError>>;
+
+    /// The same, given up at the deadline.
+    #[must_use]
+    fn until(&self, deadline: Instant) -> Self;
+
+    /// The same, with the time that Lambda gave this invocation.
+    #[must_use]
+    fn for_invocation(&self, context: Option<&Context>) -> Self {
+        let Some(context) = context.filter(|context| context.deadline > 0) else {
+            return self.clone();
+        };
+        let left = Duration::from_millis(context.deadline.saturating_sub(SystemClock.unix_millis()));
+        self.until(Instant::now() + left.saturating_sub(ANSWER_TIME))
+    }
+}
+
+impl Resources for App {
+    async fn from_environment() -> Result<Self, ConfigError> {
+        let config = Config::from_environment()?;
+        let connection = Connection::from_environment().await;
+        Ok(Self::connected(config, &connection))
+    }
+
+    fn until(&self, deadline: Instant) -> Self {
+        Self { store: self.store.until(deadline), ..self.clone() }
+    }
+}
+
+impl App {
+    fn connected(config: Config, connection: &Connection) -> Self {
+        let store = Store::connected(connection, &config.table_name, PATIENCE);
+        Self::new(config, store, Arc::new(SystemClock))
+    }
+}
+
+/// What taking events in needs.
+#[derive(Clone)]
+pub struct Intake {
+    /// Groups, members and accounts, and the time.
+    pub app: App,
+    /// Where events go that can never be taken.
+    pub dead_letters: DeadLetters,
+    /// How long a request waits for its account to be known.
+    pub patience: Duration,
+}
+
+impl Resources for Intake {
+    async fn from_environment() -> Result<Self, ConfigError> {
+        let (config, intake) = (Config::from_environment()?, IntakeConfig::from_environment()?);
+        let connection = Connection::from_environment().await;
+        let dead_letters = DeadLetters::connected(&connection, &intake.dead_letter_queue_url, PATIENCE);
+        Ok(Self { app: App::connected(config, &connection), dead_letters, patience: intake.request_patience })
+    }
+
+    fn until(&self, deadline: Instant) -> Self {
+        let dead_letters = self.dead_letters.until(deadline);
+        Self { app: self.app.until(deadline), dead_letters, ..self.clone() }
+    }
+}
+
+/// What sending events out needs.
+#[derive(Clone)]
+pub struct Outlet {
+    /// Where they go.
+    pub bus: EventBus,
+    /// Where those go that the bus can never take.
+    pub dead_letters: DeadLetters,
+}
+
+impl Resources for Outlet {
+    async fn from_environment() -> Result<Self, ConfigError> {
+        let config = OutletConfig::from_environment()?;
+        let connection = Connection::from_environment().await;
+        let bus = EventBus::connected(&connection, &config.event_bus_name, PATIENCE);
+        Ok(Self { bus, dead_letters: DeadLetters::connected(&connection, &config.dead_letter_queue_url, PATIENCE) })
+    }
+
+    fn until(&self, deadline: Instant) -> Self {
+        Self { bus: self.bus.until(deadline), dead_letters: self.dead_letters.until(deadline) }
+    }
+}

@@ -1,0 +1,107 @@
+//! Events that other systems are sent by EventBridge; `docs/events` has their schemas.
+
+use serde::Serialize;
+
+use crate::bus::Entry;
+use crate::domain::{AccountId, Error, Group, GroupId, GroupType, Membership, Timestamp};
+use crate::store::{Announcement, Subject};
+
+/// What every event tells.
+#[derive(Debug, Serialize)]
+struct Detail<'a, S, T> {
+    /// The same, however often the event is sent.
+    id: String,
+    occurred_at: Timestamp,
+    actor: &'a str,
+    /// Of two events of the same subject, the one with the higher number tells what came later.
+    revision: u64,
+    #[serde(flatten)]
+    subject: S,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<T>,
+}
+
+#[derive(Debug, Serialize)]
+struct GroupSubject {
+    group_id: GroupId,
+}
+
+/// A group's own fields.
+#[derive(Debug, Serialize)]
+struct GroupState<'a> {
+    name: &'a str,
+    description: &'a str,
+    group_type: GroupType,
+    is_privileged: bool,
+}
+
+impl<'a> From<&'a Group> for GroupState<'a> {
+    fn from(group: &'a Group) -> Self {
+        let profile = &group.profile;
+        Self {
+            name: profile.name.as_str(),
+            description: profile.description.as_str(),
+            group_type: profile.group_type,
+            is_privileged: profile.is_privileged,
+        }
+    }
+}
+
+/// Of who becomes a member, how; of who is none any more, how it was one.
+#[derive(Debug, Serialize)]
+struct MemberSubject<'a> {
+    group_id: GroupId,
+    account_id: &'a AccountId,
+    #[serde(flatten)]
+    membership: Option<MembershipState>,
+}
+
+/// How an account is a member.
+#[derive(Debug, Clone, Serialize)]
+struct MembershipState {
+    membership_type: &'static str,
+    via: Vec<GroupId>,
+}
+
+impl From<&Membership> for MembershipState {
+    fn from(membership: &Membership) -> Self {
+        Self { membership_type: membership.membership_type.as_str(), via: membership.via_groups() }
+    }
+}
+
+/// The event that tells of a change.
+///
+/// # Errors
+/// [`Error::Internal`]: it cannot be written.
+pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
+    let Announcement { subject, revision, actor, occurred_at } = announcement;
+    let (revision, occurred_at) = (*revision, *occurred_at);
+    let (detail_type, detail) = match subject {
+        Subject::Group { group, before, after } => {
+            let detail_type = match (before, after) {
+                (None, _) => "Group Created",
+                (_, None) => "Group Deleted",
+                _ => "Group Updated",
+            };
+            let state = |group: &'_ Option<Group>| group.as_ref().map(GroupState::from).map(|it| serde_json::json!(it));
+            let (id, subject) = (format!("{group}/{revision}"), GroupSubject { group_id: *group });
+            let (before, after) = (state(before), state(after));
+            (detail_type, written(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
+        }
+        Subject::Member { group, account, before, after } => {
+            let detail_type = if after.is_some() { "Group Member Added" } else { "Group Member Removed" };
+            let [before, after] = [before, after].map(|it| it.as_ref().map(MembershipState::from));
+            let membership = after.clone().or_else(|| before.clone());
+            let id = format!("{group}/{account}/{revision}");
+            let subject = MemberSubject { group_id: *group, account_id: account, membership };
+            (detail_type, written(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
+        }
+    };
+    Ok(Entry { detail_type, detail, time: occurred_at })
+}
+
+fn written(detail: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(detail).map_err(|_| Error::Internal { operation: "event", code: "not written".into() })
+}
