@@ -1,5 +1,6 @@
 //! `cargo local` from outside: the binary, its flags, its data file, and its end in the middle of things.
 
+mod events;
 mod nesting;
 
 use std::io::{BufRead, BufReader};
@@ -9,8 +10,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use futures::stream::{self, StreamExt};
 use reqwest::{Client, Method, RequestBuilder};
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
+use crate::harness::exchange::Listener;
 use crate::harness::workspace::{binary, root};
 use crate::harness::{Answer, numbered, percent_encoded};
 
@@ -305,7 +308,21 @@ async fn what_was_answered_survives_a_kill() {
         let listed = !groups["groups"].as_array().unwrap().is_empty();
         assert_eq!(listed, ids.contains(&account.as_str()), "both sides agree about {account}");
     }
+    restarted.is_idle().await;
+    let listener = listener_to(&file);
+    listener.assert_knows_all_of(&restarted.base, &restarted.reader).await;
     restarted.kill();
+}
+
+/// Who hears everything that was published by a server with this data file, in any order.
+fn listener_to(file: &Path) -> Listener {
+    let events = groups_local::poller::beside(file, ".events");
+    let events = Connection::open_with_flags(events, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut statement = events.prepare("SELECT event FROM published ORDER BY random()").unwrap();
+    let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let mut listener = Listener::default();
+    rows.for_each(|event| listener.hear(&serde_json::from_str(&event.unwrap()).unwrap()));
+    listener
 }
 
 async fn start_with_accounts(file: &Path, count: usize) -> Server {

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{ENGINEERING_TEAM, Server, assert_refused, run, start_with_accounts};
+use super::{ENGINEERING_TEAM, Server, assert_refused, listener_to, run, start_with_accounts};
 use crate::harness::{Answer, numbered, variable};
 
 /// A nesting of many accounts goes on where it was when the server was killed, twice, in the middle of it.
@@ -45,6 +45,9 @@ async fn a_nesting_survives_kills() {
     assert_eq!(idle.status().as_u16(), 200);
     let group = server.get(&format!("/{}", ids[0])).await;
     assert_eq!((&group["member_count"], &group["direct_member_count"]), (&json!(count), &json!(0)));
+    if count <= 10_000 {
+        listener_to(&file).assert_knows_all_of(&server.base, &server.reader).await;
+    }
     server.kill();
     let output = run(&["verify", "--data", path]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "0 found\n");

@@ -12,7 +12,7 @@ use shared::bus::{DeadLetters, EventBus};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 
-use super::{Api, schemas};
+use super::{Answer, Api, schemas, token};
 
 /// Three moments, and the orders in which they can be told.
 pub const T1: &str = "2024-01-15T10:30:00Z";
@@ -151,12 +151,23 @@ impl Listener {
         }
     }
 
-    /// Holds that it knows of just the groups and members that there are.
+    /// Holds that it knows of just the groups and members that the API shows.
     pub async fn assert_knows(&self, api: &Api) {
+        self.assert_knows_all_of(&api.base, &token("listener", &["Administrator"])).await;
+    }
+
+    /// As [`Self::assert_knows`], of whatever API this is.
+    pub async fn assert_knows_all_of(&self, base: &str, token: &str) {
+        let get = async |path: String, items: &str| {
+            let request = reqwest::Client::new().get(format!("{base}/api/v1/groups{path}"));
+            let page = Answer::to(request.bearer_auth(token)).await.ok();
+            assert_eq!(page["pageInfo"]["hasNextPage"], json!(false));
+            page[items].as_array().unwrap().clone()
+        };
         let (mut groups, mut members) = (BTreeMap::new(), BTreeMap::new());
-        for group in api.walk("", "groups").await {
+        for group in get("?limit=1000".into(), "groups").await {
             let id = group["id"].as_str().unwrap().to_owned();
-            for member in api.walk(&format!("/{id}/members"), "members").await {
+            for member in get(format!("/{id}/members?limit=10000"), "members").await {
                 let via = if member["via"].is_array() { member["via"].clone() } else { json!([]) };
                 let known = json!({ "membership_type": member["membership_type"], "via": via });
                 members.insert((id.clone(), member["id"].as_str().unwrap().to_owned()), known);
@@ -165,22 +176,17 @@ impl Listener {
             let fields = fields.map(|field| (field.to_owned(), group[field].clone()));
             groups.insert(id, Value::Object(fields.into_iter().collect()));
         }
-        let known = |known: &BTreeMap<String, (u64, Value)>| -> BTreeMap<String, Value> {
-            let there = known.iter().filter(|(_, (_, after))| !after.is_null());
-            there.map(|(id, (_, after))| (id.clone(), after.clone())).collect()
-        };
-        assert_eq!(known(&self.groups), groups);
-        let there = self.members.iter().filter(|(_, (_, after))| !after.is_null());
-        let there: BTreeMap<_, _> = there
-            .map(|(place, (_, after))| {
-                let mut after = after.clone();
-                // What the API does not show of direct members.
-                if after["membership_type"] == "direct" {
-                    after["via"] = json!([]);
-                }
-                (place.clone(), after)
-            })
-            .collect();
-        assert_eq!(there, members);
+        let there = |(_, after): &&(u64, Value)| !after.is_null();
+        let known = self.groups.iter().filter(|(_, group)| there(group));
+        assert_eq!(known.map(|(id, (_, after))| (id.clone(), after.clone())).collect::<BTreeMap<_, _>>(), groups);
+        let known = self.members.iter().filter(|(_, member)| there(member)).map(|(place, (_, after))| {
+            let mut after = after.clone();
+            // What the API does not show of direct members.
+            if after["membership_type"] == "direct" {
+                after["via"] = json!([]);
+            }
+            (place.clone(), after)
+        });
+        assert_eq!(known.collect::<BTreeMap<_, _>>(), members);
     }
 }
