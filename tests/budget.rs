@@ -4,6 +4,7 @@ use futures::stream::{self, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::harness::exchange::{T1, T2, T3, account_event, request_event};
 use crate::harness::recorder::{Recorded, operations, sequential};
 use crate::harness::{Answer, Api, numbered};
 
@@ -138,6 +139,24 @@ async fn many_changes_share_transactions() {
     api.patch(&path, json!({ "remove": ids })).await.ok();
     let requests = api.recorder.take();
     assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 4], &["GetItem"]].concat(), 6);
+}
+
+/// By event: what is done, what is so already, and what comes too late.
+#[tokio::test]
+async fn a_request_costs_a_read_and_a_write() {
+    let api = Api::start().await;
+    let id = api.group("A").await;
+    api.accounts(&["acc-1"]).await;
+    for (event, expected) in [
+        (request_event("add", &id, "acc-1", T2), ["BatchGetItem", "TransactWriteItems"].as_slice()),
+        (request_event("add", &id, "acc-1", T3), &["BatchGetItem", "UpdateItem"]),
+        (request_event("remove", &id, "acc-1", T1), &["BatchGetItem"]),
+        (account_event("Updated", "acc-1", "name", T3), &["UpdateItem"]),
+    ] {
+        api.recorder.take();
+        assert!(api.hand(&[event]).await.is_empty());
+        assert_cost(&api.recorder.take(), expected, expected.len());
+    }
 }
 
 #[tokio::test]

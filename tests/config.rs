@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use shared::config::{Config, ConfigError};
+use shared::config::{Config, ConfigError, IntakeConfig, OutletConfig};
 
 use crate::harness::workspace::binary;
 
@@ -59,6 +59,36 @@ fn a_variable_that_is_missing_or_unreadable_is_named() {
         let error = read(&[(name, value)]).unwrap_err();
         assert_eq!(error.to_string(), format!("environment variable {name} {reason}"));
     }
+}
+
+#[test]
+fn functions_of_events_say_what_they_lack() {
+    let read = |name: &str, value: Option<&str>| {
+        let good = [("DEAD_LETTER_QUEUE_URL", "url"), ("REQUEST_PATIENCE_SECONDS", "60"), ("EVENT_BUS_NAME", "bus")];
+        let mut variables = BTreeMap::from(good);
+        match value {
+            Some(value) => variables.insert(name, value),
+            None => variables.remove(name),
+        };
+        let get = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        (IntakeConfig::from_variables(get), OutletConfig::from_variables(get))
+    };
+    let (intake, outlet) = read("OTHER", None);
+    assert_eq!(intake.unwrap().request_patience, Duration::from_secs(60));
+    assert_eq!(outlet.unwrap().event_bus_name, "bus");
+    let said = |error: ConfigError| error.to_string();
+    for (value, reason) in [(None, "is not set"), (Some(""), "is empty")] {
+        let (intake, outlet) = read("DEAD_LETTER_QUEUE_URL", value);
+        let expected = format!("environment variable DEAD_LETTER_QUEUE_URL {reason}");
+        assert_eq!([said(intake.unwrap_err()), said(outlet.unwrap_err())], [expected.clone(), expected]);
+        let (intake, outlet) = read("EVENT_BUS_NAME", value);
+        assert!(intake.is_ok());
+        assert_eq!(said(outlet.unwrap_err()), format!("environment variable EVENT_BUS_NAME {reason}"));
+    }
+    let (intake, outlet) = read("REQUEST_PATIENCE_SECONDS", Some("an hour"));
+    assert!(outlet.is_ok());
+    let expected = "environment variable REQUEST_PATIENCE_SECONDS is not a whole number of seconds";
+    assert_eq!(said(intake.unwrap_err()), expected);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared::domain::clock::SystemClock;
-use shared::domain::{AccountId, Clock, FoldedText, GroupId, Moment, SortKey, Timestamp};
+use shared::domain::{AccountId, AccountVersion, Clock, FoldedText, GroupId, Moment, SortKey, Timestamp};
 
 use crate::harness::IMPOSSIBLE_GROUPS;
 
@@ -24,6 +24,33 @@ fn account_versions_order_as_moments_whatever_their_offset() {
     assert!(version("2024-01-15T10:30:00Z") < version("2024-01-15T10:30:00-01:00"));
     for wrong in ["", "2024-01-15", "2024-01-15 10:30", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
         assert!(Moment::parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+/// Texts have the order of versions, whatever is told: in the table, texts are compared.
+#[test]
+fn account_versions_order_as_what_stands() {
+    let at = Moment::from_unix_nanos;
+    let described = |nanos, status: &str| AccountVersion::described(at(nanos), "name", "email", status);
+    let order = [
+        AccountVersion::EARLIEST,
+        described(-1, "active"),
+        AccountVersion::deleted(at(-1)),
+        AccountVersion::at(at(0)),
+        described(0, "active"),
+        described(0, "suspended"),
+        AccountVersion::deleted(at(0)),
+        described(1, "active"),
+        AccountVersion::deleted(at(i64::MAX)),
+    ];
+    assert!(order.is_sorted());
+    let texts = order.map(|version| version.to_string());
+    assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == 16));
+    assert_eq!(texts.map(|text| AccountVersion::try_from(text).unwrap()), order);
+    for wrong in
+        ["", "1", "...............", ".................", "...............+", "............===="]
+    {
+        assert!(AccountVersion::try_from(wrong.to_owned()).is_err(), "{wrong}");
     }
 }
 

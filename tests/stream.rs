@@ -29,6 +29,10 @@ fn a_pattern_matches_what_it_says_and_nothing_else() {
     ] {
         assert_eq!(matches(&pattern, &event), expected, "{event}");
     }
+    let others = json!({ "source": [{ "anything-but": "groups" }] });
+    for (source, expected) in [(json!("hr"), true), (json!("groups"), false), (Value::Null, false)] {
+        assert_eq!(matches(&others, &json!({ "source": source })), expected);
+    }
     assert!(matches(&json!({}), &json!({ "anything": 1 })));
     assert!(!matches(&json!("text"), &json!("text")));
 }

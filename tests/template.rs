@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use groups_local::functions::{APPLY_EVENTS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, check_routes};
-use groups_local::template::Template;
+use groups_local::pattern::matches;
+use groups_local::template::{Template, document};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::Faults;
 use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
+use crate::harness::schemas::schemas;
 use crate::harness::{Answer, Api, account, administer, ingest, longest_name, now, template, version};
 
 #[test]
@@ -136,6 +138,24 @@ async fn policies_allow_exactly_what_functions_do() {
     let allowed: BTreeMap<&str, BTreeSet<(String, bool)>> =
         template().policies.iter().map(|(function, policy)| (function.as_str(), allowed(policy))).collect();
     assert_eq!(needed, allowed);
+}
+
+/// Every kind of event that comes in reaches the queue, none that goes out does; the audit trail has just those.
+#[test]
+fn rules_of_the_bus_take_the_events_they_are_for() {
+    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    let resources = &document(&text).unwrap()["Resources"];
+    let pattern = |resource: &str| &resources[resource]["Properties"]["EventPattern"];
+    for kind in schemas().keys() {
+        let comes_in = kind.starts_with("Account") || kind.ends_with("Requested");
+        let event = |source: &str| json!({ "source": source, "detail-type": kind, "detail": {} });
+        assert_eq!(matches(pattern("IncomingRule"), &event("hr")), comes_in, "{kind}");
+        assert!(!matches(pattern("IncomingRule"), &event("groups")));
+        for audit in ["AuditRule", "AuditArchive"] {
+            assert!(matches(pattern(audit), &event("groups")) && !matches(pattern(audit), &event("hr")));
+        }
+    }
+    assert_eq!(schemas().len(), 9);
 }
 
 /// What functions may do besides: send dead letters to their own queue, and publish as nobody else.

@@ -32,11 +32,11 @@ pub async fn chain(api: &Api, levels: usize, members: usize) -> Vec<String> {
     ids
 }
 
-/// Rows of one account: its own, and in each group the member's and the mirror.
+/// Rows of one account: its own, and in each group the member's, the mirror and the trail.
 struct Pattern {
     groups: Vec<GroupId>,
     account: Attributes,
-    members: Vec<(Attributes, Attributes)>,
+    members: Vec<[Attributes; 3]>,
 }
 
 impl Pattern {
@@ -44,8 +44,9 @@ impl Pattern {
         let id = account(&numbered(0)).id;
         let mut members = Vec::new();
         for group in groups {
-            let keys = (Key::member(group, &id), Key::membership(&id, group));
-            members.push((get(client, table, &keys.0).await, get(client, table, &keys.1).await));
+            let keys = [Key::member(group, &id), Key::membership(&id, group), Key::trail(group, &id)];
+            let rows = keys.each_ref().map(|key| get(client, table, key));
+            members.push(futures::future::join_all(rows).await.try_into().unwrap());
         }
         Self { groups: groups.to_vec(), account: get(client, table, &Key::account(&id)).await, members }
     }
@@ -62,9 +63,10 @@ impl Pattern {
             row
         };
         let mut rows = vec![with(&self.account, &Key::account(&account.id), true)];
-        for (group, (member, mirror)) in self.groups.iter().zip(&self.members) {
+        for (group, [member, mirror, trail]) in self.groups.iter().zip(&self.members) {
             rows.push(with(member, &Key::member(group, &account.id), true));
             rows.push(with(mirror, &Key::membership(&account.id, group), false));
+            rows.push(with(trail, &Key::trail(group, &account.id), false));
         }
         rows
     }

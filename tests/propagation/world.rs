@@ -10,7 +10,7 @@ use shared::authz::Granted;
 use shared::domain::group::Description;
 use shared::domain::{
     Account, AccountId, AccountVersion, Change, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
-    GroupType, JobKind, Limit, MembershipType, Missing, Moment, Outcome,
+    GroupType, JobKind, Limit, MembershipRequest, MembershipType, Missing, Moment, Outcome, RequestOutcome,
 };
 use shared::store::Store;
 use tokio::time::Instant;
@@ -28,6 +28,10 @@ pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ �
 pub enum Operation {
     Add(usize, usize),
     Remove(usize, usize),
+    /// Another system asks for an account to be a member, or none.
+    Ask(usize, usize, bool),
+    /// One of the requests that were done, drawn by the seed, comes again.
+    AskAgain(u64),
     Nest(usize, usize),
     Unnest(usize, usize),
     /// Another group takes the place.
@@ -56,6 +60,8 @@ pub struct World {
     accounts: Vec<AccountId>,
     version: i64,
     expected: Expected,
+    /// Requests that have decided.
+    asked: Vec<MembershipRequest>,
     /// Whether API functions bring up what follows from their writes themselves.
     inline: bool,
 }
@@ -66,7 +72,8 @@ impl World {
         let pump = Pump::of(&api).await;
         let accounts = (0..accounts).map(|index| account(&format!("acc-{index}")).id).collect();
         let expected = Expected::default();
-        let mut world = Self { api, pump, groups: Vec::new(), accounts, version: 0, expected, inline };
+        let (groups_made, asked) = (Vec::new(), Vec::new());
+        let mut world = Self { api, pump, groups: groups_made, accounts, version: 0, expected, asked, inline };
         for _ in 0..groups {
             let id = world.create().await;
             world.groups.push(id);
@@ -105,6 +112,8 @@ impl World {
         match operation {
             Operation::Add(group, account) => self.change(group, account, true).await,
             Operation::Remove(group, account) => self.change(group, account, false).await,
+            Operation::Ask(group, account, adds) => self.ask(group, account, adds).await,
+            Operation::AskAgain(seed) => self.ask_again(seed).await,
             Operation::Nest(parent, child) => self.nest(parent, child).await,
             Operation::Unnest(parent, child) => self.unnest(parent, child).await,
             Operation::Replace(group) => {
@@ -150,6 +159,37 @@ impl World {
         }
         if self.inline {
             assert!(self.api.app.settle_members(&administer(), &id, &[account]).await);
+        }
+    }
+
+    /// A request of now, which is later than whatever was decided before.
+    fn request(&mut self, group: GroupId, account: AccountId, adds: bool) -> MembershipRequest {
+        self.version += 1;
+        let requested_at = Moment::from_unix_nanos(Moment::from(now()).unix_nanos() + 1_000_000_000 + self.version);
+        let change = if adds { Change::Add(account) } else { Change::Remove(account) };
+        MembershipRequest { id: self.version.to_string(), requested_at, group, change }
+    }
+
+    async fn ask(&mut self, group: usize, index: usize, adds: bool) {
+        let request = self.request(self.groups[group], self.accounts[index].clone(), adds);
+        let known = self.expected.known.contains(&index);
+        match self.store().apply_request(&ingest(), &request, now()).await.unwrap() {
+            RequestOutcome::UnknownAccount => return assert!(adds && !known),
+            RequestOutcome::OnlyIndirect(_) => assert!(!adds),
+            RequestOutcome::Changed | RequestOutcome::Unchanged => assert!(known || !adds),
+        }
+        self.asked.push(request);
+        match adds {
+            true => self.expected.direct.insert((group, index)),
+            false => self.expected.direct.remove(&(group, index)),
+        };
+    }
+
+    async fn ask_again(&self, seed: u64) {
+        let Some(request) = fastrand::Rng::with_seed(seed).choice(&self.asked) else { return };
+        match self.store().apply_request(&ingest(), request, now()).await {
+            Ok(outcome) => assert_eq!(outcome, RequestOutcome::Unchanged),
+            Err(error) => assert_eq!(error, Error::Missing(Missing::Group)),
         }
     }
 
@@ -281,6 +321,14 @@ impl Actor {
             Operation::Remove(at, who) => {
                 store.change_member(&granted, group(at), Change::Remove(account(who).clone()), now()).await.map(drop)
             }
+            Operation::Ask(at, who, adds) => {
+                let change =
+                    if adds { Change::Add(account(who).clone()) } else { Change::Remove(account(who).clone()) };
+                let (id, requested_at) = (self.next_version().to_string(), Moment::from(now()));
+                let request = MembershipRequest { id, requested_at, group: *group(at), change };
+                store.apply_request(&ingest(), &request, now()).await.map(drop)
+            }
+            Operation::AskAgain(_) => Ok(()),
             Operation::Nest(at, below) => store.nest_group(&granted, group(at), group(below), now()).await.map(drop),
             Operation::Unnest(at, below) => {
                 store.unnest_group(&granted, group(at), group(below), now()).await.map(drop)

@@ -1,5 +1,5 @@
 //! Event patterns, as far as the template's filters use them (Amazon EventBridge User Guide, "Comparison operators"): a
-//! field matches one of the values in its list, each a value or a prefix.
+//! field matches one of the values in its list, each a value, a prefix, or anything but a value.
 
 use serde_json::Value;
 
@@ -14,8 +14,11 @@ pub fn matches(pattern: &Value, event: &Value) -> bool {
 }
 
 fn is_alternative(alternative: &Value, value: &Value) -> bool {
-    match alternative["prefix"].as_str() {
-        Some(prefix) => value.as_str().is_some_and(|text| text.starts_with(prefix)),
+    if let Some(prefix) = alternative["prefix"].as_str() {
+        return value.as_str().is_some_and(|text| text.starts_with(prefix));
+    }
+    match alternative.get("anything-but") {
+        Some(other) => !value.is_null() && value != other,
         None => alternative == value,
     }
 }

@@ -96,8 +96,7 @@ impl Template {
     /// # Errors
     /// It is no YAML, or does not say what it must.
     pub fn parse(text: &str) -> Result<Self, Problem> {
-        let documents = Yaml::load_from_str(text).map_err(|error| Problem::new("template.yaml is not YAML", error))?;
-        let document = documents.first().map(to_json).ok_or_else(|| missing("a document"))?;
+        let document = document(text)?;
         let resolve = |value: &Value| resolve(&document["Parameters"], value);
 
         let globals = &document["Globals"]["Function"];
@@ -140,6 +139,15 @@ impl Template {
             policies,
         })
     }
+}
+
+/// The template as JSON; CloudFormation's short forms (`!Ref`, `!GetAtt`, `!Sub`) are their long ones.
+///
+/// # Errors
+/// It is no YAML.
+pub fn document(text: &str) -> Result<Value, Problem> {
+    let documents = Yaml::load_from_str(text).map_err(|error| Problem::new("template.yaml is not YAML", error))?;
+    documents.first().map(to_json).ok_or_else(|| missing("a document"))
 }
 
 impl Template {
@@ -242,7 +250,6 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// YAML as JSON; CloudFormation's short forms (`!Ref`, `!GetAtt`, `!Sub`) become their long ones.
 fn to_json(yaml: &Yaml<'_>) -> Value {
     match yaml {
         Yaml::Value(scalar) => match scalar {

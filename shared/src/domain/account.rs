@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::alphabet::CRYPT;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -23,14 +26,16 @@ pub struct Account {
 }
 
 /// Orders what is told of an account: by the source's `updated_at` and, of one moment, by what is told, so that all who
-/// hear the same end with the same, in whatever order they hear it. Written with a fixed number of digits, so that texts
-/// have the order of versions.
+/// hear the same end with the same, in whatever order they hear it. Written in 16 characters, with base64 in the order of
+/// ASCII, so that texts have the order of versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountVersion {
     at: Moment,
     tie: u32,
 }
+
+const IN_ORDER: GeneralPurpose = GeneralPurpose::new(&CRYPT, NO_PAD);
 
 impl AccountVersion {
     /// Before everything that can be told.
@@ -61,15 +66,19 @@ impl AccountVersion {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let (at, tie) = text.split_once('.')?;
-        let version = Self { at: Moment::from_ordinal(at.parse().ok()?), tie: tie.parse().ok()? };
-        (version.to_string() == text).then_some(version)
+        let bytes: [u8; 12] = IN_ORDER.decode(text).ok()?.try_into().ok()?;
+        let [a, b, c, d, e, f, g, h, tie @ ..] = bytes;
+        let at = Moment::from_ordinal(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
+        Some(Self { at, tie: u32::from_be_bytes(tie) })
     }
 }
 
 impl fmt::Display for AccountVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:020}.{:010}", self.at.ordinal(), self.tie)
+        let mut bytes = [0; 12];
+        bytes[..8].copy_from_slice(&self.at.ordinal().to_be_bytes());
+        bytes[8..].copy_from_slice(&self.tie.to_be_bytes());
+        f.write_str(&IN_ORDER.encode(bytes))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of an event that came: it is applied, or can never be, or not yet.
 
 use crate::authz::Granted;
-use crate::domain::{Change, Error, GroupId, MembershipRequest, Moment, RequestOutcome, Timestamp};
+use crate::domain::{Error, MembershipRequest, Missing, Moment, RequestOutcome, Timestamp};
 use crate::store::Store;
 
 use super::incoming::{AccountEvent, IncomingEvent};
@@ -60,7 +60,7 @@ impl IncomingEvent {
                     AccountEvent::Described(account) => store.put_account(&granted, account).await,
                     AccountEvent::Deleted(id, version) => store.delete_account(&granted, id, *version).await,
                 };
-                applied.map_err(refusal)
+                applied.map_err(|error| refusal(&error))
             }
             Self::Membership { request, requested_by } => apply_request(request, requested_by, store, now).await,
         }
@@ -77,23 +77,18 @@ async fn apply_request(
         return Err(Refusal::Never("the request was made in the future".into()));
     }
     let granted = Granted::event_source(requested_by);
-    match store.apply_request(&granted, request, now).await.map_err(refusal)? {
+    match store.apply_request(&granted, request, now).await.map_err(|error| refusal(&error))? {
         RequestOutcome::Changed => Ok(true),
         RequestOutcome::Unchanged => Ok(false),
-        RequestOutcome::OnlyIndirect(groups) => Err(Refusal::Never(only_indirect(groups))),
-        RequestOutcome::UnknownAccount => Err(Refusal::UnknownAccount(unknown(&request.change))),
+        RequestOutcome::OnlyIndirect(groups) => Err(refusal(&Error::OnlyIndirect(groups))),
+        RequestOutcome::UnknownAccount => {
+            let unknown = Missing::Account(request.change.account().to_string());
+            Err(Refusal::UnknownAccount(unknown.to_string()))
+        }
     }
 }
 
-fn only_indirect(groups: Vec<GroupId>) -> String {
-    Error::OnlyIndirect(groups).to_string()
-}
-
-fn unknown(change: &Change) -> String {
-    format!("the account {} does not exist", change.account())
-}
-
-fn refusal(error: Error) -> Refusal {
+fn refusal(error: &Error) -> Refusal {
     let reason = error.to_string();
     match error {
         Error::Unavailable { .. } => Refusal::Unavailable(reason),

@@ -74,11 +74,10 @@ pub enum Breach {
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Membership { group, account, stored: true } => {
-                write!(f, "1: {group} {account}: stored as a member, should be none")
-            }
-            Self::Membership { group, account, .. } => {
-                write!(f, "1: {group} {account}: not stored, should be a member")
+            Self::Membership { group, account, stored } => {
+                let told =
+                    if *stored { "stored as a member, should be none" } else { "not stored, should be a member" };
+                write!(f, "1: {group} {account}: {told}")
             }
             Self::Counts { group, stored, right } => {
                 write!(f, "2: {group}: counts {}, should count {}", counts(*stored), counts(*right))

@@ -86,6 +86,7 @@ pub enum Attribute {
 impl Attribute {
     /// The name in the table.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pk => "PK",
