@@ -149,7 +149,7 @@ async fn a_request_costs_a_read_and_a_write() {
     api.accounts(&["acc-1"]).await;
     for (event, expected) in [
         (request_event("add", &id, "acc-1", T2), ["BatchGetItem", "TransactWriteItems"].as_slice()),
-        (request_event("add", &id, "acc-1", T3), &["BatchGetItem", "UpdateItem"]),
+        (request_event("add", &id, "acc-1", T3), &["BatchGetItem", "TransactWriteItems"]),
         (request_event("remove", &id, "acc-1", T1), &["BatchGetItem"]),
         (account_event("Updated", "acc-1", "name", T3), &["UpdateItem"]),
     ] {

@@ -47,9 +47,7 @@ fn account_versions_order_as_what_stands() {
     let texts = order.map(|version| version.to_string());
     assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == 16));
     assert_eq!(texts.map(|text| AccountVersion::try_from(text).unwrap()), order);
-    for wrong in
-        ["", "1", "...............", ".................", "...............+", "............===="]
-    {
+    for wrong in ["", "1", "...............", ".................", "...............+", "............===="] {
         assert!(AccountVersion::try_from(wrong.to_owned()).is_err(), "{wrong}");
     }
 }

@@ -45,7 +45,7 @@ impl Api {
 
     /// Hands events to the function on the queue as one batch; gives the places of those that have to come again.
     pub async fn hand(&self, events: &[Value]) -> Vec<usize> {
-        hand(&self.intake(), events, &Sent::now()).await
+        hand(&self.intake(), events, millis()).await
     }
 
     /// How the account is a member of the group, if it is.
@@ -66,27 +66,19 @@ impl Api {
     }
 }
 
-/// When and how often messages were handed out.
-pub struct Sent {
-    pub at: u64,
-    pub receives: u32,
+/// The present, as queues tell it.
+pub fn millis() -> u64 {
+    SystemClock.unix_millis()
 }
 
-impl Sent {
-    pub fn now() -> Self {
-        Self { at: SystemClock.unix_millis(), receives: 1 }
-    }
-}
-
-/// Hands messages to the function on the queue as one batch; gives the places of those that have to come again.
-pub async fn hand(intake: &Intake, events: &[Value], sent: &Sent) -> Vec<usize> {
+/// Hands messages that came to the queue at this time to the function as one batch; gives the places of those that have
+/// to come again.
+pub async fn hand(intake: &Intake, events: &[Value], sent_at: u64) -> Vec<usize> {
     let record = |(place, event): (usize, &Value)| {
         let body = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
         json!({
             "messageId": place.to_string(), "receiptHandle": "r", "body": body, "eventSource": "aws:sqs",
-            "attributes": {
-                "ApproximateReceiveCount": sent.receives.to_string(), "SentTimestamp": sent.at.to_string(),
-            },
+            "attributes": { "ApproximateReceiveCount": "2", "SentTimestamp": sent_at.to_string() },
         })
     };
     let records: Vec<Value> = events.iter().enumerate().map(record).collect();

@@ -32,13 +32,21 @@ pub enum Fault {
     Malformed,
     /// Of a batch, this many keys come back as not looked at.
     Unprocessed(usize),
+    /// None; the members' rows that it reads are remembered.
+    Remembers,
+    /// The members' rows that it reads are those that were remembered, as if a transaction were half applied.
+    OldMembers,
     /// Of the events to publish, the first so many are not taken, for this reason.
     NotTaken(usize, &'static str),
 }
 
 /// Faults that wait for requests of an operation, first in, first out.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<VecDeque<(&'static str, Fault)>>>, Arc<Mutex<Option<(u8, fastrand::Rng)>>>);
+pub struct Faults(
+    Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
+    Arc<Mutex<Option<(u8, fastrand::Rng)>>>,
+    Arc<Mutex<Vec<Value>>>,
+);
 
 #[derive(Clone)]
 struct Proxy {
@@ -134,6 +142,21 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
         }
         Some(Fault::NeverArrives) => broken(),
         Some(Fault::Unprocessed(count)) => proxy.forward_part(&headers, &body, count).await,
+        Some(fault @ (Fault::Remembers | Fault::OldMembers)) => {
+            let (status, body) = proxy.send(&headers, body.to_vec()).await;
+            let mut answer: Value = serde_json::from_slice(&body).unwrap();
+            let rows =
+                answer["Responses"].as_object_mut().unwrap().values_mut().next().unwrap().as_array_mut().unwrap();
+            let is_member = |row: &Value| row["SK"]["S"].as_str().unwrap().starts_with("MEMBER#");
+            let mut remembered = proxy.faults.2.lock().unwrap();
+            if fault == Fault::Remembers {
+                *remembered = rows.iter().filter(|row| is_member(row)).cloned().collect();
+            } else {
+                rows.retain(|row| !is_member(row));
+                rows.append(&mut remembered);
+            }
+            (status, [("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response()
+        }
         Some(Fault::NotTaken(count, reason)) => proxy.publish_part(&headers, &body, count, reason).await,
     }
 }

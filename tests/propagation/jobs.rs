@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::authz::Granted;
 use shared::domain::{Account, AccountVersion, Job, JobKind, Moment};
 use shared::propagate::verify::Breach;
-use shared::store::Fact;
+use shared::store::{Fact, client_for};
 use tokio::time::Instant;
 
+use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, breaches};
 use crate::harness::{Api, account, ingest, numbered, version};
@@ -62,6 +64,10 @@ async fn a_group_deleted_is_gone_at_once_and_its_rows_in_time() {
     api.nest(&ids[1], &ids[2]).await;
     api.members(&ids[1], 0..400).await;
     api.members(&ids[2], 390..410).await;
+    api.numbered_accounts(500..502).await;
+    api.put(&format!("/{}/members/acc-00500", ids[1]), Value::Null).await.ok();
+    assert_eq!(api.delete(&format!("/{}/members/acc-00500", ids[1])).await.status, 204);
+    api.hand(&[request_event("remove", &ids[1], "acc-00501", T3)]).await;
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&ids[0]).await.len(), 410);
 
@@ -79,7 +85,15 @@ async fn a_group_deleted_is_gone_at_once_and_its_rows_in_time() {
     let facts = api.store.facts(&Granted::propagation()).await.unwrap();
     let of_big = facts.iter().filter(|fact| format!("{fact:?}").contains(ids[1].trim_start_matches("grp-")));
     let (trails, others): (Vec<&Fact>, Vec<&Fact>) = of_big.partition(|fact| matches!(fact, Fact::Trail(_, _, None)));
-    assert_eq!((trails.len(), others.len()), (410, 0), "no row tells of the group any more, but of who left it");
+    assert_eq!((trails.len(), others.len()), (412, 0), "no row tells of the group any more, but of who left it");
+    // Those go in time as well, also of who left before, and of whom somebody asked for in vain.
+    let client = client_for(&api.endpoint, |builder| builder);
+    let rows =
+        client.query().table_name(&api.table).key_condition_expression("PK = :group AND begins_with(SK, :trail)");
+    let rows = rows.expression_attribute_values(":trail", AttributeValue::S("TRAIL#".into()));
+    let rows = rows.expression_attribute_values(":group", AttributeValue::S(format!("GROUP#{}", ids[1])));
+    let rows: Vec<_> = rows.into_paginator().items().send().collect::<Result<_, _>>().await.unwrap();
+    assert!(rows.len() == 412 && rows.iter().all(|row| row.contains_key("expires_at")));
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn take(intake: &Intake, message: &Message) -> bool {
         return true;
     };
     let age = Duration::from_millis(clock.unix_millis().saturating_sub(message.sent_at));
-    match refusal.gives_up(age > intake.patience, message.receives) {
+    match refusal.gives_up(age > intake.patience) {
         Some(reason) => intake.dead_letters.put(&DeadLetter { body: &message.body, reason }).await.is_ok(),
         None => false,
     }

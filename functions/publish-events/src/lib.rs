@@ -5,6 +5,7 @@
 
 use shared::app::{Outlet, StreamFunction};
 use shared::bus::{DeadLetter, Delivery, Entry};
+use shared::domain::Error;
 use shared::events::entry;
 use shared::store::Record;
 
@@ -14,34 +15,35 @@ pub const FUNCTION: StreamFunction<Outlet> =
 
 /// Works through records; gives the sequence numbers of those that have to come again.
 pub async fn handler(outlet: &Outlet, records: Vec<Record>) -> Vec<String> {
+    let entry = |record: &Record| record.announcement()?.as_ref().map(entry).transpose();
+    let read: Vec<Result<Option<Entry>, Error>> = records.iter().map(entry).collect();
+    let entries: Vec<Entry> = read.iter().flatten().flatten().cloned().collect();
+    let mut deliveries = outlet.bus.publish(&entries).await.into_iter();
     let mut again = Vec::new();
-    let (mut told, mut entries): (Vec<&Record>, Vec<Entry>) = Default::default();
-    for record in &records {
-        match record.announcement().and_then(|announcement| announcement.as_ref().map(entry).transpose()) {
-            Ok(None) => {}
-            Ok(Some(entry)) => {
-                told.push(record);
-                entries.push(entry);
-            }
+    for (record, entry) in records.iter().zip(read) {
+        let refusal = match &entry {
+            Ok(None) => continue,
             // It will not be more readable later.
-            Err(error) if gives_up(outlet, record, "{}", &error.to_string()).await => {}
-            Err(_) => again.push(record.sequence_number.clone()),
-        }
-    }
-    let deliveries = outlet.bus.publish(&entries).await;
-    for ((record, entry), delivery) in told.into_iter().zip(&entries).zip(deliveries) {
-        let is_done = match delivery {
-            Delivery::Done => true,
-            Delivery::Unavailable => false,
-            Delivery::Refused(code) => gives_up(outlet, record, &entry.detail, &code).await,
+            Err(error) => Some(error.to_string()),
+            Ok(Some(_)) => match deliveries.next() {
+                Some(Delivery::Done) => continue,
+                Some(Delivery::Refused(code)) => Some(code),
+                Some(Delivery::Unavailable) | None => None,
+            },
         };
-        again.extend((!is_done).then(|| record.sequence_number.clone()));
+        let body = entry.ok().flatten().map_or_else(|| "{}".into(), |entry| entry.detail);
+        // Behind one that comes again, all come again.
+        let is_put_aside = match refusal {
+            Some(reason) if again.is_empty() => put_aside(outlet, record, &body, &reason).await,
+            _ => false,
+        };
+        again.extend((!is_put_aside).then(|| record.sequence_number.clone()));
     }
     again
 }
 
 /// Puts what cannot be told where an operator finds it, with the record's place in the stream. Gives whether it is there.
-async fn gives_up(outlet: &Outlet, record: &Record, body: &str, reason: &str) -> bool {
+async fn put_aside(outlet: &Outlet, record: &Record, body: &str, reason: &str) -> bool {
     let reason = format!("record {}: {reason}", record.sequence_number);
     outlet.dead_letters.put(&DeadLetter { body, reason }).await.is_ok()
 }

@@ -194,10 +194,15 @@ impl Bus {
     /// # Errors
     /// The file is full, or gone.
     pub fn redrive(&self) -> Result<usize, Problem> {
-        let bodies: Vec<String> = self.dead_letters()?.into_iter().map(|letter| letter.body).collect();
-        self.database().execute("DELETE FROM dead_letters", []).map_err(failed)?;
-        self.send_bodies(&bodies)?;
-        Ok(bodies.len())
+        let mut database = self.database();
+        let transaction = database.transaction().map_err(failed)?;
+        let move_back = "INSERT INTO incoming SELECT lower(hex(randomblob(16))), body, ?1, ?1, 0, 0 FROM dead_letters";
+        let count = transaction.execute(move_back, [now()]).map_err(failed)?;
+        transaction.execute("DELETE FROM dead_letters", []).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        drop(database);
+        self.sent.send_modify(|count| *count += 1);
+        Ok(count)
     }
 
     /// Notes an event that was published.

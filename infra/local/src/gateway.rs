@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,6 +18,8 @@ use serde_json::Value;
 use shared::app::{App, Function};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::Problem;
@@ -28,6 +31,9 @@ use crate::template::Template;
 
 /// The largest body that API Gateway hands on (Amazon API Gateway quotas): 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+
+/// How long requests under way may take when the gateway is told to end.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A method of a path, and the function that answers it.
 struct Entry {
@@ -80,7 +86,17 @@ impl Gateway {
             let gateway = Arc::clone(&gateway);
             async move { gateway.respond(request).await }
         });
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop).await;
+        let (told, stopped) = oneshot::channel();
+        let stop = async move {
+            stop.await;
+            let _ = told.send(());
+        };
+        let mut serving = axum::serve(listener, router).with_graceful_shutdown(stop).into_future();
+        let served = tokio::select! {
+            served = &mut serving => served,
+            // Who listens for events does so for ever.
+            _ = stopped => timeout(GRACE, &mut serving).await.unwrap_or(Ok(())),
+        };
         served.map_err(|error| Problem::new("the gateway stopped", error))
     }
 

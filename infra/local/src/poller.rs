@@ -100,7 +100,7 @@ impl<R: Resources> Poller<R> {
             if batch.is_empty() {
                 continue;
             }
-            if attempts > self.source.maximum_retry_attempts {
+            if self.source.maximum_retry_attempts.is_some_and(|most| attempts > most) {
                 tracing::error!(records = batch.len(), "records of the stream go to the on-failure queue");
                 continue;
             }

@@ -47,8 +47,8 @@ pub struct StreamSource {
     pub function: String,
     /// Records in a batch, at most.
     pub batch_size: i32,
-    /// How often a batch comes again before it is set aside.
-    pub maximum_retry_attempts: u64,
+    /// How often a batch comes again before it is set aside; `None` for as often as its age allows.
+    pub maximum_retry_attempts: Option<u64>,
     /// Whether a batch of which nothing is told is halved when it comes again.
     pub bisects: bool,
     /// Patterns of records: those that match none do not come.
@@ -189,7 +189,7 @@ fn stream_source(properties: &Value, function: &str, timeout_seconds: u64) -> Re
     Ok(StreamSource {
         function: function.to_owned(),
         batch_size: i32::try_from(number("BatchSize")?).map_err(|_| missing("a BatchSize"))?,
-        maximum_retry_attempts: number("MaximumRetryAttempts")?,
+        maximum_retry_attempts: properties["MaximumRetryAttempts"].as_u64(),
         bisects: properties["BisectBatchOnFunctionError"] == json!(true),
         filters: filters.map(pattern).collect::<Result<_, _>>()?,
         timeout_seconds,

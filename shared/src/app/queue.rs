@@ -22,16 +22,13 @@ pub struct Message {
     pub body: String,
     /// When it came to the queue, in milliseconds since 1970.
     pub sent_at: u64,
-    /// How often it was handed out, this time included.
-    pub receives: u32,
 }
 
 impl From<SqsMessage> for Message {
     fn from(message: SqsMessage) -> Self {
-        let number = |name: &str| message.attributes.get(name).and_then(|text| text.parse().ok());
+        let sent_at = message.attributes.get("SentTimestamp").and_then(|text| text.parse().ok());
         Self {
-            sent_at: number("SentTimestamp").unwrap_or_default(),
-            receives: number("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+            sent_at: sent_at.unwrap_or_default(),
             id: message.message_id.unwrap_or_default(),
             body: message.body.unwrap_or_default(),
         }

@@ -63,7 +63,7 @@ pub struct Intake {
     pub app: App,
     /// Where events go that can never be taken.
     pub dead_letters: DeadLetters,
-    /// How long a request waits for its account to be known.
+    /// How long an event waits for what it lacks, such as an account to be known.
     pub patience: Duration,
 }
 

@@ -14,7 +14,8 @@ use crate::domain::{Error, Timestamp};
 
 const OPERATION: &str = "PutEvents";
 
-/// Entries in one request, and bytes of all of them together, at most (Amazon EventBridge quotas).
+/// Entries in one request, at most, and what the bytes of all of them together must be less than (Amazon EventBridge
+/// quotas).
 const MAX_ENTRIES: usize = 10;
 const MAX_BYTES: usize = 256 * 1024;
 /// What an entry's time counts for (Amazon EventBridge User Guide, "Calculating event entry size").
@@ -82,6 +83,14 @@ impl EventBus {
         for chunk in chunks(entries) {
             let mut of_chunk = vec![Delivery::Unavailable; chunk.len()];
             let outcome = self.publish_chunk(chunk, &mut of_chunk).await;
+            // What is wrong with a request of one entry is wrong with the entry.
+            if let (Err(Error::Internal { code, .. }), [delivery]) = (&outcome, &mut of_chunk[..])
+                && code == "ValidationException"
+            {
+                *delivery = Delivery::Refused(code.clone());
+                deliveries.append(&mut of_chunk);
+                continue;
+            }
             deliveries.append(&mut of_chunk);
             if let Err(error) = outcome {
                 tracing::warn!(reason = %error, "the bus does not take events");
@@ -136,7 +145,7 @@ fn chunks(entries: &[Entry]) -> Vec<&[Entry]> {
     let mut chunks = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (at, entry) in entries.iter().enumerate() {
-        if at > start && (at - start == MAX_ENTRIES || bytes + entry.bytes() > MAX_BYTES) {
+        if at > start && (at - start == MAX_ENTRIES || bytes + entry.bytes() >= MAX_BYTES) {
             chunks.push(&entries[start..at]);
             (start, bytes) = (at, 0);
         }

@@ -65,6 +65,12 @@ impl AccountVersion {
         Self { at, tie: u32::MAX }
     }
 
+    /// The source's `updated_at`.
+    #[must_use]
+    pub const fn moment(self) -> Moment {
+        self.at
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 12] = IN_ORDER.decode(text).ok()?.try_into().ok()?;
         let [a, b, c, d, e, f, g, h, tie @ ..] = bytes;

@@ -24,17 +24,13 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// How often an event is tried that meets a fault of ours.
-    const MAX_RECEIVES: u32 = 10;
-
-    /// The reason why the event is not to be tried again, if so: for one that has waited for its account for too long, or
-    /// was handed out so often.
+    /// The reason why the event is not to be tried again, if so: for one that has waited for too long.
     #[must_use]
-    pub fn gives_up(self, is_out_of_patience: bool, receives: u32) -> Option<String> {
+    pub fn gives_up(self, is_out_of_patience: bool) -> Option<String> {
         match self {
             Self::Never(reason) => Some(reason),
             Self::UnknownAccount(reason) => is_out_of_patience.then(|| format!("{reason}, after all this time")),
-            Self::Fault(reason) => (receives >= Self::MAX_RECEIVES).then_some(reason),
+            Self::Fault(reason) => is_out_of_patience.then_some(reason),
             // A table that does not answer at all will take nothing else either, and come back one day.
             Self::Unavailable(_) => None,
         }

@@ -21,6 +21,9 @@ const ENDS: usize = 10;
 /// Members that one page of a job looks at: ten transactions' worth.
 const PAGE: usize = 240;
 
+/// Trails that are looked at together.
+const TRAILS: usize = 1_000;
+
 /// What a page of a job's work came to.
 #[derive(Debug, Default)]
 struct Page {
@@ -181,10 +184,22 @@ impl Propagation<'_> {
         if !accounts.is_empty() {
             return Ok(more(MEMBERS, accounts.len() as u64));
         }
+        self.expire_trails(group).await?;
         match self.store.finish_deletion(self.granted, group).await? {
             true => Ok(Page::default()),
             // A nesting that was under way when the group was deleted.
             false => Ok(more(NESTING, 0)),
+        }
+    }
+
+    /// Has the trails go in time of those too who left the group before it was deleted.
+    async fn expire_trails(&self, group: &GroupId) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            after = self.store.expire_trails(self.granted, group, after.as_ref(), TRAILS, self.now).await?;
+            if after.is_none() {
+                return Ok(());
+            }
         }
     }
 

@@ -140,7 +140,8 @@ impl Propagation<'_> {
         let (lost, came): (BTreeSet<_>, BTreeSet<_>) =
             changed.came_or_were_added.iter().cloned().partition(|(group, _)| around.gone.contains_key(group));
         for (group, accounts) in by_group(&lost) {
-            let accounts: Vec<AccountId> = accounts.into_iter().collect();
+            // Of who has gone since, the trail says so already.
+            let accounts = self.store.still_members(self.granted, &group, accounts).await?;
             let granted = Granted::on_behalf_of(around.gone.get(&group).and_then(Option::as_deref));
             self.store.purge_members(&granted, &group, &accounts, self.now).await?;
         }

@@ -188,6 +188,22 @@ impl Store {
         Ok((groups.collect::<Result<_, _>>()?, last.and_then(|key| key.as_membership()).map(|(_, group)| group)))
     }
 
+    /// Which of these accounts have a row in the group, whatever state it is in. One `BatchGetItem`.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn still_members(
+        &self,
+        _: &Granted<Settle>,
+        group: &GroupId,
+        accounts: BTreeSet<AccountId>,
+    ) -> Result<Vec<AccountId>, Error> {
+        let keys: Vec<Key> = accounts.iter().map(|account| Key::member(group, account)).collect();
+        let rows = self.table.batch_get(&keys).await?;
+        let there = accounts.into_iter().zip(keys).filter(|(_, key)| rows.contains_key(key));
+        Ok(there.map(|(account, _)| account).collect())
+    }
+
     /// Removes members of a deleted group with their mirrors, whatever they are. One transaction for 33.
     ///
     /// # Errors

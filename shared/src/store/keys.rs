@@ -62,7 +62,7 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: format!("NAME#{number:05}") }
     }
 
-    /// What was last changed of an account's membership in a group. After every other row of the group: no range has it.
+    /// What was last changed of an account's membership in a group. After every other row of the group: no other range has it.
     #[must_use]
     pub fn trail(group: &GroupId, account: &AccountId) -> Self {
         Self { partition: format!("GROUP#{group}"), sort: format!("TRAIL#{account}") }
@@ -258,6 +258,8 @@ pub enum Range {
     Memberships(AccountId),
     /// What a search finds a group's name by.
     Suffixes(GroupId),
+    /// The trails of a group's memberships.
+    Trails(GroupId),
     /// All groups, by name, in the index.
     Groups,
     /// Parts of names that begin with the term, in the index, after a place in it.
@@ -287,6 +289,7 @@ impl Range {
             Self::Members(group) => in_table(&Key::group(group), "MEMBER#", "MEMBER$"),
             Self::ChildrenAndGroup(group) => in_table(&Key::group(group), "CHILD#", "GROUP"),
             Self::Suffixes(group) => in_table(&Key::group(group), "NAME#", "NAME$"),
+            Self::Trails(group) => in_table(&Key::group(group), "TRAIL#", "TRAIL$"),
             Self::AccountAndMemberships(account) => in_table(&Key::account(account), "ACCOUNT", "GROUP$"),
             Self::Memberships(account) => in_table(&Key::account(account), "GROUP#", "GROUP$"),
             Self::Groups => in_index(ListKey::GROUPS.into(), None),

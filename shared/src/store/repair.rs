@@ -6,7 +6,7 @@ use super::inheritance::{as_read, count};
 use super::items::{MemberItem, MembershipItem, from_row, read_account, to_row};
 use super::keys::{Attribute, Key};
 use super::member_changes::copies;
-use super::trail::{By, leave};
+use super::trail::{By, check_member, leave};
 use super::transact::Action;
 use super::walk::Counts;
 use crate::authz::{Granted, Settle};
@@ -92,17 +92,12 @@ impl Store {
         account: &AccountId,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let key = Key::member(group, account);
-        let row = self.table.get(&key).await?;
+        let row = self.table.get(&Key::member(group, account)).await?;
+        let check = check_member(group, account, row.clone())?;
         let item: Option<MemberItem> = row.map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
-        let mut e = Expression::default();
-        let condition = match &item {
-            Some(item) => as_read(&mut e, item),
-            None => e.no_row(),
-        };
         let after = item.as_ref().map(|item| (item.direct, &item.via));
         let trail = leave(group, account, after, &By::nobody(now));
-        self.table.transact(vec![Action::Check { key, e, condition }, trail]).await.map(drop)
+        self.table.transact(vec![check, trail]).await.map(drop)
     }
 
     /// Copies the account's fields into a member's row.

@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use super::Store;
 use super::expression::Expression;
-use super::items::{TrailItem, from_row};
-use super::keys::{Attribute, Attributes, Key};
-use super::table::Written;
-use super::transact::Action;
+use super::inheritance::as_read;
+use super::items::{MemberItem, TrailItem, from_row};
+use super::keys::{Attribute, Attributes, Key, Range};
+use super::table::Rows;
+use super::transact::{Action, Commit, MAX_ACTIONS};
+use crate::authz::{Granted, Settle};
 use crate::domain::{AccountId, EdgeId, Error, GroupId, MembershipRequest, Moment, Timestamp};
 
 /// Who changed what nobody is known to have changed.
@@ -50,25 +52,58 @@ pub(super) enum Decision {
     Ends,
 }
 
+/// How a request stands to the trail of its membership.
+pub(super) enum Request {
+    /// It can decide.
+    New(Requested),
+    /// It decided already, or something was decided since it was made.
+    Late,
+    /// It decided already, and had to be told that it cannot be done.
+    Refused,
+}
+
 /// What a request makes of a trail that was read.
 #[derive(Debug, Clone)]
 pub(super) struct Requested {
     read: TrailItem,
+    id: String,
     at: Moment,
     decisions: BTreeSet<String>,
 }
 
-impl Requested {
-    /// What the request makes of the trail, unless something was decided since it was made, or it decided already.
-    pub(super) fn of(request: &MembershipRequest, trail: Option<Attributes>) -> Result<Option<Self>, Error> {
+/// What follows the id of a request that was refused; no id has a space.
+const REFUSED: &str = " refused";
+
+impl Request {
+    /// How the request stands to the trail that was read.
+    pub(super) fn read(request: &MembershipRequest, trail: Option<Attributes>) -> Result<Self, Error> {
         let read: TrailItem = trail.map(|row| from_row(row).map(|(_, item)| item)).transpose()?.unwrap_or_default();
         let at = request.requested_at;
         let is_late =
             read.decided_at.is_some_and(|decided| decided > at) || read.administered_at.is_some_and(|it| it > at);
         // Those of one moment decide in the order in which they come.
-        let mut decisions = if read.decided_at == Some(at) { read.decisions.clone() } else { BTreeSet::new() };
-        let is_new = decisions.insert(request.id.clone());
-        Ok((is_new && !is_late).then_some(Self { read, at, decisions }))
+        let decisions = if read.decided_at == Some(at) { read.decisions.clone() } else { BTreeSet::new() };
+        if decisions.contains(&format!("{}{REFUSED}", request.id)) {
+            return Ok(Self::Refused);
+        }
+        if is_late || decisions.contains(&request.id) {
+            return Ok(Self::Late);
+        }
+        Ok(Self::New(Requested { read, id: request.id.clone(), at, decisions }))
+    }
+}
+
+impl Requested {
+    /// It is done.
+    pub(super) fn done(mut self) -> Self {
+        self.decisions.insert(self.id.clone());
+        self
+    }
+
+    /// It has decided, but cannot be done.
+    pub(super) fn refused(mut self) -> Self {
+        self.decisions.insert(format!("{}{REFUSED}", self.id));
+        self
     }
 
     fn condition(&self, e: &mut Expression) -> String {
@@ -115,7 +150,7 @@ pub(super) fn leave(group: &GroupId, account: &AccountId, after: After<'_>, by: 
             condition = requested.condition(&mut e);
             set.extend(requested.set(&mut e));
         }
-        Decision::Ends => set.push(e.set(Attribute::ExpiresAt, by.now.unix_seconds() + TRAIL_SECONDS)),
+        Decision::Ends => set.push(e.set(Attribute::ExpiresAt, expires_at(by.now))),
     }
     let mut update = format!("SET {}", set.join(", "));
     if !remove.is_empty() {
@@ -126,17 +161,64 @@ pub(super) fn leave(group: &GroupId, account: &AccountId, after: After<'_>, by: 
 }
 
 impl Store {
-    /// Notes that a request decided what is so already. Gives whether it did: not when something was decided meanwhile.
+    /// Notes that a request decided what is so already, if nothing was decided meanwhile and the member's row, perhaps
+    /// none, is as it was read: a plain read may have seen the trail as a transaction leaves it, and the row before.
     pub(super) async fn note_decision(
         &self,
         group: &GroupId,
         account: &AccountId,
+        member: Option<Attributes>,
         requested: &Requested,
-    ) -> Result<bool, Error> {
+    ) -> Result<Commit, Error> {
         let mut e = Expression::default();
         let (condition, set) = (requested.condition(&mut e), requested.set(&mut e));
-        let key = Key::trail(group, account);
-        let written = self.table.update(&key, e, format!("SET {}", set.join(", ")), condition).await?;
-        Ok(matches!(written, Written::Done(_)))
+        let update = format!("SET {}", set.join(", "));
+        let trail = Action::Update { key: Key::trail(group, account), e, update, condition };
+        self.table.transact(vec![check_member(group, account, member)?, trail]).await
     }
+
+    /// Has the trails of a deleted group go in time, up to so many after an account, and where to go on. One `Query`, a
+    /// transaction for a hundred of those that do not go yet.
+    ///
+    /// # Errors
+    /// The table did not answer.
+    pub async fn expire_trails(
+        &self,
+        _: &Granted<Settle>,
+        group: &GroupId,
+        after: Option<&AccountId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, Error> {
+        let range = Range::Trails(*group);
+        let after = after.map(|account| (Key::trail(group, account), None));
+        let (rows, last) = self.table.query_page(Rows { after, wanted: Some(limit), ..Rows::all(&range) }).await?;
+        let stays = |row: &&Attributes| !row.contains_key(Attribute::ExpiresAt.as_str());
+        let keys: Vec<Key> = rows.iter().filter(stays).filter_map(Key::of_row).collect();
+        for some in keys.chunks(MAX_ACTIONS) {
+            let expire = |key: &Key| {
+                let mut e = Expression::default();
+                let condition = e.row();
+                let update = format!("SET {}", e.set(Attribute::ExpiresAt, expires_at(now)));
+                Action::Update { key: key.clone(), e, update, condition }
+            };
+            self.table.transact(some.iter().map(expire).collect()).await?;
+        }
+        Ok(last.and_then(|key| key.as_trail()).map(|(_, account)| account))
+    }
+}
+
+const fn expires_at(now: Timestamp) -> i64 {
+    now.unix_seconds() + TRAIL_SECONDS
+}
+
+/// The member's row is as it was read, or there is none still.
+pub(super) fn check_member(group: &GroupId, account: &AccountId, row: Option<Attributes>) -> Result<Action, Error> {
+    let item: Option<MemberItem> = row.map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+    let mut e = Expression::default();
+    let condition = match &item {
+        Some(item) => as_read(&mut e, item),
+        None => e.no_row(),
+    };
+    Ok(Action::Check { key: Key::member(group, account), e, condition })
 }
