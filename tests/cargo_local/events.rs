@@ -1,5 +1,8 @@
 //! `cargo local` with events: what comes in outlives it, what goes out can be followed, what cannot be taken is told.
 
+use std::process::Command;
+use std::time::Duration;
+
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -68,7 +71,7 @@ async fn what_goes_out_can_be_followed_from_anywhere() {
     let created = Answer::to(server.request(Method::POST, "").json(&json!({ "name": "Listened to" }))).await;
     let is_it = |event: &Value| event["detail"]["group_id"] == created.body["id"];
     while !hear(&mut listening, 1).await.iter().any(|(_, event)| is_it(event)) {}
-    assert!(tokio::time::timeout(std::time::Duration::from_millis(200), end.chunk()).await.is_err());
+    assert!(tokio::time::timeout(Duration::from_millis(200), end.chunk()).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,4 +114,15 @@ async fn what_cannot_be_taken_is_told_and_can_be_tried_again() {
     assert_eq!((redriven.status().as_u16(), redriven.json().await.unwrap()), (202, json!({ "redriven": 2 })));
     server.is_idle().await;
     assert_eq!(server.dead_letters().await.as_array().unwrap().len(), 2, "they are as they were");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_listens_does_not_keep_it_from_ending() {
+    let mut server = Server::start(&[]);
+    let mut listening = server.follow("").await;
+    hear(&mut listening, 1).await;
+    assert!(Command::new("kill").arg(server.child.id().to_string()).status().unwrap().success());
+    let ended = tokio::task::spawn_blocking(move || (server.child.wait().unwrap().code(), server));
+    let (status, _) = tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap().unwrap();
+    assert_eq!(status, Some(0));
 }
