@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use shared::config::{Config, ConfigError, IntakeConfig, OutletConfig};
+use shared::config::{AwsConfig, Config, ConfigError, IntakeConfig, OutletConfig};
 
 use crate::harness::workspace::binary;
 
-const GOOD: [(&str, &str); 6] = [
+const GOOD: [(&str, &str); 5] = [
     ("TABLE_NAME", "groups"),
     ("ROLES_CLAIM", "cognito:groups"),
     ("ADMIN_ROLE", "Administrator"),
     ("READ_ROLES", ""),
     ("SETTLE_BUDGET_MS", "300"),
-    ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:8000"),
 ];
 
 fn read(changes: &[(&'static str, Option<&'static str>)]) -> Result<Config, ConfigError> {
@@ -36,7 +35,6 @@ fn a_full_environment_is_read() {
     let roles: Vec<&str> = config.policy.read_roles.iter().map(|role| role.as_str()).collect();
     assert_eq!(roles, ["Auditor", "Reader"]);
     assert!(read(&[]).unwrap().policy.read_roles.is_empty());
-    assert!(read(&[("AWS_ENDPOINT_URL_DYNAMODB", None)]).is_ok());
 }
 
 #[test]
@@ -53,11 +51,54 @@ fn a_variable_that_is_missing_or_unreadable_is_named() {
         ("SETTLE_BUDGET_MS", None, "is not set"),
         ("SETTLE_BUDGET_MS", Some("0.3"), "is not a whole number of milliseconds"),
         ("SETTLE_BUDGET_MS", Some("-1"), "is not a whole number of milliseconds"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", Some("localhost:8000"), "is not an http or https URL"),
-        ("AWS_ENDPOINT_URL_DYNAMODB", Some(""), "is not an http or https URL"),
     ] {
         let error = read(&[(name, value)]).unwrap_err();
         assert_eq!(error.to_string(), format!("environment variable {name} {reason}"));
+    }
+}
+
+/// How AWS is reached, and what is wrong when it cannot be.
+#[test]
+fn what_lambda_says_of_aws_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let bundle = file("roots.pem", "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n");
+    let read = |name: &str, value: Option<&str>| {
+        let good = [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        let mut variables = BTreeMap::from(good);
+        match value {
+            Some(value) => variables.insert(name, value),
+            None => variables.remove(name),
+        };
+        AwsConfig::from_variables(|name| variables.get(name).map(|value| (*value).to_owned()))
+    };
+    let config = read("OTHER", None).ok().unwrap();
+    assert_eq!((config.region.as_str(), config.credentials.session_token), ("eu-central-1", None));
+    assert!(config.ca_bundle.is_none() && config.endpoints.is_empty());
+    let token = read("AWS_SESSION_TOKEN", Some("token")).ok().unwrap();
+    assert_eq!(token.credentials.session_token.as_deref(), Some("token"));
+    assert!(read("AWS_CA_BUNDLE", Some(&bundle)).ok().unwrap().ca_bundle.is_some());
+    for name in ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_EVENTBRIDGE", "AWS_ENDPOINT_URL_SQS"] {
+        assert_eq!(read(name, Some("http://127.0.0.1:8000")).ok().unwrap().endpoints.len(), 1);
+        for wrong in ["localhost:8000", ""] {
+            let said = read(name, Some(wrong)).err().unwrap().to_string();
+            assert_eq!(said, format!("environment variable {name} is not an http or https URL"));
+        }
+    }
+    let text = file("notes.txt", "no certificate");
+    for (name, value, reason) in [
+        ("AWS_REGION", None, "is not set"),
+        ("AWS_ACCESS_KEY_ID", Some(""), "is empty"),
+        ("AWS_SECRET_ACCESS_KEY", None, "is not set"),
+        ("AWS_CA_BUNDLE", Some("/no/such/file"), "names no file that can be read"),
+        ("AWS_CA_BUNDLE", Some(text.as_str()), "names a file without a certificate"),
+    ] {
+        let said = read(name, value).err().unwrap().to_string();
+        assert_eq!(said, format!("environment variable {name} {reason}"));
     }
 }
 
@@ -93,7 +134,7 @@ fn functions_of_events_say_what_they_lack() {
 
 #[test]
 fn a_function_does_not_start_without_one() {
-    for (missing, _) in GOOD.into_iter().take(5) {
+    for (missing, _) in GOOD {
         let mut command = Command::new(binary("get-group"));
         command.env_clear().envs(GOOD).env_remove(missing);
         // Nobody is there: it must not come so far as to ask.

@@ -12,9 +12,9 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("api", &["domain"]),
     ("config", &["authz"]),
     ("http", &["api", "authz", "domain"]),
-    ("aws", &["domain"]),
-    ("bus", &["aws", "domain"]),
-    ("store", &["authz", "aws", "domain"]),
+    ("aws", &["config", "domain"]),
+    ("bus", &["aws", "config", "domain"]),
+    ("store", &["authz", "aws", "config", "domain"]),
     ("events", &["api", "authz", "bus", "domain", "store"]),
     ("propagate", &["authz", "domain", "store"]),
     ("telemetry", &[]),
@@ -71,7 +71,7 @@ fn dependencies_point_one_way() {
             ("serde_dynamo", "store"),
             ("aws_sdk_eventbridge", "bus"),
             ("aws_sdk_sqs", "bus"),
-            ("aws_config", "aws"),
+            ("aws_types", "aws"),
         ] {
             let imports = code(&text).contains(package);
             assert!(!imports || room == room_of, "{} imports {package}; only {room_of} may", path.display());

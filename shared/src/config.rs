@@ -35,6 +35,81 @@ pub struct OutletConfig {
     pub dead_letter_queue_url: String,
 }
 
+/// How AWS is reached.
+pub struct AwsConfig {
+    /// `AWS_REGION`.
+    pub region: String,
+    /// Who asks.
+    pub credentials: AwsCredentials,
+    /// What `AWS_CA_BUNDLE` names, where it is set: certificates to trust instead of Amazon's.
+    pub ca_bundle: Option<Vec<u8>>,
+    /// Services that are somewhere else: `AWS_ENDPOINT_URL_…`.
+    pub endpoints: Vec<(Service, String)>,
+}
+
+/// Credentials as Lambda gives them, good for as long as the environment lives.
+pub struct AwsCredentials {
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
+    pub key: [String; 2],
+    /// `AWS_SESSION_TOKEN`, where it is set.
+    pub session_token: Option<String>,
+}
+
+/// The services of AWS that are asked for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// The table.
+    DynamoDb,
+    /// The bus.
+    EventBridge,
+    /// The queues.
+    Sqs,
+}
+
+impl Service {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::DynamoDb, "AWS_ENDPOINT_URL_DYNAMODB"),
+        (Self::EventBridge, "AWS_ENDPOINT_URL_EVENTBRIDGE"),
+        (Self::Sqs, "AWS_ENDPOINT_URL_SQS"),
+    ];
+}
+
+impl AwsConfig {
+    /// Reads the process's environment, and the file that it names.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unreadable.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(environment)
+    }
+
+    /// Reads the variables that `get` gives, and the file that they name.
+    ///
+    /// # Errors
+    /// The first variable that is missing or unreadable.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let key = [filled(&get, "AWS_ACCESS_KEY_ID")?, filled(&get, "AWS_SECRET_ACCESS_KEY")?];
+        let session_token = get("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
+        let ca_bundle = get("AWS_CA_BUNDLE").filter(|path| !path.is_empty()).map(read_certificates).transpose()?;
+        let mut endpoints = Vec::new();
+        for (service, name) in Service::ALL {
+            endpoints.extend(endpoint(name, get(name))?.map(|url| (service, url)));
+        }
+        let credentials = AwsCredentials { key, session_token };
+        Ok(Self { region: filled(&get, "AWS_REGION")?, credentials, ca_bundle, endpoints })
+    }
+}
+
+fn read_certificates(path: String) -> Result<Vec<u8>, ConfigError> {
+    let name = "AWS_CA_BUNDLE";
+    let bytes = std::fs::read(path).map_err(|_| ConfigError { name, reason: "names no file that can be read" })?;
+    let begins = b"-----BEGIN CERTIFICATE-----";
+    match bytes.windows(begins.len()).any(|window| window == begins) {
+        true => Ok(bytes),
+        false => Err(ConfigError { name, reason: "names a file without a certificate" }),
+    }
+}
+
 /// A variable that is missing or unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("environment variable {name} {reason}")]
@@ -74,7 +149,6 @@ impl Config {
             .parse()
             .map(Duration::from_millis)
             .map_err(|_| unreadable("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
-        check_endpoint(get("AWS_ENDPOINT_URL_DYNAMODB"))?;
         Ok(Self { table_name, roles_claim, policy: Policy { admin_role, read_roles }, settle_budget })
     }
 }
@@ -132,12 +206,11 @@ fn filled(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<S
     }
 }
 
-/// The SDK reads this one itself, and would say at the first request what is better said at the start.
-fn check_endpoint(url: Option<String>) -> Result<(), ConfigError> {
-    let Some(url) = url else { return Ok(()) };
+fn endpoint(name: &'static str, url: Option<String>) -> Result<Option<String>, ConfigError> {
+    let Some(url) = url else { return Ok(None) };
     let uri: Option<lambda_http::http::Uri> = url.parse().ok();
     match uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.host()?))) {
-        Some(("http" | "https", _)) => Ok(()),
-        _ => Err(ConfigError { name: "AWS_ENDPOINT_URL_DYNAMODB", reason: "is not an http or https URL" }),
+        Some(("http" | "https", _)) => Ok(Some(url)),
+        _ => Err(ConfigError { name, reason: "is not an http or https URL" }),
     }
 }

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::Args;
 use shared::authz::Granted;
 use shared::aws::Connection;
@@ -48,7 +52,7 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<Breach>, Problem>
             }
             Connection::to(&table::start_embedded(Some(file)).await?)
         }
-        (None, None) => Connection::from_environment().await,
+        (None, None) => of_developer().await,
     };
     let store = Store::connected(&connection, &arguments.table, PATIENCE);
     let granted = Granted::propagation();
@@ -59,4 +63,11 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<Breach>, Problem>
     } else {
         propagation.verify().await.map_err(failed)
     }
+}
+
+/// AWS as the developer reaches it: with a profile, by single sign-on, or by the environment.
+async fn of_developer() -> Connection {
+    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    Connection::with(loader.retry_config(RetryConfig::disabled()).load().await)
 }

@@ -17,7 +17,8 @@ pub(super) fn batch_answer(failed: &[String]) -> Value {
 pub(super) async fn serve_events<R: Resources>(
     answer: impl AsyncFn(&R, LambdaEvent<Value>) -> Result<Value, Error>,
 ) -> Result<(), String> {
-    let resources = R::from_environment().await.map_err(|error| error.to_string())?;
+    let resources = R::from_environment().map_err(|error| error.to_string())?;
+    resources.connect().await;
     let (resources, answer) = (&resources, &answer);
     let service =
         service_fn(move |event| async move { answer(resources, event).await.map_err(|error| error.to_string()) });

@@ -122,7 +122,8 @@ impl Function {
     }
 
     async fn serve(self) -> Result<(), String> {
-        let app = App::from_environment().await.map_err(|error| error.to_string())?;
+        let app = App::from_environment().map_err(|error| error.to_string())?;
+        app.connect().await;
         let app = &app;
         let service = service_fn(move |request: Request| async move {
             Ok::<_, std::convert::Infallible>(self.answer(app, request).await)

@@ -20,7 +20,10 @@ pub trait Resources: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// A variable of the environment is missing or unreadable.
-    fn from_environment() -> impl Future<Output = Result<Self, ConfigError>>;
+    fn from_environment() -> Result<Self, ConfigError>;
+
+    /// Opens the connection that the first invocation would have to wait for.
+    fn connect(&self) -> impl Future<Output = ()> + Send;
 
     /// The same, given up at the deadline.
     #[must_use]
@@ -38,10 +41,14 @@ pub trait Resources: Clone + Send + Sync + 'static {
 }
 
 impl Resources for App {
-    async fn from_environment() -> Result<Self, ConfigError> {
+    fn from_environment() -> Result<Self, ConfigError> {
         let config = Config::from_environment()?;
-        let connection = Connection::from_environment().await;
+        let connection = Connection::from_environment()?;
         Ok(Self::connected(config, &connection))
+    }
+
+    async fn connect(&self) {
+        self.store.connect().await;
     }
 
     fn until(&self, deadline: Instant) -> Self {
@@ -68,11 +75,15 @@ pub struct Intake {
 }
 
 impl Resources for Intake {
-    async fn from_environment() -> Result<Self, ConfigError> {
+    fn from_environment() -> Result<Self, ConfigError> {
         let (config, intake) = (Config::from_environment()?, IntakeConfig::from_environment()?);
-        let connection = Connection::from_environment().await;
+        let connection = Connection::from_environment()?;
         let dead_letters = DeadLetters::connected(&connection, &intake.dead_letter_queue_url, PATIENCE);
         Ok(Self { app: App::connected(config, &connection), dead_letters, patience: intake.request_patience })
+    }
+
+    async fn connect(&self) {
+        self.app.connect().await;
     }
 
     fn until(&self, deadline: Instant) -> Self {
@@ -91,11 +102,15 @@ pub struct Outlet {
 }
 
 impl Resources for Outlet {
-    async fn from_environment() -> Result<Self, ConfigError> {
+    fn from_environment() -> Result<Self, ConfigError> {
         let config = OutletConfig::from_environment()?;
-        let connection = Connection::from_environment().await;
+        let connection = Connection::from_environment()?;
         let bus = EventBus::connected(&connection, &config.event_bus_name, PATIENCE);
         Ok(Self { bus, dead_letters: DeadLetters::connected(&connection, &config.dead_letter_queue_url, PATIENCE) })
+    }
+
+    async fn connect(&self) {
+        self.bus.connect().await;
     }
 
     fn until(&self, deadline: Instant) -> Self {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use crate::aws::Connection;
 use crate::aws::attempt::{Time, attempt, internal, is_transient};
+use crate::config::Service;
 use crate::domain::Error;
 
 const OPERATION: &str = "SendMessage";
@@ -37,7 +38,7 @@ impl DeadLetters {
     /// The queue with this URL; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, url: &str, patience: Duration) -> Self {
-        Self { client: Client::new(connection.settings()), url: url.into(), time: Time::Each(patience) }
+        Self { client: Client::new(&connection.settings(Service::Sqs)), url: url.into(), time: Time::Each(patience) }
     }
 
     /// The same queue, given up at the deadline.

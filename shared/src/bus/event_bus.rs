@@ -8,8 +8,9 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use tokio::time::Instant;
 
-use crate::aws::Connection;
 use crate::aws::attempt::{Backoff, Time, attempt, internal, is_transient};
+use crate::aws::{Connection, ask_for_nothing};
+use crate::config::Service;
 use crate::domain::{Error, Timestamp};
 
 const OPERATION: &str = "PutEvents";
@@ -67,7 +68,16 @@ impl EventBus {
     /// The bus of that name; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, name: &str, patience: Duration) -> Self {
-        Self { client: Client::new(connection.settings()), name: name.into(), time: Time::Each(patience) }
+        Self {
+            client: Client::new(&connection.settings(Service::EventBridge)),
+            name: name.into(),
+            time: Time::Each(patience),
+        }
+    }
+
+    /// Opens the connection that later requests use, whatever the bus says.
+    pub async fn connect(&self) {
+        let _ = self.client.put_events().customize().mutate_request(ask_for_nothing).send().await;
     }
 
     /// The same bus, given up at the deadline.

@@ -33,8 +33,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
-use crate::aws::Connection;
 use crate::aws::attempt::Time;
+use crate::aws::{Connection, ask_for_nothing};
+use crate::config::Service;
 
 pub use announcements::{Announcement, Subject};
 pub use derived::{EdgeStanding, Surroundings};
@@ -56,13 +57,19 @@ impl Store {
     /// Over the table of that name, reached so; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, table: &str, patience: Duration) -> Self {
-        Self::new(Client::new(connection.settings()), table, patience)
+        Self::new(Client::new(&connection.settings(Service::DynamoDb)), table, patience)
     }
 
     /// Over the table of that name; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn new(client: Client, table: &str, patience: Duration) -> Self {
         Self { table: Table { client, name: table.into(), time: Time::Each(patience) } }
+    }
+
+    /// Opens the connection that later requests use, whatever the table says.
+    pub async fn connect(&self) {
+        let request = self.table.client.get_item().table_name(&*self.table.name);
+        let _ = request.customize().mutate_request(ask_for_nothing).send().await;
     }
 
     /// The same store, which gives up at the deadline or, where it has an earlier one, at that.
@@ -84,7 +91,7 @@ impl Store {
 /// A client of the emulator at this URL, with anything further that `configure` sets.
 #[must_use]
 pub fn client_for(endpoint: &str, configure: impl FnOnce(Builder) -> Builder) -> Client {
-    Client::from_conf(configure(Builder::from(Connection::to(endpoint).settings())).build())
+    Client::from_conf(configure(Builder::from(&Connection::to(endpoint).settings(Service::DynamoDb))).build())
 }
 
 /// 128 random bits as text, to tell one write from another.
