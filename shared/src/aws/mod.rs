@@ -13,6 +13,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -69,11 +70,24 @@ impl Connection {
 
     /// As the SDK's client of a service takes it.
     pub(crate) fn settings(&self, service: Service) -> SdkConfig {
-        let own = self.endpoints.iter().find(|(of, _)| *of == service);
-        match own {
-            Some((_, url)) => self.settings.to_builder().endpoint_url(url).build(),
+        let own = self.endpoints.iter().find(|(of, _)| *of == service).map(|(_, url)| url.clone());
+        match own.or_else(|| self.usual_endpoint(service)) {
+            Some(url) => self.settings.to_builder().endpoint_url(url).build(),
             None => self.settings.clone(),
         }
+    }
+
+    /// Where a service is (AWS General Reference, "Service endpoints"), but in partitions with names of their own, which
+    /// the SDK knows: it finds out by rules, anew for each request.
+    fn usual_endpoint(&self, service: Service) -> Option<String> {
+        let region = self.settings.region()?.as_ref();
+        let is_usual = self.settings.endpoint_url().is_none() && !region.starts_with("cn-") && !region.contains("-iso");
+        let name = match service {
+            Service::DynamoDb => "dynamodb",
+            Service::EventBridge => "events",
+            Service::Sqs => "sqs",
+        };
+        is_usual.then(|| format!("https://{name}.{region}.amazonaws.com"))
     }
 }
 
@@ -85,6 +99,8 @@ fn settings(http: SharedHttpClient, region: Region, credentials: Credentials) ->
         .region(region)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
+        // Each attempt has its time as a whole.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts.build())
 }
 
