@@ -7,14 +7,21 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_runtime::invocation_id::InvocationIdInterceptor;
+use aws_runtime::request_info::RequestInfoInterceptor;
+use aws_runtime::user_agent::UserAgentInterceptor;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, disable_interceptor};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -102,6 +109,28 @@ fn settings(http: SharedHttpClient, region: Region, credentials: Credentials) ->
         // Each attempt has its time as a whole.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts.build())
+}
+
+/// Leaves out what the SDK tells AWS of itself and of its retries, which are off: a tenth of a call's instructions.
+#[derive(Debug)]
+pub(crate) struct SaysNothingOfItself;
+
+impl Intercept for SaysNothingOfItself {
+    fn name(&self) -> &'static str {
+        "says nothing of itself"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        settings: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        const CAUSE: &str = "nobody asks for it";
+        settings.interceptor_state().store_put(disable_interceptor::<UserAgentInterceptor>(CAUSE));
+        settings.interceptor_state().store_put(disable_interceptor::<InvocationIdInterceptor>(CAUSE));
+        settings.interceptor_state().store_put(disable_interceptor::<RequestInfoInterceptor>(CAUSE));
+        Ok(())
+    }
 }
 
 /// Makes a request to a service one that asks for nothing, wants no permission and costs nothing, but opens the connection

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use tokio::time::Instant;
 
-use crate::aws::Connection;
 use crate::aws::attempt::{Time, attempt, internal, is_transient};
+use crate::aws::{Connection, SaysNothingOfItself};
 use crate::config::Service;
 use crate::domain::Error;
 
@@ -38,7 +39,8 @@ impl DeadLetters {
     /// The queue with this URL; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, url: &str, patience: Duration) -> Self {
-        Self { client: Client::new(&connection.settings(Service::Sqs)), url: url.into(), time: Time::Each(patience) }
+        let settings = Builder::from(&connection.settings(Service::Sqs)).interceptor(SaysNothingOfItself);
+        Self { client: Client::from_conf(settings.build()), url: url.into(), time: Time::Each(patience) }
     }
 
     /// The same queue, given up at the deadline.

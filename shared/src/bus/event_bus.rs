@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::config::Builder;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use tokio::time::Instant;
 
 use crate::aws::attempt::{Backoff, Time, attempt, internal, is_transient};
-use crate::aws::{Connection, ask_for_nothing};
+use crate::aws::{Connection, SaysNothingOfItself, ask_for_nothing};
 use crate::config::Service;
 use crate::domain::{Error, Timestamp};
 
@@ -68,11 +69,8 @@ impl EventBus {
     /// The bus of that name; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, name: &str, patience: Duration) -> Self {
-        Self {
-            client: Client::new(&connection.settings(Service::EventBridge)),
-            name: name.into(),
-            time: Time::Each(patience),
-        }
+        let settings = Builder::from(&connection.settings(Service::EventBridge)).interceptor(SaysNothingOfItself);
+        Self { client: Client::from_conf(settings.build()), name: name.into(), time: Time::Each(patience) }
     }
 
     /// Opens the connection that later requests use, whatever the bus says.

@@ -34,7 +34,7 @@ use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
 use crate::aws::attempt::Time;
-use crate::aws::{Connection, ask_for_nothing};
+use crate::aws::{Connection, SaysNothingOfItself, ask_for_nothing};
 use crate::config::Service;
 
 pub use announcements::{Announcement, Subject};
@@ -57,7 +57,8 @@ impl Store {
     /// Over the table of that name, reached so; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, table: &str, patience: Duration) -> Self {
-        Self::new(Client::new(&connection.settings(Service::DynamoDb)), table, patience)
+        let settings = Builder::from(&connection.settings(Service::DynamoDb)).interceptor(SaysNothingOfItself);
+        Self::new(Client::from_conf(settings.build()), table, patience)
     }
 
     /// Over the table of that name; each request to it has so much time, its repetitions included.

@@ -1,0 +1,105 @@
+//! A function's process: under callgrind, which counts instructions, or as it is.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::runtime_api::RuntimeApi;
+
+/// Where a function finds its table.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// The table's URL.
+    pub(crate) table: String,
+    /// Certificates to trust, for one behind TLS.
+    pub(crate) bundle: Option<String>,
+}
+
+/// What is measured of a process.
+pub(crate) struct Run<'a> {
+    /// The release binary.
+    pub(crate) binary: &'a Path,
+    /// What it is handed.
+    pub(crate) event: &'a str,
+    /// Where its table is.
+    pub(crate) place: &'a Place,
+}
+
+impl Run<'_> {
+    /// Instructions from the start of the process until it asks for an event after so many.
+    pub(crate) fn instructions(&self, calls: usize) -> u64 {
+        let api = RuntimeApi::start(self.event.to_owned(), calls);
+        let out = std::env::temp_dir().join(format!("groups-callgrind-{}.out", std::process::id()));
+        let mut command = Command::new("valgrind");
+        command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display())).arg(self.binary);
+        let child = self.start(command, &api);
+        check(&api.wait());
+        end(child, "-TERM");
+        let text = std::fs::read_to_string(&out).expect("callgrind writes its file");
+        let _ = std::fs::remove_file(&out);
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("summary: ").or_else(|| line.strip_prefix("totals: ")));
+        line.and_then(|count| count.trim().parse().ok()).expect("callgrind counts")
+    }
+
+    /// How long the process takes from its start to its first poll.
+    pub(crate) fn start_time(&self) -> Duration {
+        let api = RuntimeApi::start(self.event.to_owned(), 0);
+        let started = Instant::now();
+        let child = self.start(Command::new(self.binary), &api);
+        api.wait();
+        let time = started.elapsed();
+        end(child, "-KILL");
+        time
+    }
+
+    /// The most memory that the process held over so many calls, in bytes (`VmHWM`).
+    pub(crate) fn peak_memory(&self, calls: usize) -> u64 {
+        let api = RuntimeApi::start(self.event.to_owned(), calls);
+        let child = self.start(Command::new(self.binary), &api);
+        check(&api.wait());
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it is still there");
+        end(child, "-KILL");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("the kernel counts");
+        kib * 1024
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "where valgrind is, is the machine's to say")]
+    fn start(&self, mut command: Command, api: &RuntimeApi) -> Child {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).env("AWS_LAMBDA_RUNTIME_API", &api.address);
+        command.envs([
+            ("TABLE_NAME", "groups"),
+            ("ROLES_CLAIM", "cognito:groups"),
+            ("ADMIN_ROLE", "Administrator"),
+            ("READ_ROLES", ""),
+            ("SETTLE_BUDGET_MS", "300"),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "local"),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "f"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "f"),
+        ]);
+        // Signing reads all of it.
+        command.env("AWS_SESSION_TOKEN", "t".repeat(400));
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", &self.place.table);
+        command.envs(self.place.bundle.iter().map(|bundle| ("AWS_CA_BUNDLE", bundle)));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("valgrind and the binary are there")
+    }
+}
+
+/// Holds that every call was answered with success.
+fn check(answers: &[String]) {
+    for answer in answers {
+        assert!(answer.starts_with("{\"statusCode\":200"), "{answer}");
+    }
+}
+
+fn end(mut child: Child, signal: &str) {
+    let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
+    let _ = child.wait();
+}
