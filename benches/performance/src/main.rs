@@ -51,7 +51,7 @@ fn measure(root: &Path, release: &Path, local: &Local) -> Vec<Figure> {
     let plain = Place { table: local.table.clone(), bundle: None };
     let get_event = event("get-group");
     let get = Run { binary: &get_group, event: &get_event, place: &plain };
-    let nothing = Run { binary: &bare, ..get_run(&get) };
+    let nothing = Run { binary: &bare, ..get };
 
     let mut figures = Vec::new();
     let mut note = |name: &str, value: f64, unit: Unit| {
@@ -67,7 +67,7 @@ fn measure(root: &Path, release: &Path, local: &Local) -> Vec<Figure> {
     let terminator = Terminator::start(&local.table);
     let secure =
         Place { table: terminator.url.clone(), bundle: Some(terminator.bundle.to_string_lossy().into_owned()) };
-    let over_tls = Run { place: &secure, ..get_run(&get) };
+    let over_tls = Run { place: &secure, ..get };
     note("get-group: start to first answer, over TLS", count(over_tls.instructions(1)), Unit::Instructions);
     note("get-group: a warm call over TLS", warm(&over_tls), Unit::Instructions);
 
@@ -86,13 +86,9 @@ fn measure(root: &Path, release: &Path, local: &Local) -> Vec<Figure> {
     note("list-members: size", size(&list_members), Unit::Bytes);
     // Nobody is there: what is compared is what the processes do, and not how long a table takes to answer.
     let nowhere = Place { table: "http://127.0.0.1:9".into(), bundle: None };
-    let alone = Run { place: &nowhere, ..get_run(&get) };
+    let alone = Run { place: &nowhere, ..get };
     note("get-group: start without a table, times that of bare", start_ratio(&alone, &nothing), Unit::Times);
     figures
-}
-
-const fn get_run<'a>(run: &Run<'a>) -> Run<'a> {
-    Run { binary: run.binary, event: run.event, place: run.place }
 }
 
 /// Instructions of one call of ten, after the first.

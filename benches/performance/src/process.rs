@@ -16,6 +16,7 @@ pub(crate) struct Place {
 }
 
 /// What is measured of a process.
+#[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
     /// The release binary.
     pub(crate) binary: &'a Path,

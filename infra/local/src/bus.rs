@@ -84,14 +84,6 @@ impl Bus {
     /// The file is full, or gone.
     pub fn send(&self, events: Vec<Value>) -> Result<(), Problem> {
         let bodies: Vec<String> = events.into_iter().map(|event| enveloped(event).to_string()).collect();
-        self.send_bodies(&bodies)
-    }
-
-    /// Puts messages on the queue as they are, all of them or none.
-    ///
-    /// # Errors
-    /// The file is full, or gone.
-    pub fn send_bodies(&self, bodies: &[String]) -> Result<(), Problem> {
         let now = now();
         let mut database = self.database();
         let transaction = database.transaction().map_err(failed)?;

@@ -7,8 +7,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use super::Store;
 use super::expression::Expression;
 use super::items::{
-    AccountItem, GroupItem, MemberItem, State, from_row, read_edge_id, read_group, read_membership, read_nesting,
-    read_parents,
+    AccountItem, GroupItem, MemberItem, State, from_row, read_edge_id, read_group, read_item, read_membership,
+    read_nesting, read_parents,
 };
 use super::keys::{Attribute, Attributes, Key, Range};
 use super::member_changes::{Write, copies};
@@ -114,7 +114,7 @@ impl Store {
             found.parents.insert(*group, read_parents(rows.remove(&Key::nesting(group)))?);
             let row = rows.remove(&Key::group(group));
             if read_group(row.clone())?.is_none() {
-                let item: Option<GroupItem> = row.map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+                let item: Option<GroupItem> = read_item(row)?;
                 found.gone.insert(*group, item.and_then(|item| item.actor));
             }
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::Store;
 use super::expression::Expression;
 use super::items::{
-    MemberItem, MembershipItem, State, TrailItem, from_row, read_edge_id, read_group, read_job, read_member,
+    MemberItem, MembershipItem, State, TrailItem, read_edge_id, read_group, read_item, read_job, read_member,
     read_parents, to_row,
 };
 use super::keys::{Attribute, Attributes, Key};
@@ -78,8 +78,7 @@ impl Link {
         if read_edge_id(rows.get(&self.nesting()).cloned())? != Some(self.edge.id) {
             return Ok(job(&self.sweep())?.and_then(|job| job.actor));
         }
-        let trail = rows.get(&self.trail()).cloned();
-        let trail: TrailItem = trail.map(|row| from_row(row).map(|(_, item)| item)).transpose()?.unwrap_or_default();
+        let trail: TrailItem = read_item(rows.get(&self.trail()).cloned())?.unwrap_or_default();
         let is_newer = |nested: &Job| rows.contains_key(&self.source()) && trail.changed_at <= Some(nested.created_at);
         match job(&self.backfill())?.filter(is_newer) {
             Some(nested) => Ok(nested.actor),
@@ -296,8 +295,7 @@ pub(super) fn count(group: &GroupId, by: i64) -> Action {
 
 impl Target {
     fn read(rows: &HashMap<Key, Attributes>, key: &Key) -> Result<Self, Error> {
-        let before: Option<MemberItem> =
-            rows.get(key).cloned().map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+        let before: Option<MemberItem> = read_item(rows.get(key).cloned())?;
         let via = before.as_ref().map(|item| item.via.clone()).unwrap_or_default();
         Ok(Self { before, via, ..Self::default() })
     }

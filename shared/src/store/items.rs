@@ -316,6 +316,11 @@ pub(super) fn from_row<T: DeserializeOwned>(row: Attributes) -> Result<(Key, T),
     Ok((key, item))
 }
 
+/// What a row says, if there is one.
+pub(super) fn read_item<T: DeserializeOwned>(row: Option<Attributes>) -> Result<Option<T>, Error> {
+    row.map(|row| from_row(row).map(|(_, item)| item)).transpose()
+}
+
 /// Reads the group in its row; `None` where there is no row, and for one that is being deleted.
 pub(super) fn read_group(row: impl Into<Option<Attributes>>) -> Result<Option<Group>, Error> {
     let Some(row) = row.into() else { return Ok(None) };
@@ -331,7 +336,7 @@ pub(super) fn read_member(row: Attributes) -> Result<Member, Error> {
 
 /// Reads where a group is nested; nowhere where there is no row.
 pub(super) fn read_nesting(row: Option<Attributes>) -> Result<Option<NestingItem>, Error> {
-    row.map(|row| from_row(row).map(|(_, item)| item)).transpose()
+    read_item(row)
 }
 
 /// Reads the nestings of a group in others.

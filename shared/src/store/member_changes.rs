@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use super::Store;
 use super::expression::Expression;
 use super::inheritance::as_read;
-use super::items::{AccountItem, MemberItem, MembershipItem, State, from_row, read_group, read_member, to_row};
+use super::items::{
+    AccountItem, MemberItem, MembershipItem, State, from_row, read_group, read_item, read_member, to_row,
+};
 use super::keys::{Attribute, Attributes, Key};
 use super::trail::{self, After, By, leave};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
@@ -172,7 +174,7 @@ fn decide_add(
     row: Option<Attributes>,
     now: Timestamp,
 ) -> Result<Decision, Error> {
-    let read = row.clone().map(from_row::<MemberItem>).transpose()?.map(|(_, item)| item);
+    let read: Option<MemberItem> = read_item(row.clone())?;
     // What an account was a member of before it was deleted is on its way out, even when the account has come back.
     let is_left_over = read.as_ref().is_some_and(|item| account.was_deleted_since(item.account_version));
     let Some(account) = account.account(account_key)? else {

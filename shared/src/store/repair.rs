@@ -3,7 +3,7 @@
 use super::Store;
 use super::expression::Expression;
 use super::inheritance::{as_read, count};
-use super::items::{MemberItem, MembershipItem, from_row, read_account, to_row};
+use super::items::{MemberItem, MembershipItem, from_row, read_account, read_item, to_row};
 use super::keys::{Attribute, Key};
 use super::member_changes::copies;
 use super::trail::{By, check_member, leave};
@@ -42,18 +42,14 @@ impl Store {
     /// # Errors
     /// The table did not answer.
     pub async fn repair_mirror(&self, _: &Granted<Settle>, group: &GroupId, account: &AccountId) -> Result<(), Error> {
-        let (key, mirror) = (Key::member(group, account), Key::membership(account, group));
-        let actions = match self.table.get(&key).await? {
-            None => vec![Action::check_row(key, false), Action::delete_any(mirror)],
-            Some(row) => {
-                let (_, item): (_, MemberItem) = from_row(row)?;
-                let mut e = Expression::default();
-                let condition = as_read(&mut e, &item);
-                let row = to_row(&mirror, &MembershipItem { direct: item.direct })?;
-                vec![Action::Check { key, e, condition }, Action::put_any(row)]
-            }
+        let row = self.table.get(&Key::member(group, account)).await?;
+        let check = check_member(group, account, row.clone())?;
+        let mirror = Key::membership(account, group);
+        let action = match read_item::<MemberItem>(row)? {
+            None => Action::delete_any(mirror),
+            Some(item) => Action::put_any(to_row(&mirror, &MembershipItem { direct: item.direct })?),
         };
-        self.table.transact(actions).await.map(drop)
+        self.table.transact(vec![check, action]).await.map(drop)
     }
 
     /// Takes away a member that neither was added nor comes through a nested group.
@@ -94,7 +90,7 @@ impl Store {
     ) -> Result<(), Error> {
         let row = self.table.get(&Key::member(group, account)).await?;
         let check = check_member(group, account, row.clone())?;
-        let item: Option<MemberItem> = row.map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+        let item: Option<MemberItem> = read_item(row)?;
         let after = item.as_ref().map(|item| (item.direct, &item.via));
         let trail = leave(group, account, after, &By::nobody(now));
         self.table.transact(vec![check, trail]).await.map(drop)

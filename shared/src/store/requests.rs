@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::Store;
-use super::items::{AccountItem, from_row, read_group};
+use super::items::{AccountItem, read_group, read_item};
 use super::keys::{Attributes, Key};
 use super::member_changes::{Decision, decide};
 use super::trail::{self, By, Request};
@@ -97,7 +97,7 @@ fn told_again(
 
 /// Whether the request was made before the account was deleted: with that, it left every group.
 fn is_before_deletion(request: &MembershipRequest, account: Option<&Attributes>) -> Result<bool, Error> {
-    let account: Option<AccountItem> = account.cloned().map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+    let account: Option<AccountItem> = read_item(account.cloned())?;
     let deleted = account.and_then(|account| account.deleted_version);
     Ok(deleted.is_some_and(|version| request.requested_at <= version.moment()))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::Store;
 use super::expression::Expression;
 use super::inheritance::as_read;
-use super::items::{MemberItem, TrailItem, from_row};
+use super::items::{MemberItem, TrailItem, read_item};
 use super::keys::{Attribute, Attributes, Key, Range};
 use super::table::Rows;
 use super::transact::{Action, Commit, MAX_ACTIONS};
@@ -77,7 +77,7 @@ const REFUSED: &str = " refused";
 impl Request {
     /// How the request stands to the trail that was read.
     pub(super) fn read(request: &MembershipRequest, trail: Option<Attributes>) -> Result<Self, Error> {
-        let read: TrailItem = trail.map(|row| from_row(row).map(|(_, item)| item)).transpose()?.unwrap_or_default();
+        let read: TrailItem = read_item(trail)?.unwrap_or_default();
         let at = request.requested_at;
         let is_late =
             read.decided_at.is_some_and(|decided| decided > at) || read.administered_at.is_some_and(|it| it > at);
@@ -214,7 +214,7 @@ const fn expires_at(now: Timestamp) -> i64 {
 
 /// The member's row is as it was read, or there is none still.
 pub(super) fn check_member(group: &GroupId, account: &AccountId, row: Option<Attributes>) -> Result<Action, Error> {
-    let item: Option<MemberItem> = row.map(|row| from_row(row).map(|(_, item)| item)).transpose()?;
+    let item: Option<MemberItem> = read_item(row)?;
     let mut e = Expression::default();
     let condition = match &item {
         Some(item) => as_read(&mut e, item),
