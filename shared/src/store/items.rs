@@ -373,6 +373,7 @@ pub(super) fn read_account(row: impl Into<Option<Attributes>>) -> Result<Option<
     item.account(&key)
 }
 
-fn unreadable(row: &'static str) -> Error {
+/// What a row is that does not say what it should.
+pub(super) fn unreadable(row: &'static str) -> Error {
     Error::Internal { operation: row, code: "unreadable".into() }
 }

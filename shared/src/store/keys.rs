@@ -183,6 +183,11 @@ impl Key {
         Some(Self { partition: text(Attribute::Pk)?, sort: text(Attribute::Sk)? })
     }
 
+    /// The key whose two attributes say this.
+    pub(super) const fn of_parts(partition: String, sort: String) -> Self {
+        Self { partition, sort }
+    }
+
     /// The key as DynamoDB takes it.
     #[must_use]
     pub fn to_attributes(&self) -> Attributes {

@@ -1,9 +1,12 @@
 //! Groups by the page.
 
+use std::collections::HashMap;
+
 use super::Store;
 use super::cursor::{Position, Scope};
-use super::items::{read_account, read_group, read_membership};
-use super::keys::{Attributes, Key, ListKey, Range};
+use super::items::{AccountItem, GroupItem, MembershipItem, read_group};
+use super::keys::{Key, ListKey, Range};
+use super::row::Row;
 use super::table::Rows;
 use super::weigh::Weigh;
 use crate::authz::{Granted, Read};
@@ -50,8 +53,9 @@ impl Store {
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let after = after.map(|(name, id)| (Key::group(&id), Some(ListKey::group(&name, &id))));
         let wanted = Some(limit.items() + 1);
-        let rows = self.table.query(Rows { after, wanted, ..Rows::all(&Range::Groups) }).await?;
-        Ok(page(read_groups(rows)?, limit, &scope, Group::list_position))
+        let rows = self.table.read(Rows { after, wanted, ..Rows::all(&Range::Groups) }).await?.all()?.into_iter();
+        let groups = rows.filter_map(|Row { key, item }| GroupItem::active(item, &key).transpose());
+        Ok(page(groups.collect::<Result<_, _>>()?, limit, &scope, Group::list_position))
     }
 
     /// The groups that the account is in, by name without case, then id. One `Query`, then `BatchGetItem`s side by side;
@@ -69,11 +73,12 @@ impl Store {
         let scope = Scope::new("groups of account", &[account.as_str()]);
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let range = Range::AccountAndMemberships(account.clone());
-        let mut rows = self.table.query(Rows::all(&range)).await?.into_iter();
-        let known = rows.next().filter(|row| Key::of_row(row) == Some(Key::account(account)));
-        read_account(known)?.ok_or_else(|| Missing::Account(account.to_string()))?;
+        let rows = self.table.read::<MembershipItem>(Rows::all(&range)).await?;
+        let (known, memberships) = rows.behind::<AccountItem>(&Key::account(account))?;
+        let known = known.map(|Row { key, item }| item.account(&key)).transpose()?.flatten();
+        known.ok_or_else(|| Missing::Account(account.to_string()))?;
 
-        let mut groups = self.groups_of_memberships(rows).await?;
+        let mut groups = self.groups_of_memberships(memberships).await?;
         groups.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));
         groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         groups.truncate(limit.items() + 1);
@@ -84,13 +89,11 @@ impl Store {
     /// The groups behind membership rows, those that are being deleted left out.
     async fn groups_of_memberships(
         &self,
-        rows: impl Iterator<Item = Attributes>,
+        memberships: Vec<Row<MembershipItem>>,
     ) -> Result<Vec<(Place, (Group, MembershipType))>, Error> {
-        let mut types = std::collections::HashMap::new();
-        for row in rows {
-            let (_, id, membership_type) = read_membership(row)?;
-            types.insert(Key::group(&id), membership_type);
-        }
+        let group = |key: &Key| key.as_membership().map(|(_, group)| Key::group(&group));
+        let types = memberships.iter().filter_map(|Row { key, item }| Some((group(key)?, item.membership_type())));
+        let types: HashMap<Key, MembershipType> = types.collect();
         let keys: Vec<Key> = types.keys().cloned().collect();
         let mut groups = Vec::with_capacity(keys.len());
         for (key, row) in self.table.batch_get(&keys).await? {
@@ -100,8 +103,4 @@ impl Store {
         }
         Ok(groups)
     }
-}
-
-fn read_groups(rows: Vec<Attributes>) -> Result<Vec<Group>, Error> {
-    rows.into_iter().filter_map(|row| read_group(row).transpose()).collect()
 }

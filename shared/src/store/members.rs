@@ -3,9 +3,10 @@
 use super::Store;
 use super::cursor::Scope;
 use super::expression::Expression;
-use super::items::{read_group, read_member};
-use super::keys::{Attribute, Attributes, Key, Range};
+use super::items::{GroupItem, MemberItem, read_group, read_member};
+use super::keys::{Attribute, Key, Range};
 use super::lists::page;
+use super::row::Row;
 use super::table::Rows;
 use crate::authz::{Granted, Read};
 use crate::domain::{AccountId, Cursor, Error, Group, GroupId, Limit, Member, MembershipType, Missing, Page};
@@ -33,11 +34,12 @@ impl Store {
                 let range = Range::Members(*id);
                 let after = Some((Key::member(id, &account), None));
                 let rows = Rows { after, wanted: Some(limit.items() + 1), filter, ..Rows::all(&range) };
-                futures::future::try_join(self.find_group(id), self.table.query(rows)).await?
+                let members = async { self.table.read(rows).await?.all() };
+                futures::future::try_join(self.find_group(id), members).await?
             }
         };
         let group = group.ok_or(Missing::Group)?;
-        let members: Vec<Member> = members.into_iter().map(read_member).collect::<Result<_, _>>()?;
+        let members = members.into_iter().map(|Row { key, item }| item.member(&key)).collect::<Result<_, _>>()?;
         let page = page(members, limit, &scope, |member| member.account.id.clone());
         Ok((page, count(&group, only)))
     }
@@ -47,12 +49,12 @@ impl Store {
         id: &GroupId,
         limit: Limit,
         filter: Option<(Expression, String)>,
-    ) -> Result<(Option<Group>, Vec<Attributes>), Error> {
+    ) -> Result<(Option<Group>, Vec<Row<MemberItem>>), Error> {
         let range = Range::GroupAndMembers(*id);
         let rows = Rows { wanted: Some(limit.items() + 2), filter, ..Rows::all(&range) };
-        let mut rows = self.table.query(rows).await?.into_iter();
-        let group = rows.next().filter(|row| Key::of_row(row) == Some(Key::group(id)));
-        Ok((read_group(group)?, rows.collect()))
+        let (group, members) = self.table.read(rows).await?.behind::<GroupItem>(&Key::group(id))?;
+        let group = group.map(|Row { key, item }| item.active(&key)).transpose()?.flatten();
+        Ok((group, members))
     }
 
     /// The account as a member of the group. One `BatchGetItem`: the member's row alone would outlive a deleted group.

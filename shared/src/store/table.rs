@@ -1,6 +1,7 @@
 //! The requests to the table, one method each.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
@@ -11,16 +12,19 @@ use aws_sdk_dynamodb::types::{
     Get, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactGetItem,
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::expression::Expression;
 use super::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
+use super::pages::{self, Found};
 use super::transact;
 use crate::aws::attempt::{Backoff, Time, attempt, internal, is_transient};
 use crate::domain::Error;
 
 /// Keys that one `BatchGetItem` takes.
 const BATCH_KEYS: usize = 100;
+const QUERY: &str = "Query";
 /// Requests of one call that are under way side by side.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -54,6 +58,10 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     pub(super) const fn all(range: &'a Range) -> Self {
         Self { range, after: None, wanted: None, filter: None }
+    }
+
+    fn wanted(&self) -> usize {
+        self.wanted.unwrap_or(usize::MAX)
     }
 }
 
@@ -127,23 +135,44 @@ impl Table {
 
     /// `Query`, one per megabyte; strongly consistent but for the index.
     pub(super) async fn query(&self, rows: Rows<'_>) -> Result<Vec<Attributes>, Error> {
-        let mut found = Vec::new();
-        self.query_each(rows, |row| {
-            found.push(row);
-            Ok(())
-        })
-        .await?;
+        let (wanted, mut found) = (rows.wanted(), Vec::new());
+        let take = |page: Vec<Attributes>| {
+            found.extend(page);
+            Ok(found.len())
+        };
+        self.pages(rows, |request| self.page(request), take).await?;
+        found.truncate(wanted);
         Ok(found)
     }
 
-    /// As [`Table::query`], but hands the rows over one by one: no more than a megabyte is held at once.
-    pub(super) async fn query_each(
+    /// As [`Table::query`], of rows that are many: read as what they are, without maps in between.
+    pub(super) async fn read<T>(&self, rows: Rows<'_>) -> Result<Found<T>, Error>
+    where
+        T: DeserializeOwned + Debug + Send + Sync + 'static,
+    {
+        let (wanted, mut found) = (rows.wanted(), Found::default());
+        let take = |page: Found<T>| {
+            found.extend(page)?;
+            Ok(found.len())
+        };
+        let page = |request: QueryFluentBuilder| async move {
+            let sent = attempt(QUERY, self.deadline(), is_transient, || pages::send(request.clone())).await?;
+            sent.map_err(internal(QUERY))
+        };
+        self.pages(rows, page, take).await?;
+        found.truncate(wanted);
+        Ok(found)
+    }
+
+    /// Reads pages until there are as many rows as are wanted, of which `take` tells how many it has, or no more.
+    async fn pages<P, F: Future<Output = Result<(P, Option<Attributes>), Error>>>(
         &self,
         rows: Rows<'_>,
-        mut take: impl FnMut(Attributes) -> Result<(), Error>,
+        page: impl Fn(QueryFluentBuilder) -> F,
+        mut take: impl FnMut(P) -> Result<usize, Error>,
     ) -> Result<(), Error> {
-        let Rows { range, after, wanted, filter } = rows;
-        let mut left = wanted.unwrap_or(usize::MAX);
+        let wanted = rows.wanted();
+        let Rows { range, after, filter, .. } = rows;
         // A limit counts rows before the filter: with one, a page of the table is the better stretch.
         let is_limited = filter.is_none();
         let request = self.query_of(range, filter);
@@ -152,13 +181,11 @@ impl Table {
             start.extend(list_key.iter().flat_map(ListKey::to_attributes));
             start
         });
+        let mut left = wanted;
         loop {
             let limit = i32::try_from(left).ok().filter(|_| is_limited);
-            let (rows, last) = self.page(request.clone().set_limit(limit).set_exclusive_start_key(start)).await?;
-            for row in rows.into_iter().take(left) {
-                take(row)?;
-                left -= 1;
-            }
+            let (rows, last) = page(request.clone().set_limit(limit).set_exclusive_start_key(start)).await?;
+            left = wanted.saturating_sub(take(rows)?);
             start = last;
             if start.is_none() || left == 0 {
                 return Ok(());
@@ -176,9 +203,8 @@ impl Table {
     }
 
     async fn page(&self, request: QueryFluentBuilder) -> Result<(Vec<Attributes>, Option<Attributes>), Error> {
-        const OPERATION: &str = "Query";
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
-        let output = sent.map_err(internal(OPERATION))?;
+        let sent = attempt(QUERY, self.deadline(), is_transient, || request.clone().send()).await?;
+        let output = sent.map_err(internal(QUERY))?;
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
         Ok((output.items.unwrap_or_default(), last))
     }
