@@ -1,7 +1,8 @@
 //! `cargo measure`: what each call costs, as the table sees it. Prints tables and compares those that must not change by
-//! themselves with `benches/membership.txt` and `benches/search.txt`; `cargo measure -- --update` writes those files anew.
-//! With `membership` or `search`, only the one.
+//! themselves with `benches/membership.txt`, `benches/search.txt` and `benches/alternatives.txt`; `cargo measure -- --update`
+//! writes those files anew. With `membership`, `search` or `alternatives`, only those.
 
+mod alternatives;
 // The suite's, of which not all is of use here.
 #[allow(dead_code)]
 #[path = "../../tests/harness/mod.rs"]
@@ -33,12 +34,17 @@ const SIZES: [(usize, usize); 9] =
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let is_given = |argument: &str| arguments.iter().any(|given| given == argument);
+    let all = !["membership", "search", "alternatives"].into_iter().any(is_given);
     let mut as_checked_in = true;
-    if !is_given("search") {
+    if all || is_given("membership") {
         as_checked_in &= compare("membership.txt", &membership().await, is_given("--update"));
     }
-    if !is_given("membership") {
+    if all || is_given("search") {
         as_checked_in &= compare("search.txt", &search::measure().await, is_given("--update"));
+    }
+    if all || is_given("alternatives") {
+        let table = tokio::task::block_in_place(alternatives::measure);
+        as_checked_in &= compare("alternatives.txt", &table, is_given("--update"));
     }
     if as_checked_in { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -24,12 +24,17 @@ pub async fn chain(api: &Api, levels: usize, members: usize) -> Vec<String> {
     let groups: Vec<GroupId> = ids.iter().map(|id| GroupId::parse(id).unwrap()).collect();
     let pattern = Pattern::read(&client, &api.table, &groups).await;
     let rows = (1..members).flat_map(|number| pattern.rows(number)).collect::<Vec<_>>();
-    let batches = rows.chunks(BATCH).map(|batch| write(&client, &api.table, batch.to_vec()));
-    stream::iter(batches).buffer_unordered(4).collect::<Vec<()>>().await;
+    write_all(&client, &api.table, &rows).await;
     for (level, group) in groups.iter().enumerate() {
         count(&client, &api.table, group, members, level + 1 == levels).await;
     }
     ids
+}
+
+/// Puts rows, of which no two have the same key.
+pub async fn write_all(client: &Client, table: &str, rows: &[Attributes]) {
+    let batches = rows.chunks(BATCH).map(|batch| write(client, table, batch.to_vec()));
+    stream::iter(batches).buffer_unordered(4).collect::<Vec<()>>().await;
 }
 
 /// Rows of one account: its own, and in each group the member's, the mirror and the trail.

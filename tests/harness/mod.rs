@@ -294,7 +294,7 @@ impl Api {
 
 /// The template's table, but for the stream: both emulators slow down with every record they keep of it, Amazon's across
 /// all tables at once. Tests of `cargo local` have it.
-fn table_without_stream() -> Value {
+pub fn table_without_stream() -> Value {
     let mut properties = template().table.clone();
     properties.as_object_mut().unwrap().remove("StreamSpecification");
     properties
