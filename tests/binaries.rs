@@ -11,6 +11,7 @@ use lambda_simulator::{InvocationStatus, Simulator};
 use serde_json::{Value, json};
 use shared::domain::{Change, GroupId};
 
+use crate::harness::meter::Meter;
 use crate::harness::schemas::assert_valid;
 use crate::harness::workspace::{binary, root};
 use crate::harness::{Api, account, administer, config, is_embedded, now, template};
@@ -38,6 +39,7 @@ impl Process {
         }
         // More than the table takes when all tests run at once.
         command.env("SETTLE_BUDGET_MS", "5000");
+        command.env("METRICS_NAMESPACE", "groups-test");
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         Self { simulator, child }
@@ -172,8 +174,8 @@ async fn the_function_of_the_stream_answers_its_recorded_event() {
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [.., left_out, batch] = &lines[..] else { panic!("{out}") };
     assert_eq!(left_out["sequence_number"], json!("4421584500000000017450439092"));
-    assert!(batch["milliseconds"].is_u64());
-    assert_eq!((&batch["function"], &batch["records"], &batch["failed"]), (&json!("propagate"), &json!(2), &json!(0)));
+    assert_metrics(batch, &["milliseconds", "lag", "table_requests", "read_units", "failed"]);
+    assert_eq!((&batch["function"], &batch["items"], &batch["failed"]), (&json!("propagate"), &json!(2), &json!(0)));
 }
 
 /// A request, one for an account that is not known yet, one for a group that is none, and what is no event at all.
@@ -199,7 +201,7 @@ async fn the_function_of_the_queue_answers_its_recorded_event() {
     assert_eq!(err, "");
     assert_discreet(&out, &api);
     let batch: Value = serde_json::from_str(out.lines().next_back().unwrap()).unwrap();
-    assert_eq!((&batch["messages"], &batch["failed"]), (&json!(5), &json!(1)));
+    assert_eq!((&batch["items"], &batch["failed"]), (&json!(5), &json!(1)));
 }
 
 /// A group that was renamed, a member who came, one who went, counts that moved, and a record that nobody can read.
@@ -240,6 +242,54 @@ async fn a_process_answers_one_request_after_the_other() {
         assert_eq!(process.invoke(event("get-group")).await.0, 200);
     }
     process.end();
+}
+
+/// What CloudWatch makes metrics of (CloudWatch User Guide, "Specification: Embedded metric format").
+fn assert_metrics(line: &Value, names: &[&str]) {
+    let aws = &line["_aws"];
+    assert!(aws["Timestamp"].is_u64());
+    let [directive] = &aws["CloudWatchMetrics"].as_array().unwrap()[..] else { panic!("{aws}") };
+    assert_eq!(directive["Namespace"], json!("groups-test"));
+    assert_eq!(directive["Dimensions"], json!([["function"]]));
+    assert!(line["function"].is_string());
+    let metrics = directive["Metrics"].as_array().unwrap();
+    assert_eq!(metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect::<Vec<_>>(), names);
+    for metric in metrics {
+        assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{line}");
+        let is_time = ["milliseconds", "lag"].contains(&metric["Name"].as_str().unwrap());
+        assert_eq!(metric["Unit"], json!(if is_time { "Milliseconds" } else { "Count" }));
+    }
+}
+
+/// One line for each request, with all that an operator asks for; and the trace goes on to the table.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_tells_what_became_of_a_request() {
+    let mut api = Api::start().await;
+    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    let meter = Meter::default();
+    api.endpoint = meter.stand_before(&api.endpoint).await;
+    let process = Process::start("get-group", &api).await;
+    for _ in 0..2 {
+        assert_eq!(process.invoke(event("get-group")).await.0, 200);
+    }
+    let (out, _) = process.end();
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let traces = meter.take_traces();
+    assert_eq!((lines.len(), traces.len()), (2, 2), "{out}");
+    for (mut line, (is_first, trace)) in lines.into_iter().zip([true, false].into_iter().zip(traces)) {
+        assert_metrics(&line, &["milliseconds", "table_requests", "read_units"]);
+        assert!(trace.starts_with("Root=1-"), "{trace}");
+        let line = line.as_object_mut().unwrap();
+        for measured in ["timestamp", "milliseconds", "_aws"] {
+            assert!(line.remove(measured).is_some());
+        }
+        let expected = json!({
+            "level": "INFO", "message": "request", "function": "get-group", "request_id": "R1aBcDeFgHiJkLm=",
+            "route": "GET /api/v1/groups/{id}", "caller": "5f7c2a4e-0c1d-4b7e-9a35-2f1f6f3f9b1c", "status": 200,
+            "table_requests": 1, "read_units": 1, "cold_start": is_first, "trace": trace,
+        });
+        assert_eq!(json!(line), expected);
+    }
 }
 
 /// Without claims, with a body that is none, and without its table: an answer each time, and a discreet log.

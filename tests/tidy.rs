@@ -14,10 +14,10 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("http", &["api", "authz", "domain"]),
     ("aws", &["config", "domain"]),
     ("bus", &["aws", "config", "domain"]),
-    ("store", &["authz", "aws", "config", "domain"]),
+    ("store", &["authz", "aws", "config", "domain", "telemetry"]),
     ("events", &["api", "authz", "bus", "domain", "store"]),
     ("propagate", &["authz", "domain", "store"]),
-    ("telemetry", &[]),
+    ("telemetry", &["domain"]),
     ("app", &["api", "authz", "aws", "bus", "config", "domain", "http", "propagate", "store", "telemetry"]),
 ];
 

@@ -194,6 +194,12 @@ impl OutletConfig {
     }
 }
 
+/// The namespace of the function's metrics; without one there are none.
+#[must_use]
+pub fn metrics_namespace() -> Option<String> {
+    environment("METRICS_NAMESPACE").filter(|name| !name.is_empty())
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.into_string().unwrap_or_default())

@@ -25,6 +25,7 @@ struct Counted {
     /// Keys of transactions that are under way.
     held: HashSet<String>,
     conflicts: usize,
+    traces: Vec<String>,
 }
 
 /// Units and conflicts since the last [`Meter::take`].
@@ -46,6 +47,11 @@ impl Meter {
     /// Transactions that met another one.
     pub fn take_conflicts(&self) -> usize {
         std::mem::take(&mut self.0.lock().unwrap().conflicts)
+    }
+
+    /// Where in a trace each request said that it belongs, or nothing.
+    pub fn take_traces(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().traces)
     }
 
     /// Starts the proxy before the table at this URL; gives the proxy's.
@@ -94,6 +100,8 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap();
     let mut request: Value = serde_json::from_slice(&body).unwrap();
+    let trace = headers.get("x-amzn-trace-id").map_or("", |value| value.to_str().unwrap());
+    proxy.meter.0.lock().unwrap().traces.push(trace.to_owned());
     let keys = keys_of(operation, &request);
     if !proxy.meter.hold(&keys) {
         return conflict(&request);

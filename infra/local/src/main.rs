@@ -165,6 +165,7 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     let filter = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     tracing_subscriber::registry().with(log).with(filter).init();
+    shared::telemetry::write_lines_to(|| Box::new(std::io::stderr()), None);
     let workspace = Workspace::open()?;
     let Workspace { template, config, key, .. } = &workspace;
     let port = arguments.port;

@@ -1,14 +1,25 @@
 //! What functions have in common that nobody calls: they work through batches of what happened.
 
-use lambda_runtime::LambdaEvent;
 use lambda_runtime::tower::service_fn;
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
 use super::resources::Resources;
-use crate::domain::Error;
+use crate::domain::clock::SystemClock;
+use crate::domain::{Clock, Error};
+use crate::telemetry::{Counts, Invocation, Outcome};
 
-/// Which of a batch have to come again, as Lambda wants to be told.
-pub(super) fn batch_answer(failed: &[String]) -> Value {
+/// Which of a batch have to come again, as Lambda wants to be told; and a line of what it came to. Of the batch: how many there
+/// were, and when the first of them happened, in milliseconds since 1970.
+pub(super) fn batch_answer(
+    invocation: Invocation,
+    context: &Context,
+    (items, first): (usize, Option<u64>),
+    (failed, counts): (Vec<String>, Counts),
+) -> Value {
+    let lag = first.map(|at| SystemClock.unix_millis().saturating_sub(at));
+    let outcome = Outcome::Batch { items, failed: failed.len(), lag };
+    invocation.end(&context.request_id, context.xray_trace_id.as_deref(), &outcome, counts);
     let failures: Vec<Value> = failed.iter().map(|id| json!({ "itemIdentifier": id })).collect();
     json!({ "batchItemFailures": failures })
 }

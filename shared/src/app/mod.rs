@@ -12,17 +12,16 @@ use std::time::Duration;
 
 use lambda_http::{Request, RequestExt};
 use lambda_runtime::tower::service_fn;
-use tokio::time::Instant;
 
 pub use self::queue::{Message, QueueFunction};
 pub use self::resources::{Intake, Outlet, Resources};
 pub use self::stream::StreamFunction;
 use crate::authz::{Action, Caller, Granted, Policy};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::{Clock, GroupId};
 use crate::http::{ApiError, HttpResponse, Reply, request};
 use crate::store::Store;
-use crate::telemetry;
+use crate::telemetry::{self, Invocation, Outcome, counting};
 
 /// Kept back of an invocation's time, to answer that time is up.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
@@ -97,21 +96,17 @@ impl Function {
 
     /// Answers a request; whatever goes wrong becomes an answer too, and a line in the log.
     pub async fn answer(self, app: &App, request: Request) -> HttpResponse {
-        let started = Instant::now();
+        let invocation = Invocation::begin(self.name);
         let request_id = request::request_id(&request);
+        let [route, caller, trace] = [request::route(&request), request::subject(&request), request::trace(&request)]
+            .map(|it| it.map(str::to_owned));
         let app = app.for_invocation(request.lambda_context_ref());
-        let reply = match (self.handler)(&app, request).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                if error.told().status.is_server_error() {
-                    tracing::error!(function = self.name, request_id, cause = %error.cause(), "request failed");
-                }
-                Reply::error(&error, &request_id)
-            }
-        };
-        let response = HttpResponse::from(reply);
-        let (status, milliseconds) = (response.status().as_u16(), milliseconds_since(started));
-        tracing::info!(function = self.name, request_id, status, milliseconds, "request");
+        let (answer, counts) = counting((self.handler)(&app, request)).await;
+        let cause = answer.as_ref().err().filter(|error| error.is_fault()).map(ApiError::cause);
+        let response = HttpResponse::from(answer.unwrap_or_else(|error| Reply::error(&error, &request_id)));
+        let status = response.status().as_u16();
+        let outcome = Outcome::Request { route: route.as_deref(), caller: caller.as_deref(), status, cause };
+        invocation.end(&request_id, trace.as_deref(), &outcome, counts);
         response
     }
 
@@ -132,14 +127,9 @@ impl Function {
     }
 }
 
-/// For the log, where a number of more than 64 bits would be told as text.
-fn milliseconds_since(started: Instant) -> u64 {
-    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Runs a function's process to its end.
 fn run(function: &'static str, serve: impl Future<Output = Result<(), String>>) -> ExitCode {
-    telemetry::start();
+    telemetry::start(config::metrics_namespace());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(serve),

@@ -6,12 +6,12 @@ use aws_lambda_events::event::sqs::{SqsEvent, SqsMessage};
 use futures::future::BoxFuture;
 use lambda_runtime::Context;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::events::{batch_answer, serve_events};
 use super::resources::Resources;
-use super::{milliseconds_since, run};
+use super::run;
 use crate::domain::Error;
+use crate::telemetry::{Invocation, counting};
 
 /// A message of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,22 +58,14 @@ impl<R: Resources> QueueFunction<R> {
     /// # Errors
     /// What came is no batch of messages.
     pub async fn answer(&self, resources: &R, event: Value, context: &Context) -> Result<Value, Error> {
-        let started = Instant::now();
+        let invocation = Invocation::begin(self.name);
         let unreadable = |_| Error::Internal { operation: "queue event", code: "unreadable".into() };
         let event: SqsEvent = serde_json::from_value(event).map_err(unreadable)?;
         let messages: Vec<Message> = event.records.into_iter().map(Message::from).collect();
-        let count = messages.len();
-        let failed = (self.handler)(&resources.for_invocation(Some(context)), messages).await;
-        let (request_id, milliseconds) = (&context.request_id, milliseconds_since(started));
-        tracing::info!(
-            function = self.name,
-            request_id,
-            messages = count,
-            failed = failed.len(),
-            milliseconds,
-            "batch"
-        );
-        Ok(batch_answer(&failed))
+        let (items, first) = (messages.len(), messages.iter().map(|message| message.sent_at).min());
+        let resources = resources.for_invocation(Some(context));
+        let worked = counting((self.handler)(&resources, messages)).await;
+        Ok(batch_answer(invocation, context, (items, first), worked))
     }
 
     /// Runs the function under Lambda until the environment is shut down.

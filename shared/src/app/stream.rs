@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use futures::future::BoxFuture;
 use lambda_runtime::Context;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::events::{batch_answer, serve_events};
 use super::resources::Resources;
-use super::{milliseconds_since, run};
+use super::run;
 use crate::domain::Error;
 use crate::store::{Record, read_records};
+use crate::telemetry::{Invocation, counting};
 
 /// How the handler of a stream is called: it gives the sequence numbers of the records that have to come again.
 type StreamHandler<R> = for<'a> fn(&'a R, Vec<Record>) -> BoxFuture<'a, Vec<String>>;
@@ -36,13 +36,12 @@ impl<R: Resources> StreamFunction<R> {
     /// # Errors
     /// What came is no batch of records of a table.
     pub async fn answer(&self, resources: &R, event: Value, context: &Context) -> Result<Value, Error> {
-        let started = Instant::now();
+        let invocation = Invocation::begin(self.name);
         let records = read_records(event)?;
-        let count = records.len();
-        let failed = (self.handler)(&resources.for_invocation(Some(context)), records).await;
-        let (request_id, milliseconds) = (&context.request_id, milliseconds_since(started));
-        tracing::info!(function = self.name, request_id, records = count, failed = failed.len(), milliseconds, "batch");
-        Ok(batch_answer(&failed))
+        let (items, first) = (records.len(), records.iter().filter_map(|record| record.happened_at).min());
+        let resources = resources.for_invocation(Some(context));
+        let worked = counting((self.handler)(&resources, records)).await;
+        Ok(batch_answer(invocation, context, (items, first), worked))
     }
 
     /// Runs the function under Lambda until the environment is shut down.

@@ -69,6 +69,12 @@ pub struct Told {
 }
 
 impl ApiError {
+    /// Whether it is ours.
+    #[must_use]
+    pub fn is_fault(&self) -> bool {
+        self.told().status.is_server_error()
+    }
+
     /// What the log is told of a fault of ours; the client is not.
     #[must_use]
     pub fn cause(&self) -> String {

@@ -1,5 +1,6 @@
 //! What a request says.
 
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
@@ -22,22 +23,45 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// # Errors
 /// Without claims, or without a `sub` among them, there is no caller: 401.
 pub fn caller(request: &Request, roles_claim: &str) -> Result<Caller, ApiError> {
-    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else {
-        return Err(ApiError::Unauthorized);
-    };
-    let jwt = context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
-    let claim = |name| jwt.and_then(|jwt| jwt.claims.get(name)).map(String::as_str);
-    let roles = claim(roles_claim).map(read_roles_claim).unwrap_or_default();
-    claim("sub").and_then(|subject| Caller::new(subject, roles)).ok_or(ApiError::Unauthorized)
+    let roles = claim(request, roles_claim).map(read_roles_claim).unwrap_or_default();
+    subject(request).and_then(|subject| Caller::new(subject, roles)).ok_or(ApiError::Unauthorized)
+}
+
+/// Who the token is of.
+#[must_use]
+pub fn subject(request: &Request) -> Option<&str> {
+    claim(request, "sub")
+}
+
+/// A claim of the token, as the gateway tells it.
+fn claim<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    let jwt = gateway(request)?.authorizer.as_ref()?.jwt.as_ref()?;
+    jwt.claims.get(name).map(String::as_str)
+}
+
+/// Which route the gateway took, as it is written in the template.
+#[must_use]
+pub fn route(request: &Request) -> Option<&str> {
+    gateway(request)?.route_key.as_deref()
+}
+
+/// Where the request belongs in a trace (AWS X-Ray, "Tracing header").
+#[must_use]
+pub fn trace(request: &Request) -> Option<&str> {
+    request.lambda_context_ref()?.xray_trace_id.as_deref()
+}
+
+fn gateway(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => Some(context),
+        _ => None,
+    }
 }
 
 /// Names the request in answers and logs: API Gateway's id of it, else Lambda's.
 #[must_use]
 pub fn request_id(request: &Request) -> String {
-    let gateway = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
-        _ => None,
-    };
+    let gateway = gateway(request).and_then(|context| context.request_id.clone());
     let lambda = || request.lambda_context_ref().map(|context| context.request_id.clone());
     gateway.or_else(lambda).unwrap_or_default()
 }

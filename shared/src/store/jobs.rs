@@ -9,6 +9,7 @@ use super::table::{Rows, Written};
 use super::transact::Action;
 use crate::authz::{Granted, Settle};
 use crate::domain::{Error, Job, JobKind, Timestamp};
+use crate::telemetry::{Counter, count};
 
 /// A job that comes about together with what it follows from.
 pub(super) fn put(job: &Job) -> Result<Action, Error> {
@@ -62,9 +63,11 @@ impl Store {
     /// # Errors
     /// The table did not answer.
     pub async fn fail_job(&self, _: &Granted<Settle>, job: &Job, reason: &str, passes: bool) -> Result<(), Error> {
+        count(Counter::JobsFailed, 1.0);
         let mut e = Expression::default();
         let mut set = vec![e.set(Attribute::LastReason, reason)];
         if !passes && job.attempts + 1 >= Job::MAX_ATTEMPTS {
+            count(Counter::JobsSetAside, 1.0);
             set.push(e.set(Attribute::State, State::SetAside.as_str()));
         }
         let add = [e.add(Attribute::Attempts, i64::from(!passes)), e.add(Attribute::Revision, 1)].join(", ");
@@ -87,7 +90,7 @@ impl Store {
     /// # Errors
     /// The table did not answer.
     pub async fn finish_job(&self, _: &Granted<Settle>, kind: &JobKind) -> Result<(), Error> {
-        self.table.delete(&Key::job(kind)).await
+        self.table.delete(&Key::job(kind)).await.inspect(|()| count(Counter::JobsDone, 1.0))
     }
 
     async fn write_job(&self, job: &Job, mut e: Expression, update: String) -> Result<(), Error> {

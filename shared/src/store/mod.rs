@@ -16,6 +16,7 @@ pub mod keys;
 mod lists;
 mod member_changes;
 mod members;
+mod metering;
 mod nesting;
 mod pages;
 mod records;
@@ -43,6 +44,7 @@ pub use announcements::{Announcement, Subject};
 pub use derived::{EdgeStanding, Surroundings};
 pub use groups::{IdempotencyKey, Saved};
 pub use inheritance::{Link, Settled, Standing};
+use metering::Metering;
 pub use nesting::Nested;
 pub use records::{Record, Trigger, read_records};
 pub use search::PendingName;
@@ -59,7 +61,8 @@ impl Store {
     /// Over the table of that name, reached so; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, table: &str, patience: Duration) -> Self {
-        let settings = Builder::from(&connection.settings(Service::DynamoDb)).interceptor(SaysNothingOfItself);
+        let settings = Builder::from(&connection.settings(Service::DynamoDb));
+        let settings = settings.interceptor(SaysNothingOfItself).interceptor(Metering);
         Self::new(Client::from_conf(settings.build()), table, patience)
     }
 
@@ -94,7 +97,8 @@ impl Store {
 /// A client of the emulator at this URL, with anything further that `configure` sets.
 #[must_use]
 pub fn client_for(endpoint: &str, configure: impl FnOnce(Builder) -> Builder) -> Client {
-    Client::from_conf(configure(Builder::from(&Connection::to(endpoint).settings(Service::DynamoDb))).build())
+    let settings = Builder::from(&Connection::to(endpoint).settings(Service::DynamoDb)).interceptor(Metering);
+    Client::from_conf(configure(settings).build())
 }
 
 /// 128 random bits as text, to tell one write from another.

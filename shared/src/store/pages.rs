@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
 use aws_sdk_dynamodb::error::{BoxError, ErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::query::{QueryError, QueryOutput};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ConsumedCapacity};
 use aws_smithy_runtime_api::client::interceptors::context;
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponseDeserializer};
@@ -111,6 +111,14 @@ struct Answer<T> {
     #[serde(default)]
     items: Found<T>,
     last_evaluated_key: Option<Texts>,
+    consumed_capacity: Option<Capacity>,
+}
+
+/// What it took, in units.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Capacity {
+    capacity_units: f64,
 }
 
 /// What it is refused with.
@@ -172,11 +180,15 @@ impl<T: DeserializeOwned + Debug + Send + Sync> DeserializeResponse for Reader<T
         }
         // Looked at as a whole: each text by itself takes longer.
         let text = std::str::from_utf8(body).map_err(|_| failed("unreadable"))?;
-        let Answer { items, last_evaluated_key } = serde_json::from_str(text).map_err(|_| failed("unreadable"))?;
+        let Answer { items, last_evaluated_key, consumed_capacity } =
+            serde_json::from_str(text).map_err(|_| failed("unreadable"))?;
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = items;
         let last = last_evaluated_key
             .map(|Texts(key)| key.into_iter().map(|(name, text)| (name, AttributeValue::S(text.text))).collect());
-        Ok(context::Output::erase(QueryOutput::builder().set_last_evaluated_key(last).build()))
+        let capacity = consumed_capacity
+            .map(|Capacity { capacity_units }| ConsumedCapacity::builder().capacity_units(capacity_units).build());
+        let output = QueryOutput::builder().set_last_evaluated_key(last).set_consumed_capacity(capacity);
+        Ok(context::Output::erase(output.build()))
     }
 }
 

@@ -16,6 +16,8 @@ use crate::domain::{AccountId, AccountVersion, Edge, Error, GroupId, JobKind};
 pub struct Record {
     /// Names it in the stream, and in what Lambda is told of failures.
     pub sequence_number: String,
+    /// When the change was made, in milliseconds since 1970; the stream tells seconds.
+    pub happened_at: Option<u64>,
     keys: Option<Item>,
     record: Option<EventRecord>,
 }
@@ -59,7 +61,9 @@ impl Record {
     fn read(record: Value) -> Self {
         let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
         let keys = serde_json::from_value(record["dynamodb"]["Keys"].clone()).ok();
-        Self { sequence_number, keys, record: serde_json::from_value(record).ok() }
+        let seconds = record["dynamodb"]["ApproximateCreationDateTime"].as_f64();
+        let happened_at = seconds.map(|seconds| (seconds * 1_000.0) as u64);
+        Self { sequence_number, happened_at, keys, record: serde_json::from_value(record).ok() }
     }
 
     /// What follows from it. Where it cannot be read, what its key tells becomes a job, which looks at the row itself and,

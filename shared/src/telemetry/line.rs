@@ -1,0 +1,153 @@
+//! The line that tells what an invocation came to, in the form that CloudWatch also makes metrics of (CloudWatch User Guide,
+//! "Specification: Embedded metric format"). Texts of others' making are in it as JSON has them: no line ends early.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::time::Instant;
+
+use serde::Serialize;
+
+use super::LINES;
+use super::counters::Counts;
+use crate::domain::clock::SystemClock;
+use crate::domain::{Clock, Timestamp};
+
+/// No invocation has come to this process.
+static IS_COLD: AtomicBool = AtomicBool::new(true);
+
+/// An invocation that is under way.
+#[derive(Debug)]
+pub struct Invocation {
+    function: &'static str,
+    started: Instant,
+    cold_start: bool,
+}
+
+/// What an invocation came to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "lowercase", tag = "message")]
+pub enum Outcome<'a> {
+    /// A request was answered.
+    Request {
+        /// Method and path, as the gateway's route has them.
+        route: Option<&'a str>,
+        /// `sub` of the token.
+        caller: Option<&'a str>,
+        /// Of the answer.
+        status: u16,
+        /// What went wrong on our side.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
+    /// A batch of records or messages was worked through.
+    Batch {
+        /// How many there were.
+        items: usize,
+        /// How many have to come again.
+        failed: usize,
+        /// Milliseconds since the first of them happened.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lag: Option<u64>,
+    },
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: String,
+    level: &'static str,
+    function: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a str>,
+    #[serde(flatten)]
+    outcome: &'a Outcome<'a>,
+    milliseconds: u64,
+    cold_start: bool,
+    #[serde(flatten)]
+    counts: Counts,
+    #[serde(rename = "_aws", skip_serializing_if = "Option::is_none")]
+    metrics: Option<Metadata<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    timestamp: u64,
+    cloud_watch_metrics: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'a str,
+    dimensions: [[&'static str; 1]; 1],
+    metrics: Vec<Metric>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+impl Outcome<'_> {
+    const fn is_fault(&self) -> bool {
+        matches!(self, Self::Request { status: 500.., .. })
+    }
+
+    const fn has_lag(&self) -> bool {
+        matches!(self, Self::Batch { lag: Some(_), .. })
+    }
+}
+
+impl Invocation {
+    /// One of this function begins.
+    #[must_use]
+    pub fn begin(function: &'static str) -> Self {
+        Self { function, started: Instant::now(), cold_start: IS_COLD.swap(false, Ordering::Relaxed) }
+    }
+
+    /// Tells what it came to, where anybody listens.
+    pub fn end(self, request_id: &str, trace: Option<&str>, outcome: &Outcome<'_>, counts: Counts) {
+        let Some((output, namespace)) = LINES.get() else { return };
+        let now = SystemClock.unix_millis();
+        let metrics = namespace.as_deref().map(|namespace| Metadata {
+            timestamp: now,
+            cloud_watch_metrics: [Directive {
+                namespace,
+                dimensions: [["function"]],
+                metrics: metrics(outcome, counts),
+            }],
+        });
+        let line = Line {
+            timestamp: timestamp(now),
+            level: if outcome.is_fault() { "ERROR" } else { "INFO" },
+            function: self.function,
+            request_id,
+            trace,
+            outcome,
+            milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            cold_start: self.cold_start,
+            counts,
+            metrics,
+        };
+        // Whoever cannot be told is not told.
+        if let Ok(mut text) = serde_json::to_vec(&line) {
+            text.push(b'\n');
+            let _ = output().write_all(&text);
+        }
+    }
+}
+
+fn metrics(outcome: &Outcome<'_>, counts: Counts) -> Vec<Metric> {
+    let times = ["milliseconds"].into_iter().chain(outcome.has_lag().then_some("lag"));
+    let times = times.map(|name| Metric { name, unit: "Milliseconds" });
+    let counts = counts.counted().map(|(name, _)| Metric { name, unit: "Count" });
+    let failed = matches!(outcome, Outcome::Batch { .. }).then_some(Metric { name: "failed", unit: "Count" });
+    times.chain(counts).chain(failed).collect()
+}
+
+fn timestamp(unix_millis: u64) -> String {
+    let seconds = Timestamp::from_unix_seconds((unix_millis / 1_000).cast_signed()).to_string();
+    format!("{}.{:03}Z", seconds.trim_end_matches('Z'), unix_millis % 1_000)
+}

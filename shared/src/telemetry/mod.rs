@@ -1,0 +1,37 @@
+//! Logs and metrics: one JSON object a line, on standard output, as CloudWatch takes them. What an invocation came to is one
+//! line, which CloudWatch makes metrics of as well.
+
+mod counters;
+mod line;
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use tracing::Level;
+
+pub use self::counters::{Counter, Counts, count, counting};
+pub use self::line::{Invocation, Outcome};
+
+/// Makes what a line is written to.
+pub type Output = fn() -> Box<dyn Write>;
+
+/// Where lines go and, where there are metrics, their namespace.
+static LINES: OnceLock<(Output, Option<String>)> = OnceLock::new();
+
+/// Starts logging for this process, to standard output, with metrics in this namespace; a second start changes nothing.
+pub fn start(namespace: Option<String>) {
+    start_to(|| Box::new(io::stdout()), namespace);
+}
+
+/// As [`start`], to somewhere else.
+pub fn start_to(output: Output, namespace: Option<String>) {
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(Level::INFO);
+    // Whoever came first stays.
+    let _ = subscriber.with_current_span(false).with_span_list(false).with_writer(output).try_init();
+    write_lines_to(output, namespace);
+}
+
+/// Has what invocations come to written there, beside a log that somebody else keeps.
+pub fn write_lines_to(output: Output, namespace: Option<String>) {
+    let _ = LINES.set((output, namespace));
+}
