@@ -1,10 +1,8 @@
 //! What every function shares: its start, and the way of a request through it.
 
-mod events;
-mod queue;
+mod batch;
 mod resources;
 mod settle;
-mod stream;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,9 +11,8 @@ use std::time::Duration;
 use lambda_http::{Request, RequestExt};
 use lambda_runtime::tower::service_fn;
 
-pub use self::queue::{Message, QueueFunction};
+pub use self::batch::{BatchFunction, Item, Message, QueueFunction, StreamFunction};
 pub use self::resources::{Intake, Outlet, Resources};
-pub use self::stream::StreamFunction;
 use crate::authz::{Action, Caller, Granted, Policy};
 use crate::config::{self, Config};
 use crate::domain::{Clock, GroupId};
