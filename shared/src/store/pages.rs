@@ -30,6 +30,9 @@ pub(super) struct Found<T> {
     pub(super) rest: Vec<Row<T>>,
 }
 
+/// The row that others belong to, if it is there, and the others.
+type Parted<H, T> = (Option<Row<H>>, Vec<Row<T>>);
+
 impl<T> Default for Found<T> {
     fn default() -> Self {
         Self { first: None, rest: Vec::new() }
@@ -59,7 +62,7 @@ impl<T: DeserializeOwned> Found<T> {
     }
 
     /// What they belong to, if its row is there, and all others.
-    pub(super) fn behind<H: DeserializeOwned>(mut self, head: &Key) -> Result<(Option<Row<H>>, Vec<Row<T>>), Error> {
+    pub(super) fn behind<H: DeserializeOwned>(mut self, head: &Key) -> Result<Parted<H, T>, Error> {
         let is_head = self.first.as_ref().is_some_and(|first| first.key == *head);
         let head = self.first.take_if(|_| is_head).map(of_kind).transpose()?;
         Ok((head, self.all()?))
