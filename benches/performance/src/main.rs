@@ -1,107 +1,148 @@
 //! `cargo bench`: what the release binaries cost, as counts that a busy machine does not change, beside a function that does
 //! nothing. Writes `docs/performance.md`; `cargo bench -- --check` holds the counts to `benches/performance/budgets.txt`
-//! instead.
+//! instead, and `docs/performance.md` to the files it is made from, which `cargo bench -- --docs` does without measuring.
+//! `cargo bench -- --alternatives` measures what was decided against.
 
+mod alternatives;
+mod calls;
+mod docs;
+mod growth;
+mod handed;
+mod plot;
 mod process;
 mod report;
+mod rows;
 mod runtime_api;
 mod table;
 mod terminator;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
+use handed::{MEASURED, listing};
 use process::{Place, Run};
-use report::{Figure, Unit};
-use serde_json::Value;
+use report::{Budgets, Figure, Unit};
 use table::Local;
 use terminator::Terminator;
 
-/// Functions whose release binaries are measured.
-const MEASURED: [&str; 3] = ["bare", "get-group", "list-members"];
 /// Starts of a process of each kind, in turn.
 const STARTS: usize = 20;
+/// Calls before a process's memory is looked at; each may want an account of its own.
+const CALLS: usize = 1_000;
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let release = build(&root);
+    let is_given = |argument: &str| std::env::args().any(|given| given == argument);
+    if is_given("--docs") {
+        docs::write(&root, &docs::measured(&root));
+        return ExitCode::SUCCESS;
+    }
+    let is_of_alternatives = is_given("--alternatives");
+    let release = build(&root, if is_of_alternatives { &alternatives::BINARIES } else { &[] });
     let local = Local::start(&root.join("target/debug/groups-local").to_string_lossy());
-    let figures = measure(&root, &release, &local);
-    report::finish(&root, &figures, std::env::args().any(|argument| argument == "--check"))
+    local.accounts(CALLS);
+    let is_well = if is_of_alternatives {
+        let is_noticed = alternatives::measure(&root, &release, &local);
+        docs::write(&root, &docs::measured(&root));
+        is_noticed
+    } else {
+        let (figures, budgets) = (measure(&release, &local), Budgets::read(&root));
+        let table = budgets.table(&figures);
+        println!("{table}");
+        if !is_given("--check") {
+            docs::write(&root, &table);
+        }
+        let is_kept = budgets.hold(&figures);
+        docs::are_true(&root) && is_kept
+    };
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Builds what is measured; gives the folder with it.
-fn build(root: &Path) -> PathBuf {
+fn build(root: &Path, further: &[&str]) -> PathBuf {
+    // What cargo tells this process of itself would have others built anew whose build scripts look at it.
+    let own = std::env::vars_os().map(|(name, _)| name);
+    let own: Vec<OsString> = own.filter(|name| is_of_this_build(&name.to_string_lossy())).collect();
     let cargo = |arguments: &[&str]| {
-        let status =
-            Command::new("cargo").current_dir(root).args(["build", "--locked", "--quiet"]).args(arguments).status();
+        let mut command = Command::new("cargo");
+        for name in &own {
+            command.env_remove(name);
+        }
+        let status = command.current_dir(root).args(["build", "--locked", "--quiet"]).args(arguments).status();
         assert!(status.is_ok_and(|status| status.success()), "cargo build {}", arguments.join(" "));
     };
-    let binaries: Vec<&str> = MEASURED.iter().flat_map(|name| ["--bin", name]).collect();
+    let names = MEASURED.iter().map(|(name, _)| *name).chain(further.iter().copied());
+    let binaries: Vec<&str> = names.flat_map(|name| ["--bin", name]).collect();
     cargo(&[&["--release"], &binaries[..]].concat());
     cargo(&["--bin", "groups-local"]);
     root.join("target/release")
 }
 
-fn measure(root: &Path, release: &Path, local: &Local) -> Vec<Figure> {
-    let event =
-        |name: &str| std::fs::read_to_string(root.join(format!("tests/events/{name}.json"))).expect("it is recorded");
-    let [bare, get_group, list_members] = MEASURED.map(|name| release.join(name));
-    let plain = Place { table: local.table.clone(), bundle: None };
-    let get_event = event("get-group");
-    let get = Run { binary: &get_group, event: &get_event, place: &plain };
-    let nothing = Run { binary: &bare, ..get };
+fn is_of_this_build(variable: &str) -> bool {
+    variable.starts_with("CARGO_PKG_") || variable.starts_with("CARGO_MANIFEST_")
+}
 
+fn measure(release: &Path, local: &Local) -> Vec<Figure> {
+    let plain = Place { table: local.table.clone(), bus: local.bus(), bundle: None };
     let mut figures = Vec::new();
-    let mut note = |name: &str, value: f64, unit: Unit| {
-        eprintln!("{name}");
-        figures.push(Figure { name: name.to_owned(), value, unit });
-    };
-    for (name, run) in [("bare", &nothing), ("get-group", &get)] {
-        note(&format!("{name}: start to first poll"), count(run.instructions(0)), Unit::Instructions);
-        note(&format!("{name}: a warm call"), warm(run), Unit::Instructions);
-        note(&format!("{name}: size"), size(run.binary), Unit::Bytes);
-        note(&format!("{name}: memory after 1,000 calls"), count(run.peak_memory(1_000)), Unit::Bytes);
+    for (name, events) in MEASURED {
+        let binary = release.join(name);
+        let events = |times| events(local, times);
+        figures.extend(costs(name, &Run { binary: &binary, events: &events, place: &plain, further: &[] }));
     }
-    let terminator = Terminator::start(&local.table);
-    let secure =
-        Place { table: terminator.url.clone(), bundle: Some(terminator.bundle.to_string_lossy().into_owned()) };
-    let over_tls = Run { place: &secure, ..get };
-    note("get-group: start to first answer, over TLS", count(over_tls.instructions(1)), Unit::Instructions);
-    note("get-group: a warm call over TLS", warm(&over_tls), Unit::Instructions);
-
-    let team = "grp-018d0cab-c440-7000-8000-000000000001";
-    let of = |members: usize| {
-        let mut event: Value =
-            serde_json::from_str(&event("list-members").replace(team, &local.group(members))).expect("JSON");
-        // All of them, whatever page was asked for when it was recorded.
-        event["rawQueryString"] = "".into();
-        event.as_object_mut().map(|event| event.remove("queryStringParameters"));
-        let event = event.to_string();
-        warm(&Run { binary: &list_members, event: &event, place: &plain })
+    let [nothing, get_group, list_members] = ["bare", "get-group", "list-members"].map(|name| release.join(name));
+    let events = |times| MEASURED[1].1(local, times);
+    let get = Run { binary: &get_group, events: &events, place: &plain, further: &[] };
+    let (secure, _terminator) = behind_tls(&plain);
+    figures.extend(over_tls("get-group", &Run { place: &secure, ..get }));
+    let of = |members| {
+        let event = listing(local, members);
+        Run { binary: &list_members, events: &|times| vec![event.clone(); times], ..get }.counts().warm
     };
-    let (hundred, thousand) = (of(100), of(1_000));
-    note("list-members: a listed member", (thousand - hundred) / 900.0, Unit::Instructions);
-    note("list-members: size", size(&list_members), Unit::Bytes);
+    let listed = (of(CALLS) - of(100)) / (CALLS - 100) as f64;
+    figures.push(Figure::new("list-members: a listed member", listed, Unit::Instructions));
     // Nobody is there: what is compared is what the processes do, and not how long a table takes to answer.
-    let nowhere = Place { table: "http://127.0.0.1:9".into(), bundle: None };
-    let alone = Run { place: &nowhere, ..get };
-    note("get-group: start without a table, times that of bare", start_ratio(&alone, &nothing), Unit::Times);
+    let nowhere = Place { table: "http://127.0.0.1:9".into(), ..plain.clone() };
+    let ratio = start_ratio(&Run { place: &nowhere, ..get }, &Run { binary: &nothing, ..get });
+    figures.push(Figure::new("get-group: start without a table, times that of bare", ratio, Unit::Times));
     figures
 }
 
-/// Instructions of one call of ten, after the first.
-fn warm(run: &Run<'_>) -> f64 {
-    (count(run.instructions(11)) - count(run.instructions(1))) / 10.0
+/// What a process costs.
+fn costs(name: &str, run: &Run<'_>) -> Vec<Figure> {
+    eprintln!("{name}");
+    let counts = run.counts();
+    let size = std::fs::metadata(run.binary).expect("it was built").len();
+    [
+        ("start to first poll", counts.start, Unit::Instructions),
+        ("first call after it", counts.first, Unit::Instructions),
+        ("a warm call", counts.warm, Unit::Instructions),
+        ("size", size as f64, Unit::Bytes),
+        ("memory after 1,000 calls", run.peak_memory(CALLS) as f64, Unit::Bytes),
+    ]
+    .map(|(what, value, unit)| Figure::new(&format!("{name}: {what}"), value, unit))
+    .into()
 }
 
-const fn count(value: u64) -> f64 {
-    value as f64
+/// What it costs over TLS. Its first call is like any other: the connection was opened before.
+fn over_tls(name: &str, run: &Run<'_>) -> [Figure; 3] {
+    eprintln!("{name}, over TLS");
+    let counts = run.counts();
+    [
+        ("start to first answer, over TLS", counts.start + counts.first),
+        ("first call after the start, over TLS", counts.first),
+        ("a warm call over TLS", counts.warm),
+    ]
+    .map(|(what, value)| Figure::new(&format!("{name}: {what}"), value, Unit::Instructions))
 }
 
-fn size(binary: &Path) -> f64 {
-    count(std::fs::metadata(binary).expect("it was built").len())
+/// The same place, the table behind TLS for as long as the end of it is there.
+fn behind_tls(place: &Place) -> (Place, Terminator) {
+    let terminator = Terminator::start(&place.table);
+    let bundle = Some(terminator.bundle.to_string_lossy().into_owned());
+    (Place { table: terminator.url.clone(), bundle, ..place.clone() }, terminator)
 }
 
 /// Medians of starts in turn, so that what else the machine does meets both.

@@ -1,5 +1,5 @@
 //! An emulated Lambda Runtime API (AWS Lambda Developer Guide, "Using the Lambda runtime API"), for one process: hands out
-//! the same event so many times, and then lets the process wait.
+//! events, one after the other, and then lets the process wait.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::vec::IntoIter;
 
 /// How long a process may take for all of it, under valgrind.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -20,19 +21,18 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// One that hands out the event so many times.
-    pub(crate) fn start(event: String, times: usize) -> Self {
+    /// One that hands out these events.
+    pub(crate) fn start(events: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
         let (waiting, waits) = channel();
         let (answered, answers) = channel();
         thread::spawn(move || {
-            let left = Arc::new(Mutex::new(times));
+            let left = Arc::new(Mutex::new(events.into_iter()));
             // The client may open a connection for each of its requests.
             for stream in listener.incoming().map_while(Result::ok) {
-                let (event, left, answered, waiting) =
-                    (event.clone(), Arc::clone(&left), answered.clone(), waiting.clone());
-                thread::spawn(move || serve(stream, &event, &left, &answered, &waiting));
+                let (left, answered, waiting) = (Arc::clone(&left), answered.clone(), waiting.clone());
+                thread::spawn(move || serve(stream, &left, &answered, &waiting));
             }
         });
         Self { address, waits, answers }
@@ -48,8 +48,7 @@ impl RuntimeApi {
 /// Serves a connection until it is closed; `None` once there is nothing more to hand out.
 fn serve(
     mut stream: TcpStream,
-    event: &str,
-    left: &Mutex<usize>,
+    left: &Mutex<IntoIter<String>>,
     answered: &Sender<String>,
     waiting: &Sender<()>,
 ) -> Option<()> {
@@ -63,14 +62,13 @@ fn serve(
             continue;
         }
         let mut left = left.lock().expect("nobody panics");
-        if *left == 0 {
+        let Some(event) = left.next() else {
             waiting.send(()).ok()?;
             // The process waits until it is ended.
             let _ = reader.read(&mut [0]);
             return None;
-        }
-        *left -= 1;
-        let number = *left % 100;
+        };
+        let number = left.len() % 100;
         drop(left);
         let answer = format!(
             "HTTP/1.1 200 OK\r\nlambda-runtime-aws-request-id: 8476a536-e9f4-11e8-9739-2dfe598c3f{:02}\r\n\

@@ -31,28 +31,42 @@ impl Local {
         Self { child, address, administrator, table }
     }
 
-    /// A group of so many members; its id.
-    pub(crate) fn group(&self, members: usize) -> String {
-        let id = |number: usize| format!("acc-{number:05}");
-        let events: Vec<Value> = (0..members)
+    /// Makes so many accounts known.
+    pub(crate) fn accounts(&self, count: usize) {
+        let events: Vec<Value> = (0..count)
             .map(|number| {
                 let (name, at) = (format!("first.last.{number:05}"), "2024-01-15T10:30:00Z");
                 let detail = json!({
-                    "id": id(number), "name": name, "email": format!("{name}@company.com"), "status": "active",
+                    "id": account(number), "name": name, "email": format!("{name}@company.com"), "status": "active",
                     "updated_at": at,
                 });
                 json!({ "detail-type": "Account Created", "source": "accounts", "detail": detail })
             })
             .collect();
         self.call("POST", "/_local/events", &json!(events));
-        assert_eq!(self.call("GET", "/_local/idle?timeout=600", &Value::Null), json!({ "idle": true }));
+        self.rest();
+    }
+
+    /// A group of so many of them; its id.
+    pub(crate) fn group(&self, members: usize) -> String {
         let group = self.call("POST", "/api/v1/groups", &json!({ "name": format!("Of {members}") }));
         let group = group["id"].as_str().expect("it was created").to_owned();
-        let ids: Vec<String> = (0..members).map(id).collect();
+        let ids: Vec<String> = (0..members).map(account).collect();
         for some in ids.chunks(500) {
             self.call("PATCH", &format!("/api/v1/groups/{group}/members"), &json!({ "add": some }));
         }
+        // What follows from it is not to be in the way of what is measured.
+        self.rest();
         group
+    }
+
+    fn rest(&self) {
+        assert_eq!(self.call("GET", "/_local/idle?timeout=600", &Value::Null), json!({ "idle": true }));
+    }
+
+    /// The URL of its bus and queues.
+    pub(crate) fn bus(&self) -> String {
+        format!("http://{}/_local/aws", self.address)
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
@@ -73,6 +87,11 @@ impl Local {
         assert!(head.starts_with("HTTP/1.1 20"), "{method} {path}: {answer}");
         serde_json::from_str(body).expect("it answers in JSON")
     }
+}
+
+/// The id of an account, by its number.
+pub(crate) fn account(number: usize) -> String {
+    format!("acc-{number:05}")
 }
 
 impl Drop for Local {

@@ -76,7 +76,8 @@ impl Connection {
     }
 
     /// As the SDK's client of a service takes it.
-    pub(crate) fn settings(&self, service: Service) -> SdkConfig {
+    #[must_use]
+    pub fn settings(&self, service: Service) -> SdkConfig {
         let own = self.endpoints.iter().find(|(of, _)| *of == service).map(|(_, url)| url.clone());
         match own.or_else(|| self.usual_endpoint(service)) {
             Some(url) => self.settings.to_builder().endpoint_url(url).build(),
@@ -113,7 +114,7 @@ fn settings(http: SharedHttpClient, region: Region, credentials: Credentials) ->
 
 /// Leaves out what the SDK tells AWS of itself and of its retries, which are off: a tenth of a call's instructions.
 #[derive(Debug)]
-pub(crate) struct SaysNothingOfItself;
+pub struct SaysNothingOfItself;
 
 impl Intercept for SaysNothingOfItself {
     fn name(&self) -> &'static str {

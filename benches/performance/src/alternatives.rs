@@ -1,0 +1,129 @@
+//! What was decided against, measured: `cargo bench -- --alternatives`. Each default of the SDK that is put back has to
+//! exceed a budget of get-group, so that whoever puts it back hears of it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::handed::MEASURED;
+use crate::process::{Place, Run};
+use crate::report::{Budgets, Figure, Unit, shown};
+use crate::rows::Rows;
+use crate::table::Local;
+use crate::{behind_tls, costs, over_tls};
+
+const FILE: &str = "performance/alternatives.txt";
+/// Binaries that are built for it.
+pub(crate) const BINARIES: [&str; 2] = ["put-back", "all-in-one"];
+
+/// What is put back, as `benches/alternatives` knows it.
+const PUT_BACK: [(&str, &str); 8] = [
+    ("", "nothing"),
+    ("system-roots", "the system's root certificates"),
+    ("provider-chain", "region and credentials looked for"),
+    ("endpoint-rules", "endpoints by rules"),
+    ("late-connection", "a connection when it is needed"),
+    ("user-agent", "what the SDK tells of itself"),
+    ("stalled-streams", "stalled-stream protection"),
+    ("retries", "retries of the SDK's"),
+];
+/// Figures of a default put back: a binary that can put each back is larger anyway.
+const OF_DEFAULTS: [&str; 5] = [
+    "start to first poll",
+    "first call after it",
+    "a warm call",
+    "start to first answer, over TLS",
+    "first call after the start, over TLS",
+];
+/// Figures of a binary, and routes that are asked for.
+const OF_BINARIES: [&str; 5] =
+    ["start to first poll", "first call after it", "a warm call", "size", "memory after 1,000 calls"];
+const ROUTES: [&str; 2] = ["get-group", "add-member"];
+
+/// Measures all and writes the file; whether each default put back is noticed, and what puts nothing back is not.
+pub(crate) fn measure(root: &Path, release: &Path, local: &Local) -> bool {
+    let budgets = Budgets::read(root);
+    let place = Place { table: local.table.clone(), bus: local.bus(), bundle: None };
+    let mut text = format!("put back | {} | exceeded\n", OF_DEFAULTS.join(" | "));
+    let mut is_noticed = true;
+    for (key, name) in PUT_BACK {
+        let figures = defaults(&release.join(BINARIES[0]), key, local, &place);
+        let exceeded: Vec<&str> =
+            figures.iter().filter(|figure| budgets.is_exceeded(figure)).map(|figure| what(figure)).collect();
+        if exceeded.is_empty() != key.is_empty() {
+            is_noticed = false;
+            eprintln!("{name} put back: {} budgets exceeded", exceeded.len());
+        }
+        line(&mut text, name, &figures, &OF_DEFAULTS);
+        writeln!(text, " | {}", exceeded.join("; ")).expect("memory");
+    }
+    writeln!(text, "\nbinary | {}", OF_BINARIES.join(" | ")).expect("memory");
+    for route in ROUTES {
+        for (name, binary) in [("", route), (" in one for all", BINARIES[1])] {
+            let events = |times| events(route)(local, times);
+            let further = [("ROUTE", route)];
+            let run = Run { binary: &release.join(binary), events: &events, place: &place, further: &further };
+            line(&mut text, &format!("{route}{name}"), &costs(route, &run), &OF_BINARIES);
+            text.push('\n');
+        }
+    }
+    std::fs::write(root.join("benches").join(FILE), text).expect("it can be written");
+    is_noticed
+}
+
+fn defaults(binary: &Path, key: &str, local: &Local, place: &Place) -> Vec<Figure> {
+    eprintln!("put back: {key}");
+    let events = |times| events("get-group")(local, times);
+    let run = Run { binary, events: &events, place, further: &[("PUT_BACK", key)] };
+    let (secure, _terminator) = behind_tls(place);
+    let mut figures = costs("get-group", &run);
+    figures.extend(over_tls("get-group", &Run { place: &secure, ..run }));
+    figures.retain(|figure| OF_DEFAULTS.contains(&what(figure)));
+    figures
+}
+
+fn events(name: &str) -> crate::handed::Maker {
+    MEASURED.iter().find(|(measured, _)| *measured == name).expect("it is measured").1
+}
+
+/// A figure's name without its function's.
+fn what(figure: &Figure) -> &str {
+    figure.name.split_once(": ").map_or(figure.name.as_str(), |(_, what)| what)
+}
+
+fn line(text: &mut String, name: &str, figures: &[Figure], columns: &[&str]) {
+    text.push_str(name);
+    for column in columns {
+        let figure = figures.iter().find(|figure| what(figure) == *column).expect("it was measured");
+        write!(text, " | {:.0}", figure.value).expect("memory");
+    }
+}
+
+/// The section, from the file as it is.
+pub(crate) fn section(root: &Path) -> String {
+    let tables: Vec<String> = Rows::read(root, FILE).iter().map(table).collect();
+    format!("{INTRODUCTION}{}", tables.join("\n"))
+}
+
+fn table(rows: &Rows) -> String {
+    let columns = rows.columns();
+    let mut table = format!("| {} |\n|{}\n", columns.join(" | "), "---|".repeat(columns.len()));
+    for row in rows.iter() {
+        let cells: Vec<String> = columns.iter().map(|column| cell(column, row.text(column))).collect();
+        writeln!(table, "| {} |", cells.join(" | ")).expect("memory");
+    }
+    table
+}
+
+fn cell(column: &str, text: &str) -> String {
+    let unit = if OF_BINARIES[3..].contains(&column) { Unit::Bytes } else { Unit::Instructions };
+    let text = text.parse().map_or_else(|_| text.to_owned(), |value| shown(value, unit));
+    text.replace(" instructions", "")
+}
+
+const INTRODUCTION: &str = "## What was decided against
+
+`cargo bench -- --alternatives` builds get-group with one of the SDK's defaults put back ([0018](decisions/0018-a-lean-client.md)), and all
+routes in one binary ([0019](decisions/0019-a-binary-for-each-endpoint.md)), and fails when a default put back exceeds no budget. It writes
+`benches/performance/alternatives.txt`. All are instructions, but for sizes and memory.
+
+";

@@ -1,0 +1,95 @@
+//! What calls ask of the table and what that comes to in dollars, out of what `cargo measure` wrote and of prices.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::rows::{Row, Rows};
+
+/// The size that stands for all: levels of nesting and members, groups to search in, characters of a name.
+const TYPICAL: [(&str, &str); 2] = [("levels", "3"), ("members", "1000")];
+const GROUPS: &str = "10000";
+const CHARACTERS: &str = "20";
+/// A search that finds a full page.
+const TERM: &str = "sales";
+
+/// Prices, and what is assumed of a call's time.
+struct Prices {
+    list: Rows,
+    assumed: Rows,
+}
+
+impl Prices {
+    fn of(&self, what: &str) -> f64 {
+        self.list.number_of(what, "dollars a million")
+    }
+
+    fn assumed(&self, what: &str) -> f64 {
+        self.assumed.number_of(what, "value")
+    }
+
+    /// Dollars of a million invocations that wait for so many rounds.
+    fn lambda(&self, rounds: f64) -> f64 {
+        let milliseconds =
+            rounds * self.assumed("milliseconds of a round") + self.assumed("milliseconds beside rounds");
+        let seconds = milliseconds / 1e3 * self.assumed("gigabytes of memory");
+        self.of("Lambda, requests") + seconds * self.of("Lambda, gigabyte-seconds")
+    }
+
+    fn table(&self, row: Row<'_>) -> f64 {
+        let read = row.number("read units") * self.of("DynamoDB, read request units");
+        read + row.number("write units") * self.of("DynamoDB, write request units")
+    }
+}
+
+/// The section.
+pub(crate) fn section(root: &Path) -> String {
+    let mut tables = Rows::read(root, "performance/prices.txt").into_iter();
+    let prices = Prices { list: tables.next().expect("prices"), assumed: tables.next().expect("assumptions") };
+    let (membership, search) = (Rows::read(root, "membership.txt"), Rows::read(root, "search.txt"));
+    let mut table = String::from(
+        "| call | requests | rounds | read units | write units | $ API and Lambda | $ table | $ together |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    let typical = membership[0].iter().filter(|row| TYPICAL.iter().all(|(column, size)| row.has(column, size)));
+    for row in typical {
+        line(&mut table, row.text("call"), row, &prices);
+    }
+    let found = search[0].iter().filter(|row| row.has("term", TERM) && row.has("groups", GROUPS));
+    found.for_each(|row| line(&mut table, "search groups", row, &prices));
+    let named = search[1].iter().filter(|row| row.has("characters", CHARACTERS));
+    named.for_each(|row| line(&mut table, &format!("{} a group", row.text("call")), row, &prices));
+    format!("{INTRODUCTION}{table}\n{}", beside(&prices))
+}
+
+fn line(table: &mut String, name: &str, row: Row<'_>, prices: &Prices) {
+    let (requests, rounds) = (row.number("requests"), row.number("rounds"));
+    let (read, write) = (row.number("read units"), row.number("write units"));
+    let (call, units) = (prices.of("HTTP API, requests") + prices.lambda(rounds), prices.table(row));
+    let together = call + units;
+    writeln!(table, "| {name} | {requests} | {rounds} | {read} | {write} | {call:.2} | {units:.2} | {together:.2} |")
+        .expect("memory");
+}
+
+/// What comes in and goes out beside calls.
+fn beside(prices: &Prices) -> String {
+    let taken = 3.0 * prices.of("SQS, requests") + prices.lambda(1.0);
+    let told = prices.of("EventBridge, custom events") + prices.lambda(1.0);
+    let [round, further, memory] = ["milliseconds of a round", "milliseconds beside rounds", "gigabytes of memory"]
+        .map(|what| prices.assumed(what));
+    let assumed = |what| prices.assumed.iter().find(|row| row.has("assumed", what)).map_or("", |row| row.text("value"));
+    let (region, date) = (assumed("region"), assumed("list prices of"));
+    format!(
+        "Dollars are for a million calls at list prices of {date} in {region} (`benches/performance/prices.txt` names the lists), without\n\
+         free tiers. Assumed: a call takes {round} ms for each round and {further} ms beside, at {memory} GB. A million events cost {taken:.2} to \
+         take in one by one\n(three requests to the queue, one invocation), beside what they ask of the table, and {told:.2} to publish one by one; \
+         batches of ten a tenth\nof the invocations. Reading the stream costs nothing.\n"
+    )
+}
+
+const INTRODUCTION: &str = "## What calls ask of the table
+
+Requests, rounds (requests that wait for one another) and units by `cargo measure`, which writes and checks `benches/membership.txt` and
+`benches/search.txt`; `cargo bench` only reads them. A group of 1,000 members below two others, a search for a page of fifty in 10,000
+groups, names of 20 characters. What follows from a write later (jobs, events) is not in it.
+
+";

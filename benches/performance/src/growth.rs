@@ -1,0 +1,93 @@
+//! How calls grow, as plots.
+
+use std::path::Path;
+
+use crate::plot::{Line, Panel, svg};
+use crate::rows::{Row, Rows};
+
+/// Something that grows.
+struct Dimension {
+    /// The plot's file.
+    file: &'static str,
+    title: &'static str,
+    /// What was measured, and what a line is there, what grows and what stays as it is.
+    measured: &'static str,
+    line: &'static str,
+    grows: &'static str,
+    stays: Option<(&'static str, &'static str)>,
+}
+
+const DIMENSIONS: [Dimension; 3] = [
+    Dimension {
+        file: "members.svg",
+        title: "Over members of a group",
+        measured: "membership.txt",
+        line: "call",
+        grows: "members",
+        stays: Some(("levels", "1")),
+    },
+    Dimension {
+        file: "depth.svg",
+        title: "Over levels of nesting, with 1,000 members",
+        measured: "membership.txt",
+        line: "call",
+        grows: "levels",
+        stays: Some(("members", "1000")),
+    },
+    Dimension {
+        file: "groups.svg",
+        title: "Over groups, of searches for a page of fifty",
+        measured: "search.txt",
+        line: "term",
+        grows: "groups",
+        stays: None,
+    },
+];
+
+/// What is plotted of each.
+const MEASURES: [&str; 3] = ["requests", "read units", "write units"];
+
+/// The section, and the plots: files below `docs/performance`.
+pub(crate) fn section(root: &Path) -> (String, Vec<(&'static str, String)>) {
+    let mut text = INTRODUCTION.to_owned();
+    let mut plots = Vec::new();
+    for dimension in &DIMENSIONS {
+        let measured = Rows::read(root, dimension.measured).swap_remove(0);
+        let panels = MEASURES.iter().map(|measure| panel(dimension, &measured, measure));
+        let panels: Vec<Panel> = panels.filter(|panel| !panel.lines.is_empty()).collect();
+        plots.push((dimension.file, svg(dimension.title, &panels)));
+        text.push_str(&format!("\n![{}](performance/{})\n", dimension.title, dimension.file));
+    }
+    (text, plots)
+}
+
+fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
+    let mut lines: Vec<Line> = Vec::new();
+    let rows: Vec<Row<'_>> =
+        measured.iter().filter(|row| dimension.stays.is_none_or(|(column, text)| row.has(column, text))).collect();
+    for (place, row) in rows.iter().enumerate() {
+        let name = row.text(dimension.line);
+        if rows[..place].iter().any(|earlier| earlier.has(dimension.line, name)) {
+            continue;
+        }
+        let of_line = rows.iter().filter(|row| row.has(dimension.line, name));
+        let mut points: Vec<(f64, f64)> =
+            of_line.map(|row| (row.number(dimension.grows), row.number(measure))).collect();
+        points.sort_by(|left, right| left.0.total_cmp(&right.0));
+        // Nothing has no place on such an axis.
+        if points.iter().any(|(_, value)| *value <= 0.0) {
+            continue;
+        }
+        // What is the same is one line.
+        match lines.iter_mut().find(|line| line.points == points) {
+            Some(line) => line.names.push(name.to_owned()),
+            None => lines.push(Line { names: vec![name.to_owned()], points }),
+        }
+    }
+    Panel { title: measure.to_owned(), grows: dimension.grows.to_owned(), lines }
+}
+
+const INTRODUCTION: &str = "## How calls grow
+
+Out of the same files, both axes logarithmic; calls that cost the same are one line, and one that costs nothing is none.
+";
