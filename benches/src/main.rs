@@ -27,8 +27,19 @@ use shared::propagate::Propagation;
 use tokio::time::Instant;
 
 /// Levels and members: how calls grow with each. Rows of a flattened membership are members times levels.
-const SIZES: [(usize, usize); 9] =
-    [(1, 10), (3, 10), (10, 10), (20, 10), (3, 1_000), (10, 1_000), (20, 1_000), (3, 10_000), (1, 100_000)];
+const SIZES: [(usize, usize); 11] = [
+    (1, 10),
+    (3, 10),
+    (10, 10),
+    (20, 10),
+    (1, 1_000),
+    (3, 1_000),
+    (10, 1_000),
+    (20, 1_000),
+    (1, 10_000),
+    (3, 10_000),
+    (1, 100_000),
+];
 
 #[tokio::main(flavor = "multi_thread")]
 async fn main() -> ExitCode {

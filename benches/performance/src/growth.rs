@@ -1,5 +1,6 @@
 //! How calls grow, as plots.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::plot::{Line, Panel, svg};
@@ -65,11 +66,9 @@ fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
     let mut lines: Vec<Line> = Vec::new();
     let rows: Vec<Row<'_>> =
         measured.iter().filter(|row| dimension.stays.is_none_or(|(column, text)| row.has(column, text))).collect();
-    for (place, row) in rows.iter().enumerate() {
-        let name = row.text(dimension.line);
-        if rows[..place].iter().any(|earlier| earlier.has(dimension.line, name)) {
-            continue;
-        }
+    let mut seen = BTreeSet::new();
+    let names = rows.iter().map(|row| row.text(dimension.line)).filter(|name| seen.insert(*name));
+    for (number, name) in names.enumerate() {
         let of_line = rows.iter().filter(|row| row.has(dimension.line, name));
         let mut points: Vec<(f64, f64)> =
             of_line.map(|row| (row.number(dimension.grows), row.number(measure))).collect();
@@ -81,7 +80,7 @@ fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
         // What is the same is one line.
         match lines.iter_mut().find(|line| line.points == points) {
             Some(line) => line.names.push(name.to_owned()),
-            None => lines.push(Line { names: vec![name.to_owned()], points }),
+            None => lines.push(Line { number, names: vec![name.to_owned()], points }),
         }
     }
     Panel { title: measure.to_owned(), grows: dimension.grows.to_owned(), lines }

@@ -14,13 +14,15 @@ pub(crate) struct Panel {
 
 /// A line, of everything that is the same.
 pub(crate) struct Line {
+    /// Tells it from others, the same in each panel.
+    pub(crate) number: usize,
     /// What it stands for.
     pub(crate) names: Vec<String>,
     /// Points from left to right, all above nothing.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-const WIDTH: f64 = 400.0;
+const WIDTH: f64 = 408.0;
 const LEFT: f64 = 56.0;
 const TOP: f64 = 76.0;
 const PLOT: (f64, f64) = (320.0, 240.0);
@@ -59,10 +61,10 @@ pub(crate) fn svg(title: &str, panels: &[Panel]) -> String {
 
 fn draw(image: &mut String, panel: &Panel, legend: &[(usize, String)]) {
     let (across, up) = axes(image, panel);
-    for (number, line) in panel.lines.iter().enumerate() {
+    for line in &panel.lines {
         let place = |(x, y): &(f64, f64)| format!("{:.1},{:.1}", across.place(*x), up.place(*y));
         let points: Vec<String> = line.points.iter().map(place).collect();
-        writeln!(image, "<polyline {} points=\"{}\"/>", style(number), points.join(" ")).expect("memory");
+        writeln!(image, "<polyline {} points=\"{}\"/>", style(line.number), points.join(" ")).expect("memory");
     }
     for (row, (number, name)) in legend.iter().enumerate() {
         let y = TOP + PLOT.1 + 56.0 + TEXT * row as f64;
@@ -121,13 +123,13 @@ impl Axis {
 /// Lines of text below a panel, each with its line's number; where one goes on, it begins with a space.
 fn legend(panel: &Panel) -> Vec<(usize, String)> {
     let mut legend: Vec<(usize, String)> = Vec::new();
-    for (number, line) in panel.lines.iter().enumerate() {
-        legend.push((number, String::new()));
+    for line in &panel.lines {
+        legend.push((line.number, String::new()));
         for (place, name) in line.names.iter().enumerate() {
             let name = if place + 1 < line.names.len() { format!("{name}; ") } else { name.clone() };
             match legend.last_mut() {
                 Some((_, text)) if text.len() + name.len() <= CHARACTERS => text.push_str(&name),
-                _ => legend.push((number, format!(" {name}"))),
+                _ => legend.push((line.number, format!(" {name}"))),
             }
         }
     }
