@@ -93,7 +93,7 @@ async fn settings(put_back: &str, lean: &SdkConfig) -> Result<SdkConfig, ConfigE
 /// The system's root certificates, and what the bench has for its own.
 fn trusting_the_system() -> Result<SharedHttpClient, ConfigError> {
     let own = AwsConfig::from_environment()?.ca_bundle;
-    let roots = own.into_iter().fold(TrustStore::default(), TrustStore::with_pem_certificate::<Vec<u8>>);
+    let roots = own.into_iter().fold(TrustStore::default(), TrustStore::with_pem_certificate);
     let tls = TlsContext::builder().with_trust_store(roots).build().unwrap_or_default();
     Ok(aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
