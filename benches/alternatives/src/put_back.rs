@@ -44,12 +44,10 @@ fn put_back() -> String {
 async fn serve(put_back: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let config = Config::from_environment()?;
     let lean = Connection::from_environment()?.settings(Service::DynamoDb);
-    let mut client = Builder::from(&settings(put_back, &lean).await?);
+    let emulator = Emulator(lean.endpoint_url().unwrap_or_default().to_owned());
+    let mut client = Builder::from(&settings(put_back, &lean).await?).interceptor(emulator);
     if put_back != "user-agent" {
         client = client.interceptor(SaysNothingOfItself);
-    }
-    if put_back == "endpoint-rules" {
-        client = client.interceptor(Emulator(lean.endpoint_url().unwrap_or_default().to_owned()));
     }
     let store = Store::new(Client::from_conf(client.build()), &config.table_name, PATIENCE);
     let app = App::new(config, store, Arc::new(SystemClock));
@@ -101,7 +99,7 @@ fn trusting_the_system() -> Result<SharedHttpClient, ConfigError> {
         .build_https())
 }
 
-/// Where a request goes whose endpoint was found by rules: these know no emulator.
+/// Where requests go, whatever endpoint was found: rules know no emulator. Also where they find it, to cost the same.
 #[derive(Debug)]
 struct Emulator(String);
 

@@ -17,6 +17,9 @@ pub(crate) struct Place {
     pub(crate) bundle: Option<String>,
 }
 
+/// Calls after the first that are counted: so many that what a start and a packet more or less cost is lost in them.
+const WARM: usize = 100;
+
 /// What is measured of a process.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
@@ -36,15 +39,15 @@ pub(crate) struct Counts {
     pub(crate) start: f64,
     /// Of its first call, until it polls again.
     pub(crate) first: f64,
-    /// Of one call of ten after the first.
+    /// Of one call of a hundred after the first.
     pub(crate) warm: f64,
 }
 
 impl Run<'_> {
     /// Instructions of its start and of calls.
     pub(crate) fn counts(&self) -> Counts {
-        let [start, first, eleventh] = [0, 1, 11].map(|calls| self.instructions(calls) as f64);
-        Counts { start, first: first - start, warm: (eleventh - first) / 10.0 }
+        let [start, first, all] = [0, 1, 1 + WARM].map(|calls| self.instructions(calls) as f64);
+        Counts { start, first: first - start, warm: (all - first) / WARM as f64 }
     }
 
     /// Instructions from the start of the process until it asks for an event after so many.
