@@ -99,7 +99,7 @@ fn measure(release: &Path, local: &Local) -> Vec<Figure> {
     figures.extend(over_tls("get-group", &Run { place: &secure, ..get }));
     let of = |members| {
         let event = listing(local, members);
-        Run { binary: &list_members, events: &|times| vec![event.clone(); times], ..get }.counts().warm
+        Run { binary: &list_members, events: &|times| vec![event.clone(); times], ..get }.counts(1).warm
     };
     let listed = (of(CALLS) - of(100)) / (CALLS - 100) as f64;
     figures.push(Figure::new("list-members: a listed member", listed, Unit::Instructions));
@@ -113,7 +113,7 @@ fn measure(release: &Path, local: &Local) -> Vec<Figure> {
 /// What a process costs.
 fn costs(name: &str, run: &Run<'_>) -> Vec<Figure> {
     eprintln!("{name}");
-    let counts = run.counts();
+    let counts = run.counts(1);
     let size = std::fs::metadata(run.binary).expect("it was built").len();
     [
         ("start to first poll", counts.start, Unit::Instructions),
@@ -129,7 +129,8 @@ fn costs(name: &str, run: &Run<'_>) -> Vec<Figure> {
 /// What it costs over TLS. Its first call is like any other: the connection was opened before.
 fn over_tls(name: &str, run: &Run<'_>) -> [Figure; 3] {
     eprintln!("{name}, over TLS");
-    let counts = run.counts();
+    // Where the machine is too busy, a handshake runs out of time, and what comes after it is read sooner or later.
+    let counts = run.counts(3);
     [
         ("start to first answer, over TLS", counts.start + counts.first),
         ("first call after the start, over TLS", counts.first),
