@@ -22,14 +22,14 @@ use aws_types::SdkConfig;
 use lambda_http::{Request, service_fn};
 use shared::app::{App, PATIENCE, Resources};
 use shared::aws::{Connection, SaysNothingOfItself};
-use shared::config::{AwsConfig, Config, ConfigError, Service};
+use shared::config::{AwsConfig, Config, ConfigError, Service, metrics_namespace};
 use shared::domain::clock::SystemClock;
 use shared::store::Store;
 use shared::telemetry;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::start();
+    telemetry::start(metrics_namespace());
     match serve(&put_back()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -68,11 +68,6 @@ async fn settings(put_back: &str, lean: &SdkConfig) -> Result<SdkConfig, ConfigE
         "system-roots" => builder.http_client(trusting_the_system()?),
         "stalled-streams" => builder.stalled_stream_protection(StalledStreamProtectionConfig::enabled().build()),
         "retries" => builder.retry_config(RetryConfig::standard()),
-        "endpoint-rules" => {
-            let mut builder = builder;
-            builder.set_endpoint_url(None);
-            builder
-        }
         "provider-chain" => {
             let mut chain = aws_config::defaults(BehaviorVersion::latest());
             if let Some(http) = lean.http_client() {

@@ -16,13 +16,12 @@ const FILE: &str = "performance/alternatives.txt";
 pub(crate) const BINARIES: [&str; 2] = ["put-back", "all-in-one"];
 
 /// What is put back, as `benches/alternatives` knows it, and whether it costs anything.
-const PUT_BACK: [(&str, &str, bool); 7] = [
+const PUT_BACK: [(&str, &str, bool); 6] = [
     ("system-roots", "the system's root certificates", true),
     ("provider-chain", "region and credentials looked for", true),
     ("late-connection", "a connection when it is needed", true),
     ("user-agent", "what the SDK tells of itself", true),
     ("stalled-streams", "stalled-stream protection", true),
-    ("endpoint-rules", "endpoints by rules", false),
     ("retries", "retries of the SDK's", false),
 ];
 /// Figures of a default put back: a binary that can put each back is larger anyway.

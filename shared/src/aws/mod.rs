@@ -79,23 +79,10 @@ impl Connection {
     #[must_use]
     pub fn settings(&self, service: Service) -> SdkConfig {
         let own = self.endpoints.iter().find(|(of, _)| *of == service).map(|(_, url)| url.clone());
-        match own.or_else(|| self.usual_endpoint(service)) {
+        match own {
             Some(url) => self.settings.to_builder().endpoint_url(url).build(),
             None => self.settings.clone(),
         }
-    }
-
-    /// Where a service is (AWS General Reference, "Service endpoints"), but in partitions with names of their own, which
-    /// the SDK knows: it finds out by rules, anew for each request.
-    fn usual_endpoint(&self, service: Service) -> Option<String> {
-        let region = self.settings.region()?.as_ref();
-        let is_usual = self.settings.endpoint_url().is_none() && !region.starts_with("cn-") && !region.contains("-iso");
-        let name = match service {
-            Service::DynamoDb => "dynamodb",
-            Service::EventBridge => "events",
-            Service::Sqs => "sqs",
-        };
-        is_usual.then(|| format!("https://{name}.{region}.amazonaws.com"))
     }
 }
 
