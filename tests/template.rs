@@ -50,6 +50,8 @@ fn a_template_that_does_not_say_what_it_must_is_refused_in_one_line() {
         ("AWS::Serverless::HttpApi", "AWS::Serverless::Api"),
         ("Binary: get-group", "Binaries: get-group"),
         ("Timeout: 10", "Timeouts: 10"),
+        ("Role: !GetAtt GetGroupRole.Arn", "Roles: 1"),
+        ("PolicyDocument:\n            Version", "Document:\n            Version"),
     ] {
         let told = Template::parse(&text.replace(from, to)).unwrap_err().to_string();
         assert!(told.starts_with("template.yaml lacks") && told.lines().count() == 1, "{told}");
@@ -158,45 +160,94 @@ fn rules_of_the_bus_take_the_events_they_are_for() {
     assert_eq!(schemas().len(), 9);
 }
 
-/// What functions may do besides: send dead letters to their own queue, and publish as nobody else.
+/// What functions may do besides: write to their own log, work through their source, send dead letters to their own queue,
+/// and publish as nobody else.
 #[test]
-fn functions_of_events_may_send_where_they_do() {
-    let letters = |queue: &str| {
-        let resource = format!("{queue}.Arn");
-        json!({ "Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": { "Fn::GetAtt": resource } })
-    };
+fn functions_may_do_besides_what_they_do() {
+    let may = |actions: &[&str], resource: &str| json!({ "Effect": "Allow", "Action": actions, "Resource": { "Fn::GetAtt": resource } });
+    let letters = |queue: &str| may(&["sqs:SendMessage"], &format!("{queue}.Arn"));
+    let take = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+    let read =
+        ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"].map(|what| format!("dynamodb:{what}"));
+    let read = may(&read.each_ref().map(String::as_str), "Table.StreamArn");
     let bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}";
     let publish = json!({
         "Effect": "Allow", "Action": ["events:PutEvents"], "Resource": { "Fn::Sub": bus },
         "Condition": { "StringEquals": { "events:source": "groups" } },
     });
     for (function, policy) in &template().policies {
-        let besides = |statement: &&Value| !statement["Action"][0].as_str().unwrap().starts_with("dynamodb:");
+        let mut expected = match function.as_str() {
+            "apply-events" => vec![letters("DeadLetters"), may(&take, "Incoming.Arn")],
+            "propagate" => vec![read.clone(), letters("PropagateFailures")],
+            "publish-events" => vec![publish.clone(), letters("PublishFailures"), read.clone()],
+            _ => vec![],
+        };
+        let log = format!("{}Log.Arn", resource_of(function));
+        expected.push(may(&["logs:CreateLogStream", "logs:PutLogEvents"], &log));
+        let besides = |statement: &&Value| place(statement).is_none();
         let besides: Vec<Value> = policy.as_array().unwrap().iter().filter(besides).cloned().collect();
-        match function.as_str() {
-            "apply-events" => assert_eq!(besides, [letters("DeadLetters")]),
-            "publish-events" => assert_eq!(besides, [publish.clone(), letters("PublishFailures")]),
-            _ => assert!(besides.is_empty(), "{function}"),
-        }
+        assert_eq!(besides, expected, "{function}");
     }
 }
 
-/// The actions of a policy, each with whether it is over the index.
+/// A role that two functions share would allow each what the other does; one that somebody else may take, them.
+#[test]
+fn every_function_has_its_own_role_and_log() {
+    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    let resources = &document(&text).unwrap()["Resources"];
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }],
+    });
+    let mut roles = resources.as_object().unwrap().values().filter(|one| one["Type"] == "AWS::IAM::Role").count();
+    for function in template().policies.keys() {
+        let name = resource_of(function);
+        let properties = &resources[format!("{name}Function")]["Properties"];
+        assert_eq!(properties["Role"], json!({ "Fn::GetAtt": format!("{name}Role.Arn") }));
+        assert_eq!(properties["LoggingConfig"], json!({ "LogGroup": { "Ref": format!("{name}Log") } }));
+        let role = resources[format!("{name}Role")]["Properties"].as_object().unwrap();
+        assert_eq!(role.keys().collect::<Vec<_>>(), ["AssumeRolePolicyDocument", "Policies"]);
+        assert_eq!((&role["AssumeRolePolicyDocument"], role["Policies"].as_array().unwrap().len()), (&trust, 1));
+        roles -= 1;
+    }
+    assert_eq!(roles, 0, "there is a role of no function");
+}
+
+/// A line of the access log is JSON, whatever is not known, and has no path: paths name accounts.
+#[test]
+fn the_access_log_is_json_without_paths() {
+    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    let settings = &document(&text).unwrap()["Resources"]["Api"]["Properties"]["AccessLogSettings"];
+    let format = settings["Format"].as_str().unwrap();
+    let line: BTreeMap<String, String> = serde_json::from_str(format).unwrap();
+    assert!(line.values().all(|value| value.starts_with("$context.")) && !format.contains('\n'));
+    for shows in ["path", "Path", "header", "query"] {
+        assert!(!format.contains(shows), "{format}");
+    }
+}
+
+/// What the names of a function's resources begin with.
+fn resource_of(function: &str) -> String {
+    let words = function.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+    words.collect()
+}
+
+/// The actions of a policy on the table, each with whether it is over the index.
 fn allowed(policy: &Value) -> BTreeSet<(String, bool)> {
     let mut allowed = BTreeSet::new();
     for statement in policy.as_array().unwrap() {
+        let Some(in_index) = place(statement) else { continue };
         assert_eq!(statement["Effect"], json!("Allow"));
-        if statement["Action"] == json!(["sqs:SendMessage"]) || statement["Action"] == json!(["events:PutEvents"]) {
-            continue;
-        }
-        let in_index = match &statement["Resource"] {
-            resource if *resource == json!({ "Fn::GetAtt": "Table.Arn" }) => false,
-            resource if *resource == json!({ "Fn::Sub": "${Table.Arn}/index/GSI1" }) => true,
-            resource => panic!("{resource} is neither the table nor the index"),
-        };
         for action in statement["Action"].as_array().unwrap() {
             allowed.insert((action.as_str().unwrap().to_owned(), in_index));
         }
     }
     allowed
+}
+
+/// Whether a statement is over the index, if it is over the table or its index.
+fn place(statement: &Value) -> Option<bool> {
+    let places =
+        [(json!({ "Fn::GetAtt": "Table.Arn" }), false), (json!({ "Fn::Sub": "${Table.Arn}/index/GSI1" }), true)];
+    places.into_iter().find(|(resource, _)| statement["Resource"] == *resource).map(|(_, in_index)| in_index)
 }

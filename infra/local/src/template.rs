@@ -25,7 +25,7 @@ pub struct Template {
     pub authorizer: Authorizer,
     /// The table's properties, in the words of CloudFormation.
     pub table: Value,
-    /// The statements of each function's policy, by its name.
+    /// The statements of each function's role, by the function's name.
     pub policies: BTreeMap<String, Value>,
 }
 
@@ -126,7 +126,7 @@ impl Template {
                     _ => {}
                 }
             }
-            policies.insert(function, properties["Policies"][0]["Statement"].clone());
+            policies.insert(function, statements(&document, properties)?);
         }
         Ok(Self {
             routes,
@@ -213,6 +213,14 @@ fn queue_source(
     })
 }
 
+/// What a function's role allows.
+fn statements(document: &Value, properties: &Value) -> Result<Value, Problem> {
+    let role = properties["Role"]["Fn::GetAtt"].as_str().and_then(|name| name.strip_suffix(".Arn"));
+    let role = &document["Resources"][role.ok_or_else(|| missing("a Role"))?]["Properties"];
+    let statements = &role["Policies"][0]["PolicyDocument"]["Statement"];
+    statements.is_array().then(|| statements.clone()).ok_or_else(|| missing("a role's policy"))
+}
+
 fn resources<'a>(document: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
     let all = document["Resources"].as_object().into_iter().flatten();
     all.filter(move |(_, resource)| resource["Type"] == kind)
@@ -232,8 +240,12 @@ fn missing(what: &str) -> Problem {
 }
 
 /// What stands for the parameters and resources that have no value of their own on this machine.
-const LOCAL_NAMES: [(&str, &str); 3] =
-    [("JwtIssuer", "https://issuer.local"), ("JwtAudience", "groups-api"), ("Table", "groups")];
+const LOCAL_NAMES: [(&str, &str); 4] = [
+    ("JwtIssuer", "https://issuer.local"),
+    ("JwtAudience", "groups-api"),
+    ("Table", "groups"),
+    ("AWS::StackName", "local"),
+];
 
 /// A value with its reference followed: a parameter's default, or a local name.
 fn resolve(parameters: &Value, value: &Value) -> String {
