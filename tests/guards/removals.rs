@@ -1,0 +1,89 @@
+//! What takes the guard of each rule away.
+
+/// A rule, what stands in one of the files, and what would stand there without the guard.
+pub(super) type Removal = (&'static str, &'static str, &'static str);
+
+pub(super) const REMOVALS: [Removal; 38] = [
+    ("role_names_its_actions", "- dynamodb:GetItem", "- dynamodb:*"),
+    ("role_names_its_actions", "- sqs:SendMessage", "- \"*\""),
+    (
+        "role_names_its_actions",
+        "      Policies:",
+        "      ManagedPolicyArns: [\"arn:aws:iam::aws:policy/AdministratorAccess\"]\n      Policies:",
+    ),
+    ("role_names_its_resources", "Resource: !GetAtt Table.Arn", "Resource: \"*\""),
+    ("role_names_its_resources", "${Table.Arn}/index/GSI1", "${Table.Arn}/*"),
+    ("role_names_its_resources", "Resource: !GetAtt GetGroupLog.Arn", "NotResource: !GetAtt Table.Arn"),
+    ("role_is_for_lambda_alone", "Service: lambda.amazonaws.com", "AWS: \"*\""),
+    (
+        "table_can_be_restored",
+        "PointInTimeRecoveryEnabled: !Ref PointInTimeRecovery",
+        "PointInTimeRecoveryEnabled: false",
+    ),
+    (
+        "table_can_be_restored",
+        "PointInTimeRecovery:\n    Type: String\n    Default: \"true\"",
+        "PointInTimeRecovery:\n    Type: String\n    Default: \"false\"",
+    ),
+    ("table_refuses_to_be_deleted", "      DeletionProtectionEnabled: !Ref DeletionProtection\n", ""),
+    (
+        "table_refuses_to_be_deleted",
+        "DeletionProtection:\n    Type: String\n    Default: \"true\"",
+        "DeletionProtection:\n    Type: String\n    Default: \"false\"",
+    ),
+    ("table_outlives_the_stack", "DeletionPolicy: Retain\n", "DeletionPolicy: Delete\n"),
+    ("table_outlives_the_stack", "    UpdateReplacePolicy: Retain\n", ""),
+    ("table_is_encrypted", "SSEEnabled: true", "SSEEnabled: false"),
+    ("table_is_encrypted", "        SSEType: KMS\n", ""),
+    (
+        "log_ends",
+        "      RetentionInDays: !Ref LogRetentionDays\n\n  GetGroupFunction",
+        "      LogGroupClass: STANDARD\n\n  GetGroupFunction",
+    ),
+    ("log_ends", "      RetentionInDays: !Ref AuditRetentionDays\n", ""),
+    (
+        "audit_outlives_the_stack",
+        "AWS::Events::Archive\n    DeletionPolicy: RetainExceptOnCreate",
+        "AWS::Events::Archive\n    DeletionPolicy: Delete",
+    ),
+    ("queue_is_encrypted", "      SqsManagedSseEnabled: true", "      SqsManagedSseEnabled: false"),
+    ("queue_keeps_fourteen_days", "      MessageRetentionPeriod: 1209600\n", ""),
+    (
+        "queue_policy_names_who_sends",
+        "              ArnEquals:\n                aws:SourceArn: !GetAtt AuditRule.Arn",
+        "              Bool:\n                aws:SecureTransport: true",
+    ),
+    ("queue_policy_names_who_sends", "Service: events.amazonaws.com", "AWS: \"*\""),
+    ("function_has_its_role", "      Role: !GetAtt GetGroupRole.Arn\n", ""),
+    (
+        "function_has_its_role",
+        "      Role: !GetAtt GetGroupRole.Arn\n",
+        "      Role: !GetAtt GetGroupRole.Arn\n      Policies: [AmazonDynamoDBFullAccess]\n",
+    ),
+    ("function_has_its_log", "      LoggingConfig:\n        LogGroup: !Ref GetGroupLog\n", ""),
+    ("function_ends", "    Timeout: 10\n", ""),
+    (
+        "route_wants_a_token",
+        "            Method: GET\n",
+        "            Method: GET\n            Auth: { Authorizer: NONE }\n",
+    ),
+    ("stream_source_bisects", "            BisectBatchOnFunctionError: true\n", ""),
+    (
+        "stream_source_tells_failures_one_by_one",
+        "            BisectBatchOnFunctionError: true\n            FunctionResponseTypes:\n              - ReportBatchItemFailures\n",
+        "            BisectBatchOnFunctionError: true\n",
+    ),
+    ("stream_source_gives_up_within_the_day", "            MaximumRecordAgeInSeconds: 82800\n", ""),
+    ("stream_source_keeps_what_it_gives_up", "                Destination: !GetAtt PropagateFailures.Arn\n", ""),
+    (
+        "queue_source_tells_failures_one_by_one",
+        "            BatchSize: 10\n            FunctionResponseTypes:\n              - ReportBatchItemFailures\n",
+        "            BatchSize: 10\n",
+    ),
+    ("queue_source_keeps_what_it_gives_up", "        deadLetterTargetArn: !GetAtt DeadLetters.Arn\n", ""),
+    ("api_wants_tokens", "        DefaultAuthorizer: Jwt\n", ""),
+    ("api_is_throttled", "        ThrottlingBurstLimit: !Ref BurstRequests\n", ""),
+    ("api_has_an_access_log", "        DestinationArn: !GetAtt AccessLog.Arn\n", ""),
+    ("alarm_says_what_nothing_means", "      TreatMissingData: notBreaching\n", ""),
+    ("alarm_tells_somebody", "      OKActions: !If [HasTopic, [!Ref AlarmTopicArn], !Ref \"AWS::NoValue\"]\n", ""),
+];
