@@ -13,7 +13,7 @@ use shared::domain::{Change, GroupId};
 
 use crate::harness::meter::Meter;
 use crate::harness::schemas::assert_valid;
-use crate::harness::workspace::{binary, root};
+use crate::harness::workspace::{function, root};
 use crate::harness::{Api, account, administer, config, is_embedded, now, template};
 
 /// The event recorded for a function.
@@ -31,7 +31,7 @@ struct Process {
 impl Process {
     async fn start(name: &str, api: &Api) -> Self {
         let simulator = Simulator::builder().function_name(name).build().await.unwrap();
-        let mut command = Command::new(binary(name));
+        let mut command = Command::new(function(name));
         command.env_clear().envs(&template().environment).envs(simulator.lambda_env_vars());
         command.env("TABLE_NAME", &api.table).env("AWS_ENDPOINT_URL_DYNAMODB", &api.endpoint);
         for service in ["EVENTBRIDGE", "SQS"] {

@@ -11,6 +11,7 @@ mod cargo_local;
 mod concurrency;
 mod config;
 mod cursors;
+mod deployment;
 mod domain;
 mod faults;
 mod gateway;

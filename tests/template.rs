@@ -15,6 +15,7 @@ use crate::harness::faults::Faults;
 use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
 use crate::harness::schemas::schemas;
+use crate::harness::workspace::{resource_of, root};
 use crate::harness::{Answer, Api, account, administer, ingest, longest_name, now, template, version};
 
 #[test]
@@ -34,7 +35,7 @@ fn every_route_has_its_function_and_every_function_its_route() {
 
 #[test]
 fn functions_are_packages_of_the_same_name() {
-    let folder = crate::harness::workspace::root().join("functions");
+    let folder = root().join("functions");
     let folders: BTreeSet<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let names =
@@ -44,7 +45,7 @@ fn functions_are_packages_of_the_same_name() {
 
 #[test]
 fn a_template_that_does_not_say_what_it_must_is_refused_in_one_line() {
-    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     for (from, to) in [
         ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"),
         ("AWS::Serverless::HttpApi", "AWS::Serverless::Api"),
@@ -145,7 +146,7 @@ async fn policies_allow_exactly_what_functions_do() {
 /// Every kind of event that comes in reaches the queue, none that goes out does; the audit trail has just those.
 #[test]
 fn rules_of_the_bus_take_the_events_they_are_for() {
-    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     let resources = &document(&text).unwrap()["Resources"];
     let pattern = |resource: &str| &resources[resource]["Properties"]["EventPattern"];
     for kind in schemas().keys() {
@@ -193,7 +194,7 @@ fn functions_may_do_besides_what_they_do() {
 /// A role that two functions share would allow each what the other does; one that somebody else may take, them.
 #[test]
 fn every_function_has_its_own_role_and_log() {
-    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     let resources = &document(&text).unwrap()["Resources"];
     let trust = json!({
         "Version": "2012-10-17",
@@ -216,7 +217,7 @@ fn every_function_has_its_own_role_and_log() {
 /// A line of the access log is JSON, whatever is not known, and has no path: paths name accounts.
 #[test]
 fn the_access_log_is_json_without_paths() {
-    let text = std::fs::read_to_string(crate::harness::workspace::root().join("template.yaml")).unwrap();
+    let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     let settings = &document(&text).unwrap()["Resources"]["Api"]["Properties"]["AccessLogSettings"];
     let format = settings["Format"].as_str().unwrap();
     let line: BTreeMap<String, String> = serde_json::from_str(format).unwrap();
@@ -224,12 +225,6 @@ fn the_access_log_is_json_without_paths() {
     for shows in ["path", "Path", "header", "query"] {
         assert!(!format.contains(shows), "{format}");
     }
-}
-
-/// What the names of a function's resources begin with.
-fn resource_of(function: &str) -> String {
-    let words = function.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
-    words.collect()
 }
 
 /// The actions of a policy on the table, each with whether it is over the index.

@@ -4,9 +4,26 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use super::template;
+
 /// The folder of the workspace.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A function's binary: as `sam build` made it, where `GROUPS_ARTIFACTS` names its folder and it made this one.
+pub fn function(name: &str) -> PathBuf {
+    let Some(folder) = std::env::var_os("GROUPS_ARTIFACTS") else { return binary(name) };
+    let folder = root().join(folder);
+    let built = |name: &str| folder.join(format!("{}Function/bootstrap", resource_of(name)));
+    let any = template().policies.keys().any(|function| built(function).is_file());
+    assert!(any, "{} has no function: sam build", folder.display());
+    Some(built(name)).filter(|path| path.is_file()).unwrap_or_else(|| binary(name))
+}
+
+/// What the names of a function's resources begin with.
+pub fn resource_of(function: &str) -> String {
+    function.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
 }
 
 /// A binary of the workspace. Cargo builds for a test only the binaries of the test's own package, so all others are
