@@ -10,7 +10,7 @@ use std::process::Command;
 use groups_local::template::document;
 use serde_json::{Value, json};
 
-use crate::harness::workspace::root;
+use crate::harness::workspace::{given, root};
 use removals::{REMOVALS, Removal};
 
 /// A rule: its name, what it is over (a resource, or an event of a function), and whether that is as it must be.
@@ -168,7 +168,7 @@ fn every_rule_finds_what_it_is_there_to_find() {
 /// The same by AWS's own tool, where `CFN_GUARD` names it, as it does in the gate.
 #[test]
 fn cfn_guard_finds_the_same() {
-    let Some(tool) = std::env::var_os("CFN_GUARD") else { return };
+    let Some(tool) = given("CFN_GUARD") else { return };
     let folder = tempfile::tempdir().unwrap();
     let texts = files().into_iter().chain(REMOVALS.iter().map(without));
     for (number, text) in texts.enumerate() {

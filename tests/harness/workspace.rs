@@ -13,12 +13,18 @@ pub fn root() -> PathBuf {
 
 /// A function's binary: as `sam build` made it, where `GROUPS_ARTIFACTS` names its folder and it made this one.
 pub fn function(name: &str) -> PathBuf {
-    let Some(folder) = std::env::var_os("GROUPS_ARTIFACTS") else { return binary(name) };
+    let Some(folder) = given("GROUPS_ARTIFACTS") else { return binary(name) };
     let folder = root().join(folder);
     let built = |name: &str| folder.join(format!("{}Function/bootstrap", resource_of(name)));
     let any = template().policies.keys().any(|function| built(function).is_file());
     assert!(any, "{} has no function: sam build", folder.display());
     Some(built(name)).filter(|path| path.is_file()).unwrap_or_else(|| binary(name))
+}
+
+/// A path that the developer, or the gate, gives.
+#[expect(clippy::disallowed_methods, reason = "what to test, and with what, is the developer's to say")]
+pub fn given(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from)
 }
 
 /// What the names of a function's resources begin with.
