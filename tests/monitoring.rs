@@ -6,21 +6,9 @@ use std::fs;
 use groups_local::template::document;
 use serde_json::{Value, json};
 
-use crate::harness::workspace::root;
+use shared::telemetry::metric_names;
 
-/// The functions' own metrics, under the stack's name.
-const OWN: [&str; 10] = [
-    "milliseconds",
-    "requests",
-    "faults",
-    "table_requests",
-    "read_units",
-    "write_units",
-    "settle_lag",
-    "jobs_done",
-    "jobs_failed",
-    "jobs_set_aside",
-];
+use crate::harness::workspace::root;
 
 fn read(path: &str) -> Value {
     document(&fs::read_to_string(root().join(path)).unwrap()).unwrap()
@@ -78,5 +66,5 @@ fn the_dashboard_shows_every_alarm_and_our_metrics() {
             ours.insert(metric[1].as_str().unwrap());
         }
     }
-    assert_eq!(ours, BTreeSet::from(OWN));
+    assert_eq!(ours, metric_names().collect());
 }

@@ -23,11 +23,11 @@ pub enum Counter {
 }
 
 impl Counter {
-    const ALL: [Self; 6] =
+    pub(super) const ALL: [Self; 6] =
         [Self::TableRequests, Self::ReadUnits, Self::WriteUnits, Self::JobsDone, Self::JobsFailed, Self::JobsSetAside];
 
     /// In lines and metrics.
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::TableRequests => "table_requests",
             Self::ReadUnits => "read_units",

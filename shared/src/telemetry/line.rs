@@ -7,12 +7,17 @@ use tokio::time::Instant;
 use serde::Serialize;
 
 use super::LINES;
-use super::counters::Counts;
+use super::counters::{Counter, Counts};
 use crate::domain::clock::SystemClock;
 use crate::domain::{Clock, Timestamp};
 
 /// No invocation has come to this process.
 static IS_COLD: AtomicBool = AtomicBool::new(true);
+
+// Fields of the line that are metrics, beside what is counted.
+const MILLISECONDS: &str = "milliseconds";
+const LAG: &str = "lag";
+const FAILED: &str = "failed";
 
 /// An invocation that is under way.
 #[derive(Debug)]
@@ -139,11 +144,16 @@ impl Invocation {
     }
 }
 
+/// What there may be metrics of, by their names.
+pub fn metric_names() -> impl Iterator<Item = &'static str> {
+    [MILLISECONDS, LAG, FAILED].into_iter().chain(Counter::ALL.into_iter().map(Counter::name))
+}
+
 fn metrics(outcome: &Outcome<'_>, counts: Counts) -> Vec<Metric> {
-    let times = ["milliseconds"].into_iter().chain(outcome.has_lag().then_some("lag"));
+    let times = [MILLISECONDS].into_iter().chain(outcome.has_lag().then_some(LAG));
     let times = times.map(|name| Metric { name, unit: "Milliseconds" });
     let counts = counts.counted().map(|(name, _)| Metric { name, unit: "Count" });
-    let failed = matches!(outcome, Outcome::Batch { .. }).then_some(Metric { name: "failed", unit: "Count" });
+    let failed = matches!(outcome, Outcome::Batch { .. }).then_some(Metric { name: FAILED, unit: "Count" });
     times.chain(counts).chain(failed).collect()
 }
 

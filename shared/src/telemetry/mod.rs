@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use tracing::Level;
 
 pub use self::counters::{Counter, Counts, count, counting};
-pub use self::line::{Invocation, Outcome};
+pub use self::line::{Invocation, Outcome, metric_names};
 
 /// Makes what a line is written to.
 pub type Output = fn() -> Box<dyn Write>;
