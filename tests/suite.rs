@@ -29,3 +29,4 @@ mod search;
 mod stream;
 mod template;
 mod tidy;
+mod tokens;

@@ -7,6 +7,7 @@ pub mod meter;
 pub mod pump;
 pub mod recorder;
 pub mod schemas;
+pub mod tokens;
 pub mod workspace;
 
 use std::ops::Range;
@@ -15,9 +16,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use groups_local::bus::Bus;
-use groups_local::development_key::DevelopmentKey;
 use groups_local::gateway::Gateway;
-use groups_local::jwt::{TokenRequest, Verifier, sign};
+use groups_local::jwt::Verifier;
 use groups_local::machine::Machine;
 use groups_local::table;
 use groups_local::template::Template;
@@ -36,25 +36,12 @@ pub use answer::Answer;
 use faults::Faults;
 use meter::Meter;
 use recorder::Recorder;
+pub use tokens::{key, token};
 
 /// The template of the workspace, read once.
 pub fn template() -> &'static Template {
     static TEMPLATE: OnceLock<Template> = OnceLock::new();
     TEMPLATE.get_or_init(|| Template::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap())
-}
-
-/// A key for this run.
-pub fn key() -> &'static DevelopmentKey {
-    static KEY: OnceLock<DevelopmentKey> = OnceLock::new();
-    KEY.get_or_init(|| DevelopmentKey::generate().unwrap())
-}
-
-/// A token that the gateway takes.
-pub fn token(sub: &str, roles: &[&str]) -> String {
-    let roles: Vec<String> = roles.iter().map(|role| (*role).to_owned()).collect();
-    let issued_at = SystemClock.now().unix_seconds();
-    let request = TokenRequest { sub, roles: &roles, roles_claim: "cognito:groups", issued_at, expires_in: 3_600 };
-    sign(key(), &template().authorizer, &request).unwrap()
 }
 
 /// The configuration that the template gives, but for the table.
@@ -154,7 +141,7 @@ impl Api {
         let mut config = config(&table);
         configure(&mut config);
         let app = App::new(config, Store::new(client, &table, PATIENCE), Arc::new(SystemClock));
-        let verifier = Verifier::new(key(), &template.authorizer).unwrap();
+        let verifier = Verifier::new([key()], &template.authorizer).unwrap();
         let bus = Bus::open(None).unwrap();
         let machine = Machine { store: app.store.clone(), bus: bus.clone(), progress: Vec::new() };
         let gateway = Gateway::new(&template, verifier, app.clone(), machine).unwrap();

@@ -1,10 +1,13 @@
-//! The key that signs tokens on this machine: made once, kept in a folder that git ignores.
+//! The keys of this machine: one signs tokens, made once, kept in a folder that git ignores; the one before it, after a
+//! rotation, still verifies them.
 
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, LineEnding};
 
@@ -12,30 +15,66 @@ use crate::Problem;
 
 const FOLDER: &str = ".local";
 const FILE: &str = "development-key.pem";
+const FORMER_FILE: &str = "former-development-key.pem";
 const BITS: usize = 2048;
 
 /// A key pair in PEM.
 #[derive(Clone)]
 pub struct DevelopmentKey {
+    /// The `kid` of its tokens: its thumbprint (RFC 7638).
+    pub id: String,
     /// PKCS #8.
     pub private_pem: String,
     /// SPKI.
     pub public_pem: String,
 }
 
-impl DevelopmentKey {
-    /// The key kept under this folder; the first time, makes it.
+/// The keys whose tokens are good.
+pub struct DevelopmentKeys {
+    /// Signs.
+    pub current: DevelopmentKey,
+    /// Signed before the last rotation.
+    pub former: Option<DevelopmentKey>,
+}
+
+impl DevelopmentKeys {
+    /// The keys kept under this folder; the first time, makes one.
     ///
     /// # Errors
-    /// It can be neither read nor made.
+    /// They can be neither read nor made.
     pub fn load(root: &Path) -> Result<Self, Problem> {
-        let path = root.join(FOLDER).join(FILE);
+        let folder = root.join(FOLDER);
+        let path = folder.join(FILE);
         if !path.exists() {
-            let key = Self::generate()?;
+            let key = DevelopmentKey::generate()?;
             keep(&path, &key.private_pem).map_err(|error| Problem::new("cannot keep the development key", error))?;
         }
-        let what = format!("cannot read the development key {FOLDER}/{FILE}");
-        let pem = fs::read_to_string(&path).map_err(|error| Problem::new(&what, error))?;
+        let former = folder.join(FORMER_FILE).exists().then(|| DevelopmentKey::read(&folder, FORMER_FILE));
+        Ok(Self { current: DevelopmentKey::read(&folder, FILE)?, former: former.transpose()? })
+    }
+
+    /// Has a new key sign from now on; of those before it, the last one stays good.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn rotate(root: &Path) -> Result<Self, Problem> {
+        Self::load(root)?;
+        let folder = root.join(FOLDER);
+        let moved = fs::rename(folder.join(FILE), folder.join(FORMER_FILE));
+        moved.map_err(|error| Problem::new("cannot put the development key aside", error))?;
+        Self::load(root)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &DevelopmentKey> {
+        std::iter::once(&self.current).chain(&self.former)
+    }
+}
+
+impl DevelopmentKey {
+    fn read(folder: &Path, file: &str) -> Result<Self, Problem> {
+        let what = format!("cannot read the development key {FOLDER}/{file}");
+        let pem = fs::read_to_string(folder.join(file)).map_err(|error| Problem::new(&what, error))?;
         let key = RsaPrivateKey::from_pkcs8_pem(&pem);
         Self::of(&key.map_err(|_| Problem::new(&what, "it is not a private key in PEM; delete it for a new one"))?)
     }
@@ -53,7 +92,10 @@ impl DevelopmentKey {
         let unwritable = |error: &dyn std::fmt::Display| Problem::new("cannot write the development key", error);
         let private_pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| unwritable(&error))?;
         let public_pem = key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(|error| unwritable(&error))?;
-        Ok(Self { private_pem: private_pem.to_string(), public_pem })
+        let id = EncodingKey::from_rsa_pem(private_pem.as_bytes())
+            .and_then(|key| Jwk::from_encoding_key(&key, Algorithm::RS256)?.thumbprint(ThumbprintHash::SHA256))
+            .map_err(|error| unwritable(&error))?;
+        Ok(Self { id, private_pem: private_pem.to_string(), public_pem })
     }
 }
 

@@ -1,15 +1,21 @@
 //! Tokens: signing them for a developer, and verifying and flattening them as API Gateway's JWT authorizer does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
-use serde_json::{Map, Value, json};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, get_current_timestamp,
+};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::{Value, json};
 
 use crate::Problem;
 use crate::development_key::DevelopmentKey;
 use crate::template::Authorizer;
 
-const KEY_ID: &str = "development";
+/// All headers of a request together have no more bytes (Amazon API Gateway quotas).
+const MAX_BYTES: usize = 10_240;
 
 /// What a token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,41 +49,85 @@ pub fn sign(key: &DevelopmentKey, authorizer: &Authorizer, token: &TokenRequest<
     }
     let unsigned = |error| Problem::new("cannot sign the token", error);
     let signing_key = EncodingKey::from_rsa_pem(key.private_pem.as_bytes()).map_err(unsigned)?;
-    let header = Header { kid: Some(KEY_ID.into()), ..Header::new(Algorithm::RS256) };
+    let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::RS256) };
     encode(&header, &claims, &signing_key).map_err(unsigned)
 }
 
 /// Verifies tokens.
 pub struct Verifier {
-    key: DecodingKey,
+    /// By their ids.
+    keys: HashMap<String, DecodingKey>,
     validation: Validation,
 }
 
 impl Verifier {
-    /// Of tokens that this key signed for this authorizer.
+    /// Of tokens that one of these keys signed for this authorizer.
     ///
     /// # Errors
-    /// The key is not one.
-    pub fn new(key: &DevelopmentKey, authorizer: &Authorizer) -> Result<Self, Problem> {
+    /// A key is none.
+    pub fn new<'a>(
+        keys: impl IntoIterator<Item = &'a DevelopmentKey>,
+        authorizer: &Authorizer,
+    ) -> Result<Self, Problem> {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&authorizer.issuer]);
         validation.set_audience(&authorizer.audiences);
         validation.set_required_spec_claims(&["exp", "iss", "aud"]);
         validation.validate_nbf = true;
         validation.leeway = 0;
-        let key = DecodingKey::from_rsa_pem(key.public_pem.as_bytes());
-        Ok(Self { key: key.map_err(|error| Problem::new("the development key is none", error))?, validation })
+        // At `exp` itself it has expired (RFC 7519, section 4.1.4).
+        validation.reject_tokens_expiring_in_less_than = 1;
+        let key = |key: &DevelopmentKey| Ok((key.id.clone(), DecodingKey::from_rsa_pem(key.public_pem.as_bytes())?));
+        let keys: Result<_, jsonwebtoken::errors::Error> = keys.into_iter().map(key).collect();
+        Ok(Self { keys: keys.map_err(|error| Problem::new("the development key is none", error))?, validation })
     }
 
     /// The claims of the token in an `Authorization` header, flattened; `None` for one that does not verify.
     #[must_use]
     pub fn verify(&self, authorization: &str) -> Option<BTreeMap<String, String>> {
         let (scheme, token) = authorization.split_once(' ').unwrap_or(("Bearer", authorization));
-        if !scheme.eq_ignore_ascii_case("Bearer") || decode_header(token).ok()?.kid.as_deref() != Some(KEY_ID) {
+        if !scheme.eq_ignore_ascii_case("Bearer") || token.len() > MAX_BYTES {
             return None;
         }
-        let claims = decode::<Map<String, Value>>(token, &self.key, &self.validation).ok()?.claims;
-        Some(claims.into_iter().map(|(name, value)| (name, flatten(&value))).collect())
+        let Header { kid, jku, jwk, x5c, x5u, crit, .. } = decode_header(token).ok()?;
+        // Which key is right is not the token's to say, and nothing that it could call critical is understood here.
+        if jku.is_some() || jwk.is_some() || x5c.is_some() || x5u.is_some() || crit.is_some() {
+            return None;
+        }
+        let Claims(claims) = decode(token, self.keys.get(&kid?)?, &self.validation).ok()?.claims;
+        // One issuer; the crate takes any of several.
+        let has_issuer = claims.get("iss").is_some_and(Value::is_string);
+        let is_issued = claims.get("iat").is_none_or(|at| at.as_u64().is_some_and(|at| at <= get_current_timestamp()));
+        (has_issuer && is_issued).then(|| claims.iter().map(|(name, value)| (name.clone(), flatten(value))).collect())
+    }
+}
+
+/// What a token claims, each once: of two, another reader might believe the other.
+struct Claims(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'de> Visitor<'de> for Once {
+            type Value = Claims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("claims")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Claims, M::Error> {
+                let mut claims = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry()? {
+                    if claims.insert(name, value).is_some() {
+                        return Err(M::Error::custom("a claim is made twice"));
+                    }
+                }
+                Ok(Claims(claims))
+            }
+        }
+
+        deserializer.deserialize_map(Once)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use groups_local::bus::Bus;
-use groups_local::development_key::DevelopmentKey;
+use groups_local::development_key::DevelopmentKeys;
 use groups_local::functions::{APPLY_EVENTS, PROPAGATE, PUBLISH_EVENTS};
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
@@ -79,6 +79,10 @@ struct TokenArguments {
     /// Seconds until the token expires; may be negative.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, allow_negative_numbers = true)]
     expires_in: i64,
+    /// Signs it, and all later ones, with a new key. Tokens of the key before stay good; a server knows the new key from
+    /// its next start.
+    #[arg(long)]
+    rotate: bool,
 }
 
 /// What every command needs.
@@ -87,12 +91,12 @@ struct Workspace {
     config: Config,
     intake: IntakeConfig,
     outlet: OutletConfig,
-    key: DevelopmentKey,
+    keys: DevelopmentKeys,
 }
 
 impl Workspace {
     #[expect(clippy::disallowed_methods, reason = "a variable of the developer's stands before the template's")]
-    fn open() -> Result<Self, Problem> {
+    fn open(keys: fn(&Path) -> Result<DevelopmentKeys, Problem>) -> Result<Self, Problem> {
         let here = std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))?;
         let root = root(&here)?;
         let template = Template::find(root)?;
@@ -101,15 +105,14 @@ impl Workspace {
         let config = Config::from_variables(variable).map_err(problem)?;
         let intake = IntakeConfig::from_variables(variable).map_err(problem)?;
         let outlet = OutletConfig::from_variables(variable).map_err(problem)?;
-        let key = DevelopmentKey::load(root)?;
-        Ok(Self { template, config, intake, outlet, key })
+        Ok(Self { keys: keys(root)?, template, config, intake, outlet })
     }
 
     fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
         let issued_at = SystemClock.now().unix_seconds();
         let roles_claim = &self.config.roles_claim;
         let token = TokenRequest { sub, roles, roles_claim, issued_at, expires_in };
-        sign(&self.key, &self.template.authorizer, &token)
+        sign(&self.keys.current, &self.template.authorizer, &token)
     }
 }
 
@@ -131,8 +134,9 @@ fn main() -> ExitCode {
 }
 
 fn print_token(arguments: &TokenArguments) -> Result<(), Problem> {
-    let TokenArguments { roles, sub, expires_in } = arguments;
-    print(&Workspace::open()?.token(sub, roles, *expires_in)?)
+    let TokenArguments { roles, sub, expires_in, rotate } = arguments;
+    let keys = if *rotate { DevelopmentKeys::rotate } else { DevelopmentKeys::load };
+    print(&Workspace::open(keys)?.token(sub, roles, *expires_in)?)
 }
 
 /// Writes to standard output; whoever reads it may be gone.
@@ -166,15 +170,15 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     tracing_subscriber::registry().with(log).with(filter).init();
     shared::telemetry::write_lines_to(|| Box::new(std::io::stderr()), None);
-    let workspace = Workspace::open()?;
-    let Workspace { template, config, key, .. } = &workspace;
+    let workspace = Workspace::open(DevelopmentKeys::load)?;
+    let Workspace { template, config, keys, .. } = &workspace;
     let port = arguments.port;
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Problem(format!("port {port} is in use; choose another with --port")),
         _ => Problem::new(format!("cannot listen on port {port}"), error),
     })?;
     let (endpoint, store) = open_store(arguments, template, config).await?;
-    let verifier = Verifier::new(key, &template.authorizer)?;
+    let verifier = Verifier::new(keys.all(), &template.authorizer)?;
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
     let address = listener.local_addr().map_err(|error| Problem::new("cannot tell the address", error))?;
     let machine = start_machine(arguments, &workspace, &app, &endpoint, &format!("http://{address}")).await?;
