@@ -7,6 +7,7 @@ mod harness;
 mod authorization;
 mod binaries;
 mod budget;
+mod canaries;
 mod cargo_local;
 mod concurrency;
 mod config;

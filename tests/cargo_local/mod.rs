@@ -14,6 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
 use crate::harness::exchange::Listener;
+use crate::harness::log::canary_in;
 use crate::harness::workspace::{binary, root};
 use crate::harness::{Answer, numbered, percent_encoded};
 
@@ -38,7 +39,7 @@ pub struct Server {
     pub reader: String,
     curls: Vec<String>,
     client: Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -46,10 +47,11 @@ impl Server {
     pub fn start(arguments: &[&str]) -> Self {
         // Killed, it cannot clean up after itself.
         let folder = tempfile::tempdir().unwrap();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command(&[&["--port", "0"], arguments].concat())
             .env("TMPDIR", folder.path())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -62,7 +64,7 @@ impl Server {
         let table = table.rsplit(' ').next().unwrap().to_owned();
         let ((_, administrator), (_, reader)) = (after("Administrator's token:"), after("Reader's token:"));
         let curls: Vec<String> = lines.filter(|line| line.starts_with("curl ")).take(3).collect();
-        Self { child, base, table, administrator, reader, curls, client: Client::new(), _folder: folder }
+        Self { child, base, table, administrator, reader, curls, client: Client::new(), folder }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -91,6 +93,8 @@ impl Drop for Server {
         // Ended already, where a test ended it.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+        assert!(std::thread::panicking() || canary_in(&log).is_none(), "{log}");
     }
 }
 

@@ -3,6 +3,8 @@
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
+use super::log::canary_in;
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
@@ -17,6 +19,8 @@ impl Answer {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
+        let told = format!("{headers:?} {text}");
+        assert!(!status.is_client_error() && !status.is_server_error() || canary_in(&told).is_none(), "{told}");
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         Self { status, headers, text, body }
     }

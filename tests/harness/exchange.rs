@@ -12,6 +12,7 @@ use shared::bus::{DeadLetters, EventBus};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 
+use super::log::canary_in;
 use super::{Answer, Api, schemas, token};
 
 /// Three moments, and the orders in which they can be told.
@@ -56,7 +57,10 @@ impl Api {
 
     /// What cannot be taken: the reasons, the oldest first.
     pub fn dead(&self) -> Vec<String> {
-        self.bus.dead_letters().unwrap().into_iter().map(|letter| letter.reason.unwrap_or_default()).collect()
+        let letters = self.bus.dead_letters().unwrap().into_iter();
+        let reasons: Vec<String> = letters.map(|letter| letter.reason.unwrap_or_default()).collect();
+        assert_eq!(reasons.iter().find_map(|reason| canary_in(reason)), None, "{reasons:?}");
+        reasons
     }
 
     /// Every event that was published, in order.

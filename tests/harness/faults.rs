@@ -133,7 +133,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
         }
         Some(Fault::InternalError) => error(500, json!({ "__type": code("InternalServerError") })),
         Some(Fault::Malformed) => {
-            let message = "ValidationException: GROUP#secret MEMBER#secret GSI1PK";
+            let message = "ValidationException: GROUP#secret MEMBER#secret GSI1PK canary";
             error(400, json!({ "__type": code("ValidationException"), "message": message }))
         }
         Some(Fault::AnswerLost) => {
@@ -197,7 +197,7 @@ impl Proxy {
         let mut request: Value = serde_json::from_slice(body).unwrap();
         let entries = request["Entries"].as_array_mut().unwrap();
         let not_taken = entries.drain(..count.min(entries.len())).count();
-        let mut results = vec![json!({ "ErrorCode": reason, "ErrorMessage": "not taken" }); not_taken];
+        let mut results = vec![json!({ "ErrorCode": reason, "ErrorMessage": "no canary" }); not_taken];
         if !entries.is_empty() {
             let (_, answer) = self.send(headers, request.to_string().into_bytes()).await;
             let mut answer: Value = serde_json::from_slice(&answer).unwrap();

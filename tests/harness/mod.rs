@@ -3,6 +3,7 @@
 mod answer;
 pub mod exchange;
 pub mod faults;
+pub mod log;
 pub mod meter;
 pub mod pump;
 pub mod recorder;
@@ -34,6 +35,7 @@ use tokio::net::TcpListener;
 
 pub use answer::Answer;
 use faults::Faults;
+use log::Watch;
 use meter::Meter;
 use recorder::Recorder;
 pub use tokens::{key, token};
@@ -77,6 +79,7 @@ pub struct Api {
     administrator: String,
     reader: String,
     client: reqwest::Client,
+    _watch: Watch,
 }
 
 impl Api {
@@ -127,6 +130,7 @@ impl Api {
         if !is_embedded() && matches!(between, Between::Nothing) {
             template.timeout_seconds = template.timeout_seconds.max(60);
         }
+        let watch = Watch::start();
         let endpoint = table_endpoint().await;
         let table = format!("groups-{:016x}", unique());
         let plain = client_for(&endpoint, |builder| builder);
@@ -159,6 +163,7 @@ impl Api {
             administrator: token("alice", &["Administrator"]),
             reader: token("bob", &[]),
             client: reqwest::Client::new(),
+            _watch: watch,
         }
     }
 
