@@ -1,6 +1,9 @@
 //! Cursors hold only for the list that gave them, and only as it gave them.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::StatusCode;
+use sha2::{Digest, Sha256};
 
 use crate::harness::{Answer, Api};
 
@@ -88,4 +91,31 @@ async fn a_cursor_that_is_none_is_refused_before_anything_is_looked_up() {
         }
     }
     assert!(api.recorder.take().is_empty());
+}
+
+/// A cursor of a list as the store would make it for any position: the digest has no secret in it.
+pub fn forged(list: &str, narrowed_by: &[&str], position: &[u8]) -> String {
+    let mut digest = Sha256::new_with_prefix("groups-api cursor 1");
+    for part in std::iter::once(&list).chain(narrowed_by) {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let digest = digest.chain_update(position).finalize();
+    URL_SAFE_NO_PAD.encode([&digest[..16], position].concat())
+}
+
+/// A forged position only starts a walk elsewhere in a list: where that is outside of a search, it is refused.
+#[tokio::test]
+async fn a_forged_cursor_does_not_leave_the_list() {
+    let (api, ..) = filled().await;
+    let id = [7; 16];
+    let at = |list: &str, narrowed_by: &[&str], text: &str| forged(list, narrowed_by, &[&id, text.as_bytes()].concat());
+    for (text, expected) in [("alpha", 200), ("alphabet", 200), ("alpha\u{10ffff}", 200)] {
+        let answer = api.get(&format!("?search=alpha&after={}", at("search", &["alpha"], text))).await;
+        assert_eq!(answer.status, expected, "{text}");
+    }
+    for text in ["", "a", "alph", "alpi", "\u{10ffff}"] {
+        is_refused(api.get(&format!("?search=alpha&after={}", at("search", &["alpha"], text))).await);
+        assert_eq!(api.get(&format!("?after={}", at("groups", &[], text))).await.status, StatusCode::OK, "{text}");
+    }
 }

@@ -33,6 +33,10 @@ impl Store {
     ) -> Result<Page<Group>, Error> {
         let scope = Scope::new("search", &[term.as_str()]);
         let mut after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
+        // Forged, it may be outside of what is searched, which the table takes for a fault of ours.
+        if after.as_ref().is_some_and(|(text, _)| !text.as_str().starts_with(term.sort_key().as_str())) {
+            return Err(Error::ForeignCursor);
+        }
         let wanted = limit.items() + 1;
         let (mut found, mut seen) = (Vec::new(), HashSet::new());
         let mut there_may_be_more = !term.is_in_no_name();
