@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -312,8 +313,20 @@ pub(super) fn to_row(key: &Key, item: &impl Serialize) -> Result<Attributes, Err
 /// A row as stored.
 pub(super) fn from_row<T: DeserializeOwned>(row: Attributes) -> Result<(Key, T), Error> {
     let key = Key::of_row(&row).ok_or_else(|| unreadable("row key"))?;
+    if row.values().any(is_unknown) {
+        return Err(unreadable("row"));
+    }
     let item = serde_dynamo::from_item(row).map_err(|_| unreadable("row"))?;
     Ok((key, item))
+}
+
+/// Of a type that this SDK does not know, at which `serde_dynamo` panics.
+fn is_unknown(value: &AttributeValue) -> bool {
+    match value {
+        AttributeValue::L(values) => values.iter().any(is_unknown),
+        AttributeValue::M(values) => values.values().any(is_unknown),
+        value => value.is_unknown(),
+    }
 }
 
 /// What a row says, if there is one.
