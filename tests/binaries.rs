@@ -14,14 +14,8 @@ use shared::domain::{Change, GroupId};
 use crate::harness::log;
 use crate::harness::meter::Meter;
 use crate::harness::schemas::assert_valid;
-use crate::harness::workspace::{function, root};
+use crate::harness::workspace::{function, recorded};
 use crate::harness::{Api, account, administer, config, is_embedded, now, template};
-
-/// The event recorded for a function.
-fn event(name: &str) -> Value {
-    let path = root().join(format!("tests/events/{name}.json"));
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
-}
 
 /// A function's process under its own Runtime API.
 struct Process {
@@ -102,7 +96,7 @@ async fn every_function_answers_its_recorded_event() {
 
     for (name, expected) in EXPECTED {
         let process = Process::start(name, &api).await;
-        let (status, headers, body) = process.invoke(event(name)).await;
+        let (status, headers, body) = process.invoke(recorded(name)).await;
         assert_eq!(status, expected, "{name}: {body}");
         if status != 204 {
             assert_eq!(headers["content-type"], json!("application/json; charset=utf-8"));
@@ -158,7 +152,7 @@ async fn the_function_of_the_stream_answers_its_recorded_event() {
 
     let process = Process::start("propagate", &api).await;
     for _ in 0..2 {
-        let told = process.hand(event("propagate")).await;
+        let told = process.hand(recorded("propagate")).await;
         assert_eq!(told, json!({ "batchItemFailures": [] }));
         assert_eq!(api.get(&member).await.ok()["membership_type"], json!("indirect"));
         assert_eq!(api.get(backend_team).await.ok()["member_count"], json!(17));
@@ -182,7 +176,7 @@ async fn the_function_of_the_queue_answers_its_recorded_event() {
     let on_call = "/grp-018d0cab-c440-7000-8000-000000000004";
     let count = api.get(on_call).await.ok()["direct_member_count"].as_u64().unwrap();
     for round in 1..=2 {
-        let told = process.hand(event("apply-events")).await;
+        let told = process.hand(recorded("apply-events")).await;
         assert_eq!(
             told,
             json!({ "batchItemFailures": [{ "itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d" }] })
@@ -205,7 +199,7 @@ async fn the_function_that_publishes_answers_its_recorded_event() {
     let api = Api::start().await;
     let process = Process::start("publish-events", &api).await;
     for _ in 0..2 {
-        assert_eq!(process.hand(event("publish-events")).await, json!({ "batchItemFailures": [] }));
+        assert_eq!(process.hand(recorded("publish-events")).await, json!({ "batchItemFailures": [] }));
     }
     let published = api.published();
     let kinds: Vec<&str> = published.iter().map(|event| event["detail-type"].as_str().unwrap()).collect();
@@ -234,7 +228,7 @@ async fn a_process_answers_one_request_after_the_other() {
     demo::fill(&api.store, &config("any").policy).await.unwrap();
     let process = Process::start("get-group", &api).await;
     for _ in 0..20 {
-        assert_eq!(process.invoke(event("get-group")).await.0, 200);
+        assert_eq!(process.invoke(recorded("get-group")).await.0, 200);
     }
     assert_discreet(&process.end().0, &api);
 }
@@ -265,7 +259,7 @@ async fn a_line_tells_what_became_of_a_request() {
     api.endpoint = meter.stand_before(&api.endpoint).await;
     let process = Process::start("get-group", &api).await;
     for _ in 0..2 {
-        assert_eq!(process.invoke(event("get-group")).await.0, 200);
+        assert_eq!(process.invoke(recorded("get-group")).await.0, 200);
     }
     let (out, _) = process.end();
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -292,19 +286,19 @@ async fn a_line_tells_what_became_of_a_request() {
 async fn a_function_answers_what_it_cannot_do() {
     let mut api = Api::start().await;
     let process = Process::start("create-group", &api).await;
-    let mut nobody = event("create-group");
+    let mut nobody = recorded("create-group");
     nobody["requestContext"].as_object_mut().unwrap().remove("authorizer");
     let (status, headers, body) = process.invoke(nobody).await;
     assert_eq!((status, &headers["www-authenticate"]), (401, &json!("Bearer")));
     assert_eq!(body["error"]["code"], json!("UNAUTHORIZED"));
-    let mut broken = event("create-group");
+    let mut broken = recorded("create-group");
     broken["body"] = json!("{\"name\": \"john.doe\", \"eyJ\": 1}");
     assert_eq!(process.invoke(broken).await.0, 400);
     assert_discreet(&process.end().0, &api);
 
     api.table = "no-such-table".into();
     let process = Process::start("create-group", &api).await;
-    let (status, _, body) = process.invoke(event("create-group")).await;
+    let (status, _, body) = process.invoke(recorded("create-group")).await;
     assert_eq!((status, &body["error"]["code"]), (500, &json!("INTERNAL_ERROR")));
     let (out, _) = process.end();
     assert_discreet(&out, &api);

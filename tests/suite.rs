@@ -17,6 +17,7 @@ mod domain;
 mod faults;
 mod gateway;
 mod guards;
+mod hostile;
 mod intake;
 mod keys;
 mod model;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::{Mutex, Once};
 
 use serde_json::{Map, Value};
+use shared::telemetry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
@@ -70,6 +71,7 @@ impl Watch {
             let lines = fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
             let of_functions = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::OFF);
             tracing_subscriber::registry().with(lines.with_writer(|| LookedThrough)).with(of_functions).init();
+            telemetry::write_lines_to(|| Box::new(LookedThrough), Some("groups-test".into()));
         });
         Self(())
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use serde_json::Value;
+
 use super::template;
 
 /// The folder of the workspace.
@@ -30,6 +32,12 @@ pub fn given(variable: &str) -> Option<PathBuf> {
 /// What the names of a function's resources begin with.
 pub fn resource_of(function: &str) -> String {
     function.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+/// The event recorded for a function.
+pub fn recorded(function: &str) -> Value {
+    let path = root().join(format!("tests/events/{function}.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// A binary of the workspace. Cargo builds for a test only the binaries of the test's own package, so all others are
