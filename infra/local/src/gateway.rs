@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::Problem;
+use crate::docs::Docs;
 use crate::event::{self, Routed, own_response};
 use crate::functions::{FUNCTIONS, check_routes};
 use crate::jwt::Verifier;
@@ -49,6 +50,7 @@ pub struct Gateway {
     timeout_seconds: u64,
     app: App,
     machine: Machine,
+    docs: Docs,
 }
 
 impl Gateway {
@@ -58,6 +60,7 @@ impl Gateway {
     /// The template has a route without a function, a function without a route, or a path that cannot be one.
     pub fn new(template: &Template, verifier: Verifier, app: App, machine: Machine) -> Result<Self, Problem> {
         check_routes(template)?;
+        let docs = Docs::new(template)?;
         let mut by_path: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
         for route in &template.routes {
             let function = FUNCTIONS.iter().find(|function| function.name == route.function);
@@ -69,7 +72,7 @@ impl Gateway {
         for (path, entries) in by_path {
             router.insert(path, entries).map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
         }
-        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, machine })
+        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, machine, docs })
     }
 
     /// Serves until the future resolves.
@@ -111,6 +114,9 @@ impl Gateway {
                 return own_response(StatusCode::FORBIDDEN, "not for web pages");
             }
             return self.machine.respond(&parts, &body).await;
+        }
+        if let Some(answer) = self.docs.respond(&parts.method, parts.uri.path()) {
+            return answer;
         }
         // As deployed: a path or method that no route has is not found, with or without a token.
         let Some((entry, path_parameters)) = self.route(&parts) else {

@@ -4,11 +4,13 @@
 pub mod bus;
 pub mod demo;
 pub mod development_key;
+pub mod docs;
 pub mod event;
 pub mod functions;
 pub mod gateway;
 pub mod jwt;
 pub mod machine;
+pub mod openapi;
 pub mod pattern;
 pub mod poller;
 pub mod queue_poller;

@@ -16,7 +16,7 @@ use groups_local::poller::{Poller, beside};
 use groups_local::queue_poller::QueuePoller;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
-use groups_local::{Problem, demo, table};
+use groups_local::{Problem, demo, openapi, table};
 use shared::app::{App, Intake, Outlet, PATIENCE};
 use shared::authz::Role;
 use shared::aws::Connection;
@@ -48,6 +48,8 @@ struct Arguments {
 enum Command {
     /// Prints a token to call the local API with.
     Token(TokenArguments),
+    /// Prints the OpenAPI document of the API: what `openapi.yaml` is.
+    Openapi,
     /// Looks at every row of a table and tells what contradicts what; exits with 1 when something does.
     Verify(VerifyArguments),
 }
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Some(Command::Token(token)) => print_token(&token).map(|()| true),
+        Some(Command::Openapi) => print_document().map(|()| true),
         Some(Command::Verify(arguments)) => print_breaches(&arguments),
         None => run(serve(&arguments.serve)).map(|()| true),
     };
@@ -137,6 +140,11 @@ fn print_token(arguments: &TokenArguments) -> Result<(), Problem> {
     let TokenArguments { roles, sub, expires_in, rotate } = arguments;
     let keys = if *rotate { DevelopmentKeys::rotate } else { DevelopmentKeys::load };
     print(&Workspace::open(keys)?.token(sub, roles, *expires_in)?)
+}
+
+fn print_document() -> Result<(), Problem> {
+    let here = std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))?;
+    print(openapi::text(&Template::find(&here)?)?.trim_end())
 }
 
 /// Writes to standard output; whoever reads it may be gone.
@@ -267,7 +275,7 @@ fn greet(workspace: &Workspace, address: &str, table: &str) -> Result<(), Proble
     let reader = workspace.token("reader", &[], START_TOKEN_SECONDS)?;
     let (groups, team) = (format!("{address}/api/v1/groups"), demo::engineering_team());
     print(&format!(
-        "Groups API on {address}\nTable on {table}\n\n\
+        "Groups API on {address}\nTable on {table}\nDocumentation on {address}/docs\n\n\
          Administrator's token:\n{administrator}\n\n\
          Reader's token:\n{reader}\n\n\
          curl -H 'Authorization: Bearer {reader}' '{groups}?limit=5'\n\

@@ -3,6 +3,7 @@
 pub mod fields;
 pub mod requests;
 pub mod responses;
+pub mod schema;
 
 pub use fields::{Fault, Faults, Fields};
 pub use requests::RequestedAccount;

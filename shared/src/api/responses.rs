@@ -1,24 +1,41 @@
 //! The bodies that clients get.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::requests::{ChangeMembersRequest, RequestedAccount};
-use crate::domain::{Group, GroupId, Member, MembershipType, Outcome, Page, Timestamp};
+use super::schema::OutcomeName;
+use crate::domain::group::Description;
+use crate::domain::{
+    AccountId, Group, GroupId, GroupName, GroupType, Member, MembershipType, Outcome, Page, Timestamp,
+};
 
 /// A group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Group")]
 pub struct GroupResponse<'a> {
+    #[schemars(with = "GroupId")]
     id: String,
+    #[schemars(with = "GroupName")]
     name: &'a str,
+    #[schemars(with = "Description")]
     description: &'a str,
-    group_type: crate::domain::GroupType,
+    group_type: GroupType,
+    /// Whether it grants elevated rights.
     is_privileged: bool,
+    /// Accounts that are members, direct and indirect, each once.
     member_count: u64,
+    /// When it was created.
     created_at: Timestamp,
+    /// When its own fields were last written.
     updated_at: Timestamp,
+    /// Accounts added to this group itself.
     direct_member_count: u64,
+    /// Groups nested directly in it.
     nested_group_count: u64,
+    /// Only where the groups of an account are listed: how the account is a member.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "MembershipType")]
     membership_type: Option<&'static str>,
 }
 
@@ -41,10 +58,13 @@ impl<'a> From<&'a Group> for GroupResponse<'a> {
 }
 
 /// How to go on with a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "PageInfo")]
 pub struct PageInfoResponse<'a> {
+    /// Exact: never true before an empty page.
     has_next_page: bool,
+    /// For `after`, of a request that is otherwise the same; null where nothing follows.
     end_cursor: Option<&'a str>,
 }
 
@@ -56,8 +76,9 @@ impl<'a> PageInfoResponse<'a> {
 }
 
 /// A page of groups.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Groups")]
 pub struct GroupsResponse<'a> {
     groups: Vec<GroupResponse<'a>>,
     page_info: PageInfoResponse<'a>,
@@ -81,16 +102,24 @@ impl<'a> From<&'a Page<(Group, MembershipType)>> for GroupsResponse<'a> {
 }
 
 /// A member.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Member")]
 pub struct MemberResponse<'a> {
+    #[schemars(with = "AccountId")]
     id: &'a str,
+    /// As the account system has it.
     name: &'a str,
+    /// As the account system has it.
     email: &'a str,
+    #[schemars(with = "MembershipType")]
     membership_type: &'static str,
+    /// When it became a member of this group, by whichever way came first.
     added_date: Timestamp,
+    /// The account's own: `active`, `inactive`, `suspended` or whatever else the account system says.
     status: &'a str,
     /// The directly nested groups that an indirect member comes through.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<GroupId>")]
     via: Option<Vec<GroupId>>,
 }
 
@@ -109,10 +138,13 @@ impl<'a> From<&'a Member> for MemberResponse<'a> {
 }
 
 /// The members of a group, or a page of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Members")]
 pub struct MembersResponse<'a> {
+    /// By id.
     members: Vec<MemberResponse<'a>>,
+    /// Members in all, of the kind that was asked for.
     count: u64,
     page_info: PageInfoResponse<'a>,
 }
@@ -127,14 +159,19 @@ impl<'a> MembersResponse<'a> {
 }
 
 /// What came of a `PATCH` of members: one outcome per id, those to add first, each in the order sent.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Outcomes")]
 pub struct OutcomesResponse<'a> {
     outcomes: Vec<OutcomeResponse<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+/// What came of one id.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Outcome")]
 struct OutcomeResponse<'a> {
+    /// As it was sent.
     id: &'a str,
+    #[schemars(with = "OutcomeName")]
     outcome: &'static str,
 }
 
@@ -166,14 +203,16 @@ const fn outcome_name(outcome: &Outcome) -> &'static str {
 }
 
 /// An error.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
 pub struct ErrorResponse<'a> {
     /// The envelope's one field.
     pub error: ErrorBody<'a>,
 }
 
 /// What an error says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ErrorBody")]
 pub struct ErrorBody<'a> {
     /// One of the codes of the contract.
     pub code: &'static str,
@@ -187,7 +226,8 @@ pub struct ErrorBody<'a> {
 }
 
 /// A field at fault.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ErrorDetail")]
 pub struct ErrorDetail<'a> {
     /// The field, parameter or header.
     pub field: &'a str,

@@ -43,12 +43,15 @@ impl GroupType {
 pub struct Description(String);
 
 impl Description {
+    /// Characters in the longest description.
+    pub const MAX_CHARS: usize = 1_024;
+
     /// Checks a description; it is kept as given.
     ///
     /// # Errors
     /// Longer than 1,024 characters.
     pub fn parse(text: &str) -> Result<Self, Violation> {
-        if text.chars().count() > 1_024 {
+        if text.chars().count() > Self::MAX_CHARS {
             return Err(Violation::new("is longer than 1024 characters", "at most 1024 characters"));
         }
         Ok(Self(text.to_owned()))

@@ -70,13 +70,15 @@ impl TryFrom<String> for GroupId {
 pub struct AccountId(String);
 
 impl AccountId {
+    /// Characters in the longest id.
+    pub const MAX_CHARS: usize = 128;
     /// What an account id is, after "must be".
     pub const EXPECTED: &'static str = "1 to 128 visible ASCII characters other than / ? # %, and neither . nor ..";
 
     /// Reads an id; `None` for a text that no account can have.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = (1..=128).contains(&text.len());
+        let fits = (1..=Self::MAX_CHARS).contains(&text.len());
         let clean = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#%".contains(&byte));
         // Clients take these two out of a path.
         let stays = !matches!(text, "." | "..");

@@ -57,6 +57,9 @@ impl GroupName {
 pub struct FoldedText(String);
 
 impl FoldedText {
+    /// Characters in the longest search term.
+    pub const MAX_TERM_CHARS: usize = 64;
+
     /// Folds a name or a search term.
     #[must_use]
     pub fn of(text: &str) -> Self {
@@ -70,7 +73,7 @@ impl FoldedText {
     /// Longer than 64 characters.
     pub fn search_term(text: &str) -> Result<Option<Self>, Violation> {
         let text = text.trim();
-        if text.chars().count() > 64 {
+        if text.chars().count() > Self::MAX_TERM_CHARS {
             return Err(Violation::new("is longer than 64 characters", "1 to 64 characters"));
         }
         Ok((!text.is_empty()).then(|| Self::of(text)))

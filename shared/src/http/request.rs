@@ -14,7 +14,10 @@ use crate::domain::{AccountId, Cursor, GroupId, Missing, Version, Violation};
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Entity tags that one `If-Match` may list: each becomes a part of a condition, whose length is bounded.
-const MAX_ENTITY_TAGS: usize = 20;
+pub const MAX_ENTITY_TAGS: usize = 20;
+
+/// Characters in the longest `Idempotency-Key`.
+pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -149,7 +152,7 @@ pub fn idempotency_key(request: &Request) -> Result<Option<&str>, Faults> {
         return Ok(None);
     };
     let bytes = value.as_bytes();
-    let fits = (1..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+    let fits = (1..=MAX_IDEMPOTENCY_KEY).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
     let key = value.to_str().ok().filter(|_| fits);
     let violation = Violation::new("is empty, too long or not visible ASCII", "1 to 255 visible ASCII characters");
     key.map(Some).ok_or_else(|| Fault::new("Idempotency-Key", violation).into())

@@ -1,0 +1,45 @@
+//! The schemas of all bodies, collected from their types.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RestrictFormats;
+use serde_json::{Map, Value, json};
+use shared::api::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest};
+use shared::api::responses::{
+    ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse,
+};
+use shared::api::schema::NothingRequest;
+
+/// Every schema, by its name.
+pub(super) fn schemas() -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+    });
+    // Formats such as `uint64` are nobody's but the crate's.
+    let mut generator = settings.with_transform(RestrictFormats::default()).into_generator();
+    generator.subschema_for::<CreateGroupRequest>();
+    generator.subschema_for::<UpdateGroupRequest>();
+    generator.subschema_for::<ChangeMembersRequest>();
+    generator.subschema_for::<NothingRequest>();
+    generator.subschema_for::<GroupResponse>();
+    generator.subschema_for::<GroupsResponse>();
+    generator.subschema_for::<MemberResponse>();
+    generator.subschema_for::<MembersResponse>();
+    generator.subschema_for::<OutcomesResponse>();
+    generator.subschema_for::<ErrorResponse>();
+    let mut schemas = generator.take_definitions(true);
+    schemas.insert(
+        "GatewayError".into(),
+        json!({
+            "description": "What the gateway answers by itself, before a function is called or in place of one.",
+            "type": "object",
+            "required": ["message"],
+            "properties": { "message": { "type": "string" } },
+        }),
+    );
+    schemas
+}
+
+/// A reference to a schema.
+pub(super) fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}

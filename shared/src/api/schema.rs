@@ -1,0 +1,153 @@
+//! What values and requests look like, in JSON Schema: for those that are read and written by hand. Bounds are those of the
+//! code; that a text fits its pattern exactly when it is read, `tests/openapi` holds.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest};
+use crate::domain::group::Description;
+use crate::domain::{AccountId, GroupId, GroupName, GroupType, MembershipType, Timestamp};
+
+/// White space as `str::trim` takes it (Unicode's `White_Space`), in a class of a regular expression (ECMA-262).
+pub const WHITE_SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+/// Control characters (Unicode's `Cc`), in such a class.
+const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
+
+/// Gives a type its schema, under the name that it has in documents.
+macro_rules! schema {
+    ($type:ty, $name:literal, |$generator:ident| $schema:expr) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema($generator: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+schema!(GroupId, "GroupId", |_generator| json_schema!({
+    "description": "`grp-` and a UUIDv7 (RFC 9562) in lower case.",
+    "type": "string",
+    "pattern": "^grp-[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    "examples": ["grp-018d0cab-c440-7000-8000-000000000001"],
+}));
+
+schema!(AccountId, "AccountId", |_generator| {
+    // But for the dot, which may not stand alone or with another.
+    let visible = r#"!"$&-\-0->@-~"#;
+    json_schema!({
+        "description": "As the account system gives it: visible ASCII characters other than `/ ? # %`, and neither `.` nor `..`.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": Self::MAX_CHARS,
+        "pattern": format!(r"^([{visible}][{visible}.]?|\.[{visible}]|[{visible}.]{{3,{}}})$", Self::MAX_CHARS),
+        "examples": ["acc-123"],
+    })
+});
+
+schema!(GroupName, "GroupName", |_generator| {
+    let between = Self::MAX_CHARS - 2;
+    let outer = format!("[^{CONTROL}{WHITE_SPACE}]");
+    json_schema!({
+        "description": format!("1 to {} characters after trimming, no control characters. Need not be unique.", Self::MAX_CHARS),
+        "type": "string",
+        "minLength": 1,
+        "pattern": format!("^[{WHITE_SPACE}]*{outer}([^{CONTROL}]{{0,{between}}}{outer})?[{WHITE_SPACE}]*$"),
+        "examples": ["Engineering Team"],
+    })
+});
+
+schema!(Description, "Description", |_generator| json_schema!({
+    "type": "string",
+    "maxLength": Self::MAX_CHARS,
+    "examples": ["All engineering staff"],
+}));
+
+schema!(GroupType, "GroupType", |_generator| json_schema!({
+    "description": "`security` grants access, `distribution` addresses mail.",
+    "type": "string",
+    "enum": [Self::Security.as_str(), Self::Distribution.as_str()],
+}));
+
+schema!(MembershipType, "MembershipType", |_generator| json_schema!({
+    "description": "`direct` when added to the group itself, else `indirect`.",
+    "type": "string",
+    "enum": [Self::Direct.as_str(), Self::Indirect.as_str()],
+}));
+
+schema!(Timestamp, "Timestamp", |_generator| json_schema!({
+    "description": "RFC 3339, in UTC, with whole seconds.",
+    "type": "string",
+    "format": "date-time",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+    "examples": ["2024-01-15T10:30:00Z"],
+}));
+
+/// What an outcome is called.
+pub(super) struct OutcomeName;
+
+schema!(OutcomeName, "OutcomeName", |_generator| json_schema!({
+    "description": "`retry`: not known to have happened; ask again.",
+    "type": "string",
+    "enum": ["added", "already_member", "removed", "not_direct_member", "unknown_account", "retry"],
+}));
+
+schema!(CreateGroupRequest, "CreateGroup", |generator| json_schema!({
+    "description": "A group to create. Other fields are refused.",
+    "type": "object",
+    "required": ["name"],
+    "properties": profile(generator),
+    "additionalProperties": false,
+}));
+
+schema!(UpdateGroupRequest, "UpdateGroup", |generator| json_schema!({
+    "description": "The fields to change. Other fields are refused.",
+    "type": "object",
+    "properties": profile(generator),
+    "additionalProperties": false,
+}));
+
+fn profile(generator: &mut SchemaGenerator) -> serde_json::Value {
+    serde_json::json!({
+        "name": generator.subschema_for::<GroupName>(),
+        "description": {
+            "description": "Empty unless given; null clears it.",
+            "type": ["string", "null"],
+            "maxLength": Description::MAX_CHARS,
+        },
+        "group_type": generator.subschema_for::<GroupType>(),
+        "is_privileged": { "description": "Whether it grants elevated rights; false unless given.", "type": "boolean" },
+    })
+}
+
+schema!(ChangeMembersRequest, "ChangeMembers", |_generator| {
+    let ids = |description: &str| {
+        serde_json::json!({
+            "description": description,
+            "type": "array",
+            "items": { "type": "string" },
+            "uniqueItems": true,
+            "maxItems": Self::MAX_IDS,
+        })
+    };
+    json_schema!({
+        "description": format!("Ids of accounts, at most {} in all, none of them twice.", Self::MAX_IDS),
+        "type": "object",
+        "properties": { "add": ids("To make direct members."), "remove": ids("To make direct members no more.") },
+        "additionalProperties": false,
+    })
+});
+
+/// The body of a request that has nothing to say, where there is one.
+pub struct NothingRequest;
+
+schema!(NothingRequest, "Nothing", |_generator| json_schema!({
+    "description": "An object without fields, as good as none.",
+    "type": "object",
+    "additionalProperties": false,
+    "maxProperties": 0,
+}));
