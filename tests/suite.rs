@@ -22,6 +22,7 @@ mod intake;
 mod keys;
 mod model;
 mod monitoring;
+mod openapi;
 mod propagation;
 mod publishing;
 mod readme;

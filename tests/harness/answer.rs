@@ -3,6 +3,7 @@
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
+use super::contract::assert_documented;
 use super::log::canary_in;
 
 /// What came back.
@@ -15,13 +16,18 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Sends the request, and holds the answer to the OpenAPI document.
     pub async fn to(request: RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = client.execute(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
         let told = format!("{headers:?} {text}");
         assert!(!status.is_client_error() && !status.is_server_error() || canary_in(&told).is_none(), "{told}");
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
+        assert_documented(method.as_str(), url.path(), status.as_u16(), &headers, &body);
         Self { status, headers, text, body }
     }
 

@@ -1,6 +1,7 @@
 //! What every test starts from: the whole API over a fresh table, and short words for calling it.
 
 mod answer;
+pub mod contract;
 pub mod exchange;
 pub mod faults;
 pub mod log;

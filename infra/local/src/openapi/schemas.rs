@@ -15,7 +15,10 @@ pub(super) fn schemas() -> Map<String, Value> {
         settings.definitions_path = "/components/schemas".into();
     });
     // Formats such as `uint64` are nobody's but the crate's.
-    let mut generator = settings.with_transform(RestrictFormats::default()).into_generator();
+    let mut formats = RestrictFormats::default();
+    formats.infer_from_meta_schema = false;
+    formats.allowed_formats.insert("date-time".into());
+    let mut generator = settings.with_transform(formats).into_generator();
     generator.subschema_for::<CreateGroupRequest>();
     generator.subschema_for::<UpdateGroupRequest>();
     generator.subschema_for::<ChangeMembersRequest>();

@@ -1,0 +1,59 @@
+//! What `cargo local` shows of the document, and prints.
+
+use std::process::Command;
+
+use reqwest::{Client, Method};
+
+use crate::harness::Api;
+use crate::harness::contract::document;
+use crate::harness::workspace::{binary, root};
+
+async fn get(api: &Api, path: &str) -> (u16, String, String) {
+    let response = Client::new().get(format!("{}{path}", api.base)).send().await.unwrap();
+    let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
+    (response.status().as_u16(), content_type, response.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn the_document_is_served_to_anyone() {
+    let api = Api::start().await;
+    let checked_in = std::fs::read_to_string(root().join("openapi.yaml")).unwrap();
+    assert_eq!(get(&api, "/openapi.yaml").await, (200, "application/yaml".into(), checked_in));
+}
+
+/// It works without a network: whatever it shows is in it.
+#[tokio::test]
+async fn the_page_has_the_document_and_nothing_from_elsewhere() {
+    let api = Api::start().await;
+    let (status, content_type, page) = get(&api, "/docs").await;
+    assert_eq!((status, content_type.as_str()), (200, "text/html; charset=utf-8"));
+    let (_, script) = page.split_once("const spec = ").unwrap();
+    let (shown, script) = script.split_once(";\n").unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(shown).unwrap(), *document());
+    assert!(!shown.contains('<'), "no text of the document ends the script");
+    for from_elsewhere in ["http:", "https:", "//cdn", "src=", "@import", "innerHTML"] {
+        assert!(
+            !script.contains(from_elsewhere) && !page.replace(shown, "").contains(from_elsewhere),
+            "{from_elsewhere}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn there_is_nothing_else_to_ask_of_them() {
+    let api = Api::start().await;
+    for (method, path) in [(Method::POST, "/docs"), (Method::GET, "/docs/"), (Method::PUT, "/openapi.yaml")] {
+        let response = Client::new().request(method, format!("{}{path}", api.base)).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.text().await.unwrap().as_str()),
+            (404, r#"{"message":"Not Found"}"#)
+        );
+    }
+}
+
+#[test]
+fn cargo_local_prints_the_document() {
+    let output = Command::new(binary("groups-local")).current_dir(root()).arg("openapi").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert_eq!(output.stdout, std::fs::read(root().join("openapi.yaml")).unwrap());
+}
