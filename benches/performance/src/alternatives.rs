@@ -9,7 +9,7 @@ use crate::process::{Place, Run};
 use crate::report::{Budgets, Figure, Unit, shown};
 use crate::rows::Rows;
 use crate::table::Local;
-use crate::{behind_tls, costs, over_tls};
+use crate::{behind_tls, costs, least, over_tls, plain};
 
 const FILE: &str = "performance/alternatives.txt";
 /// Binaries that are built for it.
@@ -40,14 +40,15 @@ const ROUTES: [&str; 2] = ["get-group", "add-member"];
 /// Measures all and writes the file; whether each default put back is noticed.
 pub(crate) fn measure(root: &Path, release: &Path, local: &Local) -> bool {
     let place = Place { table: local.table.clone(), bus: local.bus(), bundle: None };
-    let (defaults, is_noticed) = put_back(&Budgets::read(root), release, local, &place);
+    let budgets = Budgets::read(root);
+    let (defaults, is_noticed) = put_back(&budgets, release, local, &place);
     let mut text = format!("{defaults}\nbinary | {}\n", OF_BINARIES.join(" | "));
     for route in ROUTES {
         for (name, binary) in [("", route), (" in one for all", BINARIES[1])] {
             let events = |times| events(route)(local, times);
             let further = [("ROUTE", route)];
             let run = Run { binary: &release.join(binary), events: &events, place: &place, further: &further };
-            line(&mut text, &format!("{route}{name}"), &costs(route, &run), &OF_BINARIES);
+            line(&mut text, &format!("{route}{name}"), &costs(route, &run, &budgets), &OF_BINARIES);
             text.push('\n');
         }
     }
@@ -57,13 +58,14 @@ pub(crate) fn measure(root: &Path, release: &Path, local: &Local) -> bool {
 
 /// The table of defaults: what get-group costs, and what it would cost with each; and whether those are noticed that do.
 fn put_back(budgets: &Budgets, release: &Path, local: &Local, place: &Place) -> (String, bool) {
-    let [own, nothing] = ["get-group", BINARIES[0]].map(|binary| get_group(&release.join(binary), "", local, place));
+    let [own, nothing] =
+        ["get-group", BINARIES[0]].map(|binary| get_group(budgets, &release.join(binary), "", local, place));
     let mut text = format!("put back | {} | exceeded\nnothing", OF_DEFAULTS.join(" | "));
     line(&mut text, "", &own, &OF_DEFAULTS);
     text.push_str(" | \n");
     let mut is_noticed = true;
     for (key, name, is_dear) in PUT_BACK {
-        let mut figures = get_group(&release.join(BINARIES[0]), key, local, place);
+        let mut figures = get_group(budgets, &release.join(BINARIES[0]), key, local, place);
         // The binary that can put back costs something of its own.
         for ((figure, own), nothing) in figures.iter_mut().zip(&own).zip(&nothing) {
             figure.value += own.value - nothing.value;
@@ -79,13 +81,14 @@ fn put_back(budgets: &Budgets, release: &Path, local: &Local, place: &Place) -> 
     (text, is_noticed)
 }
 
-fn get_group(binary: &Path, key: &str, local: &Local, place: &Place) -> Vec<Figure> {
+fn get_group(budgets: &Budgets, binary: &Path, key: &str, local: &Local, place: &Place) -> Vec<Figure> {
     eprintln!("put back: {key}");
     let events = |times| events("get-group")(local, times);
     let run = Run { binary, events: &events, place, further: &[("PUT_BACK", key)] };
     let (secure, _terminator) = behind_tls(place);
-    let mut figures = costs("get-group", &run);
-    figures.extend(over_tls("get-group", &Run { place: &secure, ..run }));
+    let secure = Run { place: &secure, ..run };
+    let mut figures = least(budgets, || plain("get-group", &run.counts()));
+    figures.extend(least(budgets, || over_tls("get-group", &secure.counts())));
     figures.retain(|figure| OF_DEFAULTS.contains(&what(figure)));
     figures
 }

@@ -44,13 +44,9 @@ pub(crate) struct Counts {
 }
 
 impl Run<'_> {
-    /// Instructions of its start and of calls, medians of so many processes.
-    pub(crate) fn counts(&self, processes: usize) -> Counts {
-        let [start, first, all] = [0, 1, 1 + WARM].map(|calls| {
-            let mut counts: Vec<u64> = (0..processes).map(|_| self.instructions(calls)).collect();
-            counts.sort_unstable();
-            counts[processes / 2] as f64
-        });
+    /// Instructions of its start and of calls.
+    pub(crate) fn counts(&self) -> Counts {
+        let [start, first, all] = [0, 1, 1 + WARM].map(|calls| self.instructions(calls) as f64);
         Counts { start, first: first - start, warm: (all - first) / WARM as f64 }
     }
 
