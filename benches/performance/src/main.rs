@@ -152,9 +152,8 @@ fn least(budgets: &Budgets, measure: impl Fn() -> Vec<Figure>) -> Vec<Figure> {
         if !least.iter().any(|figure| budgets.is_exceeded(figure)) {
             break;
         }
-        for (figure, again) in least.iter_mut().zip(measure()) {
-            figure.value = figure.value.min(again.value);
-        }
+        let again = least.iter_mut().zip(measure()).filter(|(figure, _)| budgets.is_exceeded(figure));
+        again.for_each(|(figure, again)| figure.value = figure.value.min(again.value));
     }
     least
 }
