@@ -24,7 +24,7 @@ fn bodies() -> [(&'static str, Value); 5] {
 #[test]
 fn whatever_the_body_there_is_an_answer_of_the_contract() {
     let cases = (0..bodies().len(), spoils(), 0..10_u8);
-    fuzz(400, cases, World::start, async |world, (which, spoils, encoded)| {
+    fuzz(250, cases, World::start, async |world, (which, spoils, encoded)| {
         let (name, body) = &bodies()[which];
         let bytes = spoiled(body, &spoils, &[]);
         let mut event = recorded(name);

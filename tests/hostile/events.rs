@@ -25,7 +25,7 @@ const GATEWAYS_OWN: [&str; 7] = [
 #[test]
 fn whatever_the_gateway_hands_on_there_is_an_answer_of_the_contract_or_it_is_no_event() {
     let cases = (0..FUNCTIONS.len(), spoils());
-    fuzz(600, cases, World::start, async |world, (which, spoils)| {
+    fuzz(300, cases, World::start, async |world, (which, spoils)| {
         let function = FUNCTIONS[which];
         let bytes = spoiled(&recorded(function.name), &spoils, &GATEWAYS_OWN);
         // What is no JSON does not reach a function.
@@ -43,7 +43,7 @@ fn failures(answer: &Value) -> Vec<String> {
 
 #[test]
 fn whatever_the_batch_of_the_queue_it_is_worked_through_or_it_is_no_event() {
-    fuzz(200, spoils(), World::start, async |world, spoils| {
+    fuzz(120, spoils(), World::start, async |world, spoils| {
         let bytes = spoiled(&recorded("apply-events"), &spoils, &[]);
         let Ok(event) = serde_json::from_slice::<Value>(&bytes) else { return };
         if let Ok(answer) = APPLY_EVENTS.answer(&world.api.intake(), event.clone(), &Context::default()).await {
@@ -62,7 +62,7 @@ fn whatever_a_message_says_it_is_applied_or_put_aside_with_a_reason_of_ours() {
         request_event("add", NO_GROUP, "acc-101", T3),
     ];
     let cases = (0..kinds.len(), spoils());
-    fuzz(400, cases, World::start, async |world, (which, spoils)| {
+    fuzz(250, cases, World::empty, async |world, (which, spoils)| {
         let bytes = spoiled(&kinds[which], &spoils, &[]);
         let body = String::from_utf8_lossy(&bytes).into_owned();
         let (before, dead) = (world.known_rows().await, world.api.bus.dead_letters().unwrap().len());
@@ -83,7 +83,7 @@ fn whatever_a_message_says_it_is_applied_or_put_aside_with_a_reason_of_ours() {
 #[test]
 fn whatever_the_records_of_the_stream_they_are_worked_through_or_they_are_no_event() {
     let cases = (any::<bool>(), spoils());
-    fuzz(300, cases, World::start, async |world, (publishes, spoils)| {
+    fuzz(150, cases, World::start, async |world, (publishes, spoils)| {
         let name = if publishes { "publish-events" } else { "propagate" };
         let Ok(event) = serde_json::from_slice::<Value>(&spoiled(&recorded(name), &spoils, &[])) else { return };
         let context = Context::default();

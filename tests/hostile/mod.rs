@@ -112,8 +112,13 @@ struct World {
 }
 
 impl World {
+    async fn empty() -> Self {
+        Self { api: Api::start().await, client: Client::new(), known: Mutex::default() }
+    }
+
+    /// With the demo data.
     async fn start() -> Self {
-        let world = Self { api: Api::start().await, client: Client::new(), known: Mutex::default() };
+        let world = Self::empty().await;
         groups_local::demo::fill(&world.api.store, world.api.app.policy()).await.unwrap();
         world
     }

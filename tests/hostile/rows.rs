@@ -93,7 +93,7 @@ fn whatever_the_table_answers_there_is_an_answer_of_the_contract() {
     let reads = reads();
     let cases = (0..reads.len(), spoils(), prop_oneof![8 => Just(200_u16), 1 => Just(400), 1 => Just(413)]);
     let allowed = [REFUSALS.as_slice(), &FAULTS].concat();
-    fuzz(500, cases, behind_spoils, async |(_, app, spoils), (which, ways, status)| {
+    fuzz(250, cases, behind_spoils, async |(_, app, spoils), (which, ways, status)| {
         let (name, event) = &reads[which];
         let function = FUNCTIONS.into_iter().find(|function| function.name == *name).unwrap();
         *spoils.lock().unwrap() = Some((Box::new(move |answer| spoiled(answer, &ways, &[])), status));

@@ -30,7 +30,7 @@ fn whatever_the_claims_nobody_is_an_administrator_by_mistake() {
         2 => format!("[{a} Administrator {b}]"),
         _ => format!("Administrator{a}"),
     });
-    fuzz(300, (text(), flattened), World::start, async |world, (sub, roles)| {
+    fuzz(150, (text(), flattened), World::start, async |world, (sub, roles)| {
         let mut event = recorded("update-group");
         let claims = &mut event["requestContext"]["authorizer"]["jwt"]["claims"];
         claims["sub"] = json!(sub);
@@ -42,7 +42,9 @@ fn whatever_the_claims_nobody_is_an_administrator_by_mistake() {
             || list.is_some_and(|list| is_list_of_words(list) && list.split(' ').any(|role| role == "Administrator"));
         match world.hand(function("update-group"), &event).await.unwrap() {
             401 => assert_eq!(sub, ""),
-            403 => assert!(sub != "" && read_roles_claim(&roles).iter().all(|role| role.as_str() != "Administrator")),
+            403 => {
+                assert!(!sub.is_empty() && read_roles_claim(&roles).iter().all(|role| role.as_str() != "Administrator"))
+            }
             status => assert!(is_one, "{status} for {roles:?}"),
         }
     });
@@ -57,7 +59,7 @@ fn whatever_the_id_it_is_read_as_written_or_not_at_all() {
         "[!-~]{1,130}"
     ];
     fuzz(
-        5_000,
+        3_000,
         ids,
         async || (),
         async |(), id| {
@@ -73,7 +75,7 @@ fn whatever_stands_in_a_path_or_a_header_there_is_an_answer_of_the_contract() {
         ["get-group", "get-member", "add-member", "remove-member", "nest-group", "update-group", "delete-group"];
     let headers = ["if-match", "idempotency-key", "content-type", "x-more"];
     let cases = (0..names.len(), text(), text(), 0..headers.len(), any::<bool>());
-    fuzz(300, cases, World::start, async |world, (which, id, header, of, keeps)| {
+    fuzz(150, cases, World::start, async |world, (which, id, header, of, keeps)| {
         let mut event = recorded(names[which]);
         let id = json!(if keeps { TEAM.to_owned() } else { id.clone() });
         for name in ["id", "accountId", "childId"] {
@@ -106,7 +108,7 @@ fn query() -> impl Strategy<Value = String> {
 fn whatever_the_query_there_is_an_answer_of_the_contract() {
     let lists = ["", "/members", "/groups"];
     let cases = (0..lists.len(), query());
-    fuzz(400, cases, World::start, async |world, (list, query)| {
+    fuzz(250, cases, World::start, async |world, (list, query)| {
         let group = if list == 0 { String::new() } else { format!("/{TEAM}") };
         let query: String = query.chars().take(6_000).collect();
         let path = format!("{group}{}?{query}", lists[list]);
@@ -142,7 +144,7 @@ fn whatever_the_cursor_a_list_goes_on_somewhere_or_refuses_it() {
         world.api.members(TEAM, 0..5).await;
         world
     };
-    fuzz(400, (0..lists.len(), bytes, 0..4_u8), world, async |world, (list, bytes, form)| {
+    fuzz(250, (0..lists.len(), bytes, 0..4_u8), world, async |world, (list, bytes, form)| {
         let (path, name, narrowed_by) = &lists[list];
         let bytes = &bytes[..bytes.len().min(4_000)];
         let cursor = match form {
