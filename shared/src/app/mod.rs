@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_http::{Request, RequestExt};
-use lambda_runtime::tower::service_fn;
+use lambda_http::{Adapter, Request, RequestExt};
+use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
 pub use self::batch::{BatchFunction, Item, Message, QueueFunction, StreamFunction};
 pub use self::resources::{Intake, Outlet, Resources};
@@ -120,7 +120,8 @@ impl Function {
         let service = service_fn(move |request: Request| async move {
             Ok::<_, std::convert::Infallible>(self.answer(app, request).await)
         });
-        lambda_http::run(service).await.map_err(|error| error.to_string())
+        let service = ServiceBuilder::new().map_request(request::readable).service(Adapter::from(service));
+        lambda_runtime::run(service).await.map_err(|error| error.to_string())
     }
 }
 

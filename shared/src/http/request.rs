@@ -1,9 +1,9 @@
 //! What a request says.
 
-use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext};
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
-use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{LambdaEvent, Request, RequestExt};
 
 use super::ApiError;
 use crate::api::{Fault, Faults, RequestedAccount};
@@ -20,6 +20,24 @@ pub const MAX_ENTITY_TAGS: usize = 20;
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The event with nothing in its query but what a URI may hold: at anything else the adapter would panic, and end the process.
+#[must_use]
+pub fn readable(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest { raw_query_string: Some(query), .. }) =
+        &mut event.payload
+        && !query.bytes().all(is_of_query)
+    {
+        let escaped = |byte: u8| if is_of_query(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+        *query = query.bytes().map(escaped).collect();
+    }
+    event
+}
+
+/// RFC 3986, section 3.4, and what browsers leave as it is (WHATWG URL, "query state").
+const fn is_of_query(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'~')
+}
 
 /// The caller that the gateway's JWT authorizer verified, with the roles in the claim of that name.
 ///

@@ -1,10 +1,11 @@
 //! The line that tells what an invocation came to, in the form that CloudWatch also makes metrics of (CloudWatch User Guide,
 //! "Specification: Embedded metric format"). Texts of others' making are in it as JSON has them: no line ends early.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::LINES;
 use super::counters::{Counter, Counts};
@@ -36,6 +37,7 @@ pub enum Outcome<'a> {
         /// Method and path, as the gateway's route has them.
         route: Option<&'a str>,
         /// `sub` of the token.
+        #[serde(serialize_with = "plainly")]
         caller: Option<&'a str>,
         /// Of the answer.
         status: u16,
@@ -60,9 +62,9 @@ struct Line<'a> {
     timestamp: String,
     level: &'static str,
     function: &'static str,
-    request_id: &'a str,
+    request_id: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    trace: Option<&'a str>,
+    trace: Option<Cow<'a, str>>,
     #[serde(flatten)]
     outcome: &'a Outcome<'a>,
     milliseconds: u64,
@@ -128,8 +130,8 @@ impl Invocation {
             timestamp: timestamp(now),
             level: if outcome.is_fault() { "ERROR" } else { "INFO" },
             function: self.function,
-            request_id,
-            trace,
+            request_id: plain(request_id),
+            trace: trace.map(plain),
             outcome,
             milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             cold_start: self.cold_start,
@@ -155,6 +157,22 @@ fn metrics(outcome: &Outcome<'_>, counts: Counts) -> Vec<Metric> {
     let counts = counts.counted().map(|(name, _)| Metric { name, unit: "Count" });
     let failed = matches!(outcome, Outcome::Batch { .. }).then_some(Metric { name: FAILED, unit: "Count" });
     times.chain(counts).chain(failed).collect()
+}
+
+fn plainly<S: Serializer>(text: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.map(plain).serialize(serializer)
+}
+
+/// Without what moves, hides or ends text where a line is shown: JSON lets most of it stand.
+fn plain(text: &str) -> Cow<'_, str> {
+    let is_shown = |c: char| {
+        !c.is_control()
+            && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    if text.chars().all(is_shown) {
+        return Cow::Borrowed(text);
+    }
+    text.chars().map(|c| if is_shown(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 fn timestamp(unix_millis: u64) -> String {

@@ -28,6 +28,11 @@ pub fn start_to(output: Output, namespace: Option<String>) {
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(Level::INFO);
     // Whoever came first stays.
     let _ = subscriber.with_current_span(false).with_span_list(false).with_writer(output).try_init();
+    // Without its message, which may have anything in it.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a panic");
+    }));
     write_lines_to(output, namespace);
 }
 
