@@ -35,6 +35,7 @@ pub enum Outcome<'a> {
     /// A request was answered.
     Request {
         /// Method and path, as the gateway's route has them.
+        #[serde(serialize_with = "plainly")]
         route: Option<&'a str>,
         /// `sub` of the token.
         #[serde(serialize_with = "plainly")]
