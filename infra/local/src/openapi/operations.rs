@@ -42,15 +42,31 @@ pub(super) struct Operation {
     pub links: &'static [Link],
 }
 
-const GROUP: &str = r#"{"id":"grp-018d0cab-c440-7000-8000-000000000001","name":"Engineering Team","description":"All engineering staff","group_type":"security","is_privileged":false,"member_count":45,"created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z","direct_member_count":40,"nested_group_count":2}"#;
-const GROUPS: &str = r#"{"groups":[{"id":"grp-018d0cab-c440-7000-8000-000000000002","name":"Backend Team","description":"","group_type":"security","is_privileged":false,"member_count":16,"created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z","direct_member_count":16,"nested_group_count":0}],"pageInfo":{"hasNextPage":true,"endCursor":"q83vEjRWeJCrze8SNFZ4kA"}}"#;
-const MEMBER: &str = r#"{"id":"acc-123","name":"john.doe","email":"john.doe@company.com","membership_type":"direct","added_date":"2024-01-15T10:30:00Z","status":"active"}"#;
-const MEMBERS: &str = r#"{"members":[{"id":"acc-141","name":"sofia.costa","email":"sofia.costa@company.com","membership_type":"indirect","added_date":"2024-01-15T10:30:00Z","status":"active","via":["grp-018d0cab-c440-7000-8000-000000000002"]}],"count":1,"pageInfo":{"hasNextPage":false,"endCursor":null}}"#;
+const GROUP: &str = r#"
+    {"id":"grp-018d0cab-c440-7000-8000-000000000001","name":"Engineering Team",
+    "description":"All engineering staff","group_type":"security","is_privileged":false,"member_count":45,
+    "created_at":"2024-01-15T10:30:00Z","updated_at":"2024-01-15T10:30:00Z","direct_member_count":40,
+    "nested_group_count":2}"#;
+const GROUPS: &str = r#"
+    {"groups":[{"id":"grp-018d0cab-c440-7000-8000-000000000002","name":"Backend Team","description":"",
+    "group_type":"security","is_privileged":false,"member_count":16,"created_at":"2024-01-15T10:30:00Z",
+    "updated_at":"2024-01-15T10:30:00Z","direct_member_count":16,"nested_group_count":0}],
+    "pageInfo":{"hasNextPage":true,"endCursor":"q83vEjRWeJCrze8SNFZ4kA"}}"#;
+const MEMBER: &str = r#"
+    {"id":"acc-123","name":"john.doe","email":"john.doe@company.com","membership_type":"direct",
+    "added_date":"2024-01-15T10:30:00Z","status":"active"}"#;
+const MEMBERS: &str = r#"
+    {"members":[{"id":"acc-141","name":"sofia.costa","email":"sofia.costa@company.com",
+    "membership_type":"indirect","added_date":"2024-01-15T10:30:00Z","status":"active",
+    "via":["grp-018d0cab-c440-7000-8000-000000000002"]}],"count":1,"pageInfo":{"hasNextPage":false,
+    "endCursor":null}}"#;
 const NEW_GROUP: &str =
     r#"{"name":"Platform Team","description":"Everyone who builds","group_type":"security","is_privileged":false}"#;
 const CHANGES: &str = r#"{"description":"Everyone who builds"}"#;
 const MEMBERS_TO_CHANGE: &str = r#"{"add":["acc-123","acc-999"],"remove":["acc-101"]}"#;
-const OUTCOMES: &str = r#"{"outcomes":[{"id":"acc-123","outcome":"already_member"},{"id":"acc-999","outcome":"unknown_account"},{"id":"acc-101","outcome":"removed"}]}"#;
+const OUTCOMES: &str = r#"
+    {"outcomes":[{"id":"acc-123","outcome":"already_member"},{"id":"acc-999",
+    "outcome":"unknown_account"},{"id":"acc-101","outcome":"removed"}]}"#;
 
 /// No body, or an object without fields.
 const NOTHING: Option<Body> = Some(Body { schema: "Nothing", required: false, example: "{}" });
