@@ -25,7 +25,9 @@ struct Process {
 
 impl Process {
     async fn start(name: &str, api: &Api) -> Self {
-        let simulator = Simulator::builder().function_name(name).build().await.unwrap();
+        // As long as the template gives functions that work through batches; the simulator would give three seconds.
+        let simulator = Simulator::builder().function_name(name).invocation_timeout(Duration::from_secs(30));
+        let simulator = simulator.build().await.unwrap();
         let mut command = Command::new(function(name));
         command.env_clear().envs(&template().environment).envs(simulator.lambda_env_vars());
         command.env("TABLE_NAME", &api.table).env("AWS_ENDPOINT_URL_DYNAMODB", &api.endpoint);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use shared::config::{AwsConfig, Config, ConfigError, IntakeConfig, OutletConfig};
+use shared::aws::Connection;
+use shared::config::{AwsConfig, Config, ConfigError, IntakeConfig, OutletConfig, Service};
 
 use crate::harness::workspace::binary;
 
@@ -130,6 +131,14 @@ fn functions_of_events_say_what_they_lack() {
     assert!(outlet.is_ok());
     let expected = "environment variable REQUEST_PATIENCE_SECONDS is not a whole number of seconds";
     assert_eq!(said(intake.unwrap_err()), expected);
+}
+
+/// What costs each call something, or would send again what must not be (docs/decisions/0006, 0018).
+#[test]
+fn what_the_sdk_does_by_default_is_off() {
+    let settings = Connection::to("http://127.0.0.1:9").settings(Service::DynamoDb);
+    assert!(!settings.stalled_stream_protection().unwrap().is_enabled());
+    assert!(!settings.retry_config().unwrap().has_retry());
 }
 
 #[test]

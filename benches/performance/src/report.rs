@@ -5,9 +5,8 @@ use std::path::Path;
 
 use crate::rows::{Row, Rows};
 
-/// By how much a count may be over its budget, in percent, where the budget says nothing of it: hash maps have other seeds
-/// each time, and other machines other libraries.
-const TOLERANCE: f64 = 2.0;
+/// By how much a count may be over its budget: hash maps have other seeds each time, and other machines other libraries.
+const TOLERANCE: f64 = 1.02;
 
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +52,6 @@ pub(crate) struct Budgets(Vec<Budget>);
 struct Budget {
     name: String,
     most: f64,
-    tolerance: f64,
 }
 
 impl Budgets {
@@ -61,11 +59,7 @@ impl Budgets {
     pub(crate) fn read(root: &Path) -> Self {
         let number = |text: &str| text.replace(',', "").parse().expect("a budget is a number");
         let rows = Rows::read(root, "performance/budgets.txt").swap_remove(0);
-        let budget = |row: Row<'_>| Budget {
-            name: row.text("what").to_owned(),
-            most: number(row.text("at most")),
-            tolerance: Some(row.text("percent over")).filter(|text| !text.is_empty()).map_or(TOLERANCE, number),
-        };
+        let budget = |row: Row<'_>| Budget { name: row.text("what").to_owned(), most: number(row.text("at most")) };
         Self(rows.iter().map(budget).collect())
     }
 
@@ -75,9 +69,7 @@ impl Budgets {
 
     /// Whether a figure is more than it may be. Times are for people: a busy machine changes them.
     pub(crate) fn is_exceeded(&self, figure: &Figure) -> bool {
-        let budget = self.0.iter().find(|budget| budget.name == figure.name);
-        let most = budget.map(|budget| budget.most * (1.0 + budget.tolerance / 100.0));
-        figure.unit != Unit::Times && most.is_some_and(|most| figure.value > most)
+        figure.unit != Unit::Times && self.of(figure).is_some_and(|most| figure.value > most * TOLERANCE)
     }
 
     /// Tells of what is more than it may be, or was not measured; whether all is well.
