@@ -99,7 +99,7 @@ struct Workspace {
 impl Workspace {
     #[expect(clippy::disallowed_methods, reason = "a variable of the developer's stands before the template's")]
     fn open(keys: fn(&Path) -> Result<DevelopmentKeys, Problem>) -> Result<Self, Problem> {
-        let here = std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))?;
+        let here = here()?;
         let root = root(&here)?;
         let template = Template::find(root)?;
         let variable = |name: &str| std::env::var(name).ok().or_else(|| template.environment.get(name).cloned());
@@ -143,8 +143,12 @@ fn print_token(arguments: &TokenArguments) -> Result<(), Problem> {
 }
 
 fn print_document() -> Result<(), Problem> {
-    let here = std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))?;
-    print(openapi::text(&Template::find(&here)?)?.trim_end())
+    print(openapi::text(&Template::find(&here()?)?)?.trim_end())
+}
+
+/// The folder that the developer is in.
+fn here() -> Result<PathBuf, Problem> {
+    std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))
 }
 
 /// Writes to standard output; whoever reads it may be gone.

@@ -1,11 +1,11 @@
 //! The line that tells what an invocation came to, in the form that CloudWatch also makes metrics of (CloudWatch User Guide,
-//! "Specification: Embedded metric format"). Texts of others' making are in it as JSON has them: no line ends early.
+//! "Specification: Embedded metric format"). Texts of others' making are in it without what would move, hide or end text.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::time::Instant;
 
 use serde::{Serialize, Serializer};
+use tokio::time::Instant;
 
 use super::LINES;
 use super::counters::{Counter, Counts};

@@ -20,11 +20,7 @@ static LINES: OnceLock<(Output, Option<String>)> = OnceLock::new();
 
 /// Starts logging for this process, to standard output, with metrics in this namespace; a second start changes nothing.
 pub fn start(namespace: Option<String>) {
-    start_to(|| Box::new(io::stdout()), namespace);
-}
-
-/// As [`start`], to somewhere else.
-pub fn start_to(output: Output, namespace: Option<String>) {
+    let output: Output = || Box::new(io::stdout());
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(Level::INFO);
     // Whoever came first stays.
     let _ = subscriber.with_current_span(false).with_span_list(false).with_writer(output).try_init();
