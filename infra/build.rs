@@ -3,8 +3,7 @@
 
 #[expect(clippy::disallowed_methods, reason = "what is built and for what, cargo says so")]
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
-    let is = |variable: &str, value: &str| std::env::var(variable).is_ok_and(|is| is == value);
+    let is = |variable: &str, expected: &str| std::env::var(variable).is_ok_and(|value| value == expected);
     if is("PROFILE", "release") && is("CARGO_CFG_TARGET_OS", "linux") {
         println!("cargo::rustc-link-arg-bins=-no-pie");
     }
