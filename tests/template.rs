@@ -44,6 +44,15 @@ fn functions_are_packages_of_the_same_name() {
 }
 
 #[test]
+fn functions_are_linked_alike() {
+    for entry in std::fs::read_dir(root().join("functions")).unwrap() {
+        let manifest = entry.unwrap().path().join("Cargo.toml");
+        let text = std::fs::read_to_string(&manifest).unwrap();
+        assert!(text.contains("\nbuild = \"../../infra/build.rs\"\n"), "{}", manifest.display());
+    }
+}
+
+#[test]
 fn a_template_that_does_not_say_what_it_must_is_refused_in_one_line() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     for (from, to) in [
