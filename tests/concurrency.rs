@@ -4,7 +4,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
 use crate::harness::meter::Meter;
-use crate::harness::pump::{assert_sound, breaches};
+use crate::harness::pump::{assert_sound, violations};
 use crate::harness::{self, Api, numbered};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +74,7 @@ async fn changes_that_meet_on_their_way_up_are_all_carried_up() {
     futures::future::join_all(changes).await;
     assert!(meter.take_conflicts() > 0, "they met");
     assert!(meter.take().write > 0.0);
-    assert_sound(&breaches(api).await);
+    assert_sound(&violations(api).await);
     assert_eq!(api.member_types(&ids[0]).await.len(), 30);
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use shared::aws::Connection;
-use shared::config::{AwsConfig, Config, ConfigError, IntakeConfig, OutletConfig, Service};
+use shared::config::{ApplyEventsConfig, AwsConfig, Config, ConfigError, PublishEventsConfig, Service};
 
 use crate::harness::workspace::binary;
 
@@ -113,7 +113,7 @@ fn functions_of_events_say_what_they_lack() {
             None => variables.remove(name),
         };
         let get = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-        (IntakeConfig::from_variables(get), OutletConfig::from_variables(get))
+        (ApplyEventsConfig::from_variables(get), PublishEventsConfig::from_variables(get))
     };
     let (intake, outlet) = read("OTHER", None);
     assert_eq!(intake.unwrap().request_patience, Duration::from_secs(60));

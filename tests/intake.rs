@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::exchange::{ORDERS, T1, T2, T3, account_event, hand, millis, request_event};
 use crate::harness::faults::{Fault, Faults};
-use crate::harness::pump::{Pump, assert_sound, breaches};
+use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Api, NO_GROUP, schemas, template};
 
 /// What the account is called now, seen through a group of its own; `None` when it is not known.
@@ -95,7 +95,7 @@ async fn members_are_as_what_stands_of_one_moment() {
     api.hand(&[suspended]).await;
     pump.drain(&api.app).await;
     assert_eq!(api.get(&format!("/{group}/members/x")).await.ok()["status"], json!("suspended"));
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// Every fault of an event, its field, and a batch that goes on without it.
@@ -241,7 +241,7 @@ async fn a_thousand_accounts_in_any_order_end_as_their_newest_versions_say() {
         assert_eq!(found, expected);
     }
     assert!(api.dead().iter().all(|reason| reason.ends_with("does not exist, after all this time")));
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// The queue of this machine is as SQS is: what fails comes again, alone, and not for ever.

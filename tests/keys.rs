@@ -32,7 +32,7 @@ fn jobs() -> [(JobKind, String); 5] {
             JobKind::UpdateAccount(acc.clone(), AccountVersion::deleted(Moment::from_unix_nanos(-7))),
             "JOB#update_account#acc-1#Tzzzzzzzzzbzzzzz".to_owned(),
         ),
-        (JobKind::Climb(group(), acc), format!("JOB#climb#{GROUP}#acc-1")),
+        (JobKind::ReconcileMember(group(), acc), format!("JOB#climb#{GROUP}#acc-1")),
     ]
 }
 

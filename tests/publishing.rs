@@ -15,12 +15,12 @@ use crate::harness::pump::Pump;
 use crate::harness::{Answer, Api, now, token};
 
 /// The API with its stream, all that follows from what was done, and what was published of it.
-struct Told {
+struct ErrorReply {
     api: Api,
     told: Cell<usize>,
 }
 
-impl Told {
+impl ErrorReply {
     async fn start() -> Self {
         // What follows from writes is left to the stream.
         let configure = |config: &mut Config| config.settle_budget = Duration::ZERO;
@@ -67,7 +67,7 @@ fn members(told: &[(String, String, Value)]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_groups_own_changes_are_told_with_before_and_after() {
-    let told = Told::start().await;
+    let told = ErrorReply::start().await;
     let id = told.api.group("First").await;
     let [(kind, actor, detail)] = &told.since().await[..] else { panic!() };
     let state = |name: &str, description: &str| json!({ "name": name, "description": description, "group_type": "security", "is_privileged": false });
@@ -95,7 +95,7 @@ async fn a_groups_own_changes_are_told_with_before_and_after() {
 /// Through levels, by the stream alone: whoever changed it below is who changed it above.
 #[tokio::test]
 async fn who_made_a_change_is_named_at_every_level() {
-    let told = Told::start().await;
+    let told = ErrorReply::start().await;
     let api = &told.api;
     let groups = api.chain(&["above", "below"]).await;
     api.accounts(&["acc-1", "acc-2"]).await;
@@ -142,7 +142,7 @@ async fn who_made_a_change_is_named_at_every_level() {
 /// Nothing is told of what changes nothing: reads, repeats, refusals, late requests, accounts that nobody is.
 #[tokio::test]
 async fn what_changes_nothing_is_not_told() {
-    let told = Told::start().await;
+    let told = ErrorReply::start().await;
     let api = &told.api;
     let id = api.group("A").await;
     api.accounts(&["acc-1"]).await;
@@ -188,7 +188,7 @@ async fn a_bus_that_does_not_take_everything_is_asked_again() {
     let count = api.published().len();
     faults.repeat(PUT, Fault::NotTaken(10, "InternalFailure"), 1_000);
     let soon = Instant::now() + Duration::from_millis(300);
-    let hurried = shared::app::Resources::until(&outlet, soon);
+    let hurried = shared::app::Dependencies::until(&outlet, soon);
     pump.deliver(&hurried, records).await;
     assert_eq!((pump.waiting.len(), api.published().len()), (12, count));
     faults.stop();

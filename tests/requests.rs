@@ -6,7 +6,7 @@ use shared::domain::{Clock, Timestamp};
 
 use crate::harness::exchange::{ORDERS, REQUEST_PATIENCE, T1, T3, account_event, hand, millis, request_event};
 use crate::harness::faults::{Fault, Faults};
-use crate::harness::pump::{Pump, assert_sound, breaches};
+use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Api, NO_GROUP, schemas};
 
 /// Requests of three moments, in every order, each delivered twice: the last of them stands.
@@ -35,7 +35,7 @@ async fn requests_end_as_the_last_of_them_says_whatever_the_order() {
     }
     assert!(api.dead().is_empty());
     Pump::of(&api).await.drain(&api.app).await;
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// A source that tells more than whole seconds, and one that does not.

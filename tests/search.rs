@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::domain::{FoldedText, Suffix};
 
 use crate::harness::faults::{Fault, Faults};
-use crate::harness::pump::{Pump, assert_sound, breaches};
+use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Api, longest_name, percent_encoded};
 
 const TRANSACT: &str = "TransactWriteItems";
@@ -167,7 +167,7 @@ async fn pages_hold_while_names_change() {
     }
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// The index has names that nobody has any more, and groups that are gone: what it lacks in a page is filled from behind.
@@ -200,7 +200,7 @@ async fn a_page_is_full_though_the_index_is_behind() {
     pump.drain(&api.app).await;
     assert_eq!(find("?search=other").await, ["other"]);
     assert_eq!(find("?search=st").await, ["steam 5"]);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// More parts than a transaction takes, longer than a key: whatever the name, any part of it finds it.
@@ -228,7 +228,7 @@ async fn the_longest_names_are_found() {
             assert_eq!(found(term).await, usize::from(is_in == name), "{term} in {name}");
         }
     }
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// A name's rows stop half way, and another name comes before anybody goes on: no row stays of either.
@@ -249,7 +249,7 @@ async fn a_name_that_is_half_written_leaves_nothing() {
         faults.stop();
         api.put(&format!("/{id}"), json!({ "name": whole })).await.ok();
         pump.drain(&api.app).await;
-        assert_sound(&breaches(&api).await);
+        assert_sound(&violations(&api).await);
     }
 }
 

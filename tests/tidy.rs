@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::workspace::root;
 
 /// The rooms of `shared`, with those that each may use.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("authz", &["domain"]),
     ("api", &["domain"]),
@@ -16,9 +16,10 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("bus", &["aws", "config", "domain"]),
     ("store", &["authz", "aws", "config", "domain", "telemetry"]),
     ("events", &["api", "authz", "bus", "domain", "store"]),
-    ("propagate", &["authz", "domain", "store"]),
+    ("propagation", &["authz", "domain", "store"]),
     ("telemetry", &["domain"]),
-    ("app", &["api", "authz", "aws", "bus", "config", "domain", "http", "propagate", "store", "telemetry"]),
+    ("verify", &["domain", "propagation", "store"]),
+    ("app", &["api", "authz", "aws", "bus", "config", "domain", "http", "propagation", "store", "telemetry"]),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -134,6 +135,6 @@ fn nothing_waits_by_sleeping_or_is_left_undone() {
         }
         // The one pause is between two attempts.
         let sleeps = text.contains("sleep(");
-        assert!(!sleeps || path.ends_with("aws/attempt.rs"), "{} sleeps", path.display());
+        assert!(!sleeps || path.ends_with("aws/retry.rs"), "{} sleeps", path.display());
     }
 }

@@ -12,7 +12,7 @@ use std::ops::Range as Numbers;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::app::PATIENCE;
+use shared::app::REQUEST_TIME_BUDGET;
 use shared::domain::{AccountId, Change, GroupId};
 use shared::store::keys::{Attribute, Attributes, Key};
 use shared::store::{Store, client_for};
@@ -151,10 +151,10 @@ impl World {
         assert!(groups_local::table::create(&plain, table, &table_without_stream()).await.unwrap());
         seed::write_all(&plain, table, &rows.into_values().collect::<Vec<_>>()).await;
         let new = account(NEW);
-        Store::new(plain, table, PATIENCE).put_account(&ingest(), &new).await.unwrap();
+        Store::new(plain, table, REQUEST_TIME_BUDGET).put_account(&ingest(), &new).await.unwrap();
         let through = self.meter.stand_before(&self.api.endpoint).await;
         let client = client_for(&through, |builder| builder.interceptor(self.api.recorder.clone()));
-        Alternative { store: Store::new(client.clone(), table, PATIENCE), client, table, is_closure }
+        Alternative { store: Store::new(client.clone(), table, REQUEST_TIME_BUDGET), client, table, is_closure }
     }
 
     /// What it costs, and what came of it.

@@ -16,14 +16,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use harness::meter::Meter;
-use harness::pump::{assert_sound, breaches};
+use harness::pump::{assert_sound, violations};
 use harness::recorder::sequential;
 use harness::{Answer, Api};
 use reqwest::Method;
 use serde_json::Value;
 use shared::authz::Granted;
 use shared::domain::{GroupId, JobKind};
-use shared::propagate::Propagation;
+use shared::propagation::Propagation;
 use tokio::time::Instant;
 
 /// Levels and members: how calls grow with each. Rows of a flattened membership are members times levels.
@@ -92,7 +92,7 @@ async fn calls(levels: usize, members: usize, table: &mut String) {
     let api = Api::start_metered(&meter).await;
     let ids = seed::chain(&api, levels, members).await;
     if members <= 1_000 {
-        assert_sound(&breaches(&api).await);
+        assert_sound(&violations(&api).await);
     }
     let (top, bottom) = (&ids[0], &ids[levels - 1]);
     let child = api.group("Child").await;
@@ -160,7 +160,7 @@ async fn jobs(members: usize) -> String {
     let propagation = Propagation { store: &api.app.store, granted: &granted, now: harness::now() };
     propagation.complete(&kind).await.unwrap();
     tell("deletion", started);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
     told
 }
 
@@ -191,7 +191,7 @@ async fn waiting() -> String {
     waits.sort_unstable();
     let (median, longest) = (waits[CALLS / 2].as_millis(), waits[CALLS - 1].as_millis());
     let conflicts = meter.take_conflicts();
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
     format!(
         "{CALLS} additions to a group while {MEMBERS} accounts are backfilled into it: {conflicts} conflicts on both sides, \
          median wait {median} ms, longest {longest} ms here"

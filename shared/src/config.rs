@@ -19,7 +19,7 @@ pub struct Config {
 
 /// What a deployment decides of taking events in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IntakeConfig {
+pub struct ApplyEventsConfig {
     /// `DEAD_LETTER_QUEUE_URL`: where events go that can never be taken.
     pub dead_letter_queue_url: String,
     /// `REQUEST_PATIENCE_SECONDS`: how long a request waits for its account to be known.
@@ -28,7 +28,7 @@ pub struct IntakeConfig {
 
 /// What a deployment decides of sending events out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutletConfig {
+pub struct PublishEventsConfig {
     /// `EVENT_BUS_NAME`: where they go.
     pub event_bus_name: String,
     /// `DEAD_LETTER_QUEUE_URL`: where those go that the bus can never take.
@@ -153,7 +153,7 @@ impl Config {
     }
 }
 
-impl IntakeConfig {
+impl ApplyEventsConfig {
     /// Reads the process's environment.
     ///
     /// # Errors
@@ -175,7 +175,7 @@ impl IntakeConfig {
     }
 }
 
-impl OutletConfig {
+impl PublishEventsConfig {
     /// Reads the process's environment.
     ///
     /// # Errors

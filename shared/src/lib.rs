@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 pub mod events;
 pub mod http;
-pub mod propagate;
+pub mod propagation;
 pub mod store;
 pub mod telemetry;
+pub mod verify;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use groups_local::functions::APPLY_EVENTS;
 use lambda_http::Context;
 use serde_json::{Value, json};
-use shared::app::{Intake, Outlet, PATIENCE};
+use shared::app::{ApplyEventsDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
 use shared::aws::Connection;
 use shared::bus::{DeadLetters, EventBus};
 use shared::domain::Clock;
@@ -31,17 +31,17 @@ impl Api {
     }
 
     /// What taking events in needs.
-    pub fn intake(&self) -> Intake {
+    pub fn intake(&self) -> ApplyEventsDeps {
         let connection = Connection::to(&self.bus_endpoint());
-        let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", PATIENCE);
-        Intake { app: self.app.clone(), dead_letters, patience: REQUEST_PATIENCE }
+        let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", REQUEST_TIME_BUDGET);
+        ApplyEventsDeps { app: self.app.clone(), dead_letters, patience: REQUEST_PATIENCE }
     }
 
     /// What sending events out needs, over a bus at this URL.
-    pub fn outlet(&self, endpoint: &str) -> Outlet {
+    pub fn outlet(&self, endpoint: &str) -> PublishEventsDeps {
         let connection = Connection::to(endpoint);
-        let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", PATIENCE);
-        Outlet { bus: EventBus::connected(&connection, "default", PATIENCE), dead_letters }
+        let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", REQUEST_TIME_BUDGET);
+        PublishEventsDeps { bus: EventBus::connected(&connection, "default", REQUEST_TIME_BUDGET), dead_letters }
     }
 
     /// Hands events to the function on the queue as one batch; gives the places of those that have to come again.
@@ -77,7 +77,7 @@ pub fn millis() -> u64 {
 
 /// Hands messages that came to the queue at this time to the function as one batch; gives the places of those that have
 /// to come again.
-pub async fn hand(intake: &Intake, events: &[Value], sent_at: u64) -> Vec<usize> {
+pub async fn hand(intake: &ApplyEventsDeps, events: &[Value], sent_at: u64) -> Vec<usize> {
     let record = |(place, event): (usize, &Value)| {
         let body = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
         json!({

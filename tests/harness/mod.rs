@@ -25,12 +25,12 @@ use groups_local::table;
 use groups_local::template::Template;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use shared::app::{App, PATIENCE};
+use shared::app::{App, REQUEST_TIME_BUDGET};
 use shared::authz::{Administer, Caller, Granted, Ingest, Read, Role};
 use shared::config::Config;
 use shared::domain::clock::SystemClock;
 use shared::domain::{Account, AccountId, AccountVersion, Change, Clock, GroupId, Moment, Timestamp};
-use shared::propagate::Propagation;
+use shared::propagation::Propagation;
 use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
 
@@ -145,7 +145,7 @@ impl Api {
         let client = client_for(&through, |builder| builder.interceptor(recorder.clone()));
         let mut config = config(&table);
         configure(&mut config);
-        let app = App::new(config, Store::new(client, &table, PATIENCE), Arc::new(SystemClock));
+        let app = App::new(config, Store::new(client, &table, REQUEST_TIME_BUDGET), Arc::new(SystemClock));
         let verifier = Verifier::new([key()], &template.authorizer).unwrap();
         let bus = Bus::open(None).unwrap();
         let machine = Machine { store: app.store.clone(), bus: bus.clone(), progress: Vec::new() };

@@ -7,10 +7,10 @@ use groups_local::pattern;
 use groups_local::table_stream::TableStream;
 use lambda_http::Context;
 use serde_json::{Value, json};
-use shared::app::{App, Outlet, Resources, StreamFunction};
+use shared::app::{App, Dependencies, PublishEventsDeps, StreamFunction};
 use shared::authz::Granted;
-use shared::propagate::Propagation;
-use shared::propagate::verify::Breach;
+use shared::propagation::Propagation;
+use shared::verify::InvariantViolation;
 
 use super::{Api, now, template};
 
@@ -28,14 +28,14 @@ impl Pump {
     }
 }
 
-impl Pump<Outlet> {
+impl Pump<PublishEventsDeps> {
     /// For the function that tells other systems.
     pub async fn publishing(api: &Api) -> Self {
         Self::over(api, PUBLISH_EVENTS).await
     }
 }
 
-impl<R: Resources> Pump<R> {
+impl<R: Dependencies> Pump<R> {
     async fn over(api: &Api, function: StreamFunction<R>) -> Self {
         let stream = TableStream::open(&api.endpoint, &api.table, Vec::new()).await.unwrap();
         Self { stream, function, waiting: VecDeque::new() }
@@ -86,14 +86,14 @@ impl<R: Resources> Pump<R> {
 }
 
 /// What is wrong in the table at rest.
-pub async fn breaches(api: &Api) -> Vec<Breach> {
+pub async fn violations(api: &Api) -> Vec<InvariantViolation> {
     let granted = Granted::propagation();
     Propagation { store: &api.store, granted: &granted, now: now() }.verify().await.unwrap()
 }
 
 /// Holds that the table keeps all its invariants, and that no job is left.
 #[track_caller]
-pub fn assert_sound(breaches: &[Breach]) {
-    let told: Vec<String> = breaches.iter().map(Breach::to_string).collect();
+pub fn assert_sound(violations: &[InvariantViolation]) {
+    let told: Vec<String> = violations.iter().map(InvariantViolation::to_string).collect();
     assert!(told.is_empty(), "{}", told.join("\n"));
 }

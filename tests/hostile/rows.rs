@@ -13,7 +13,7 @@ use lambda_http::Context;
 use proptest::prelude::*;
 use reqwest::Client;
 use serde_json::Value;
-use shared::app::{App, PATIENCE};
+use shared::app::{App, REQUEST_TIME_BUDGET};
 use shared::domain::clock::SystemClock;
 use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
@@ -58,7 +58,7 @@ async fn behind_spoils() -> (World, App, Spoils) {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer).with_state(table)).await });
     let name = &world.api.table;
-    let store = Store::new(client_for(&url, |builder| builder), name, PATIENCE);
+    let store = Store::new(client_for(&url, |builder| builder), name, REQUEST_TIME_BUDGET);
     let app = App::new(config(name), store, Arc::new(SystemClock));
     (world, app, spoils)
 }

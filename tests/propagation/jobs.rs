@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::authz::Granted;
 use shared::domain::{Account, AccountVersion, Job, JobKind, Moment};
-use shared::propagate::verify::Breach;
 use shared::store::{Fact, client_for};
+use shared::verify::InvariantViolation;
 use tokio::time::Instant;
 
 use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::{Fault, Faults};
-use crate::harness::pump::{Pump, assert_sound, breaches};
+use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Api, account, ingest, numbered, version};
 
 /// An API whose writes leave everything that follows to the stream.
@@ -53,7 +53,7 @@ async fn without_time_to_settle_the_answer_says_so_and_the_stream_does_it() {
     assert_eq!(answer.header("membership-settled"), Some("false"));
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&ids[0]).await, []);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_group_deleted_is_gone_at_once_and_its_rows_in_time() {
     assert_eq!(api.member_types(&ids[0]).await, []);
     assert_eq!(api.member_types(&ids[2]).await.len(), 20);
     assert_eq!(api.get(&format!("/{}", ids[0])).await.ok()["nested_group_count"], json!(0));
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
     let facts = api.store.facts(&Granted::propagation()).await.unwrap();
     let of_big = facts.iter().filter(|fact| format!("{fact:?}").contains(ids[1].trim_start_matches("grp-")));
     let (trails, others): (Vec<&Fact>, Vec<&Fact>) = of_big.partition(|fact| matches!(fact, Fact::Trail(_, _, None)));
@@ -113,7 +113,7 @@ async fn an_accounts_fields_reach_every_group_and_its_end_does_too() {
     for (id, how) in ids.iter().zip(["indirect", "indirect", "direct"]) {
         assert_eq!(api.member_types(id).await, [("acc-00001".to_owned(), how.to_owned())]);
     }
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// An account that comes back is where it was added since, and nowhere else.
@@ -133,7 +133,7 @@ async fn an_account_that_comes_back_is_only_where_it_was_added_since() {
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&ids[0]).await, []);
     assert_eq!(api.member_types(&ids[1]).await, [("acc-1".to_owned(), "direct".to_owned())]);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// The job of the update may be there still, and past some of the account's groups.
@@ -158,7 +158,7 @@ async fn an_account_deleted_at_the_moment_of_its_last_update_leaves_its_groups()
     );
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&id).await, []);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn a_step_that_runs_out_of_time_is_taken_again() {
     }
     assert!(cuts > 3, "it was cut off");
     assert_eq!(api.member_types(&ids[0]).await.len(), 700);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
     assert_eq!(jobs(&api).await, []);
 }
 
@@ -198,7 +198,7 @@ async fn a_record_that_comes_again_drives_nothing_twice() {
     pump.deliver(&api.app, records).await;
     let writes = api.recorder.take();
     assert!(writes.iter().all(|request| request.operation != "TransactWriteItems"), "nothing was left to do");
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// A job that fails whatever is tried stands aside where it is seen; everything else goes on, and so does the job once
@@ -226,14 +226,14 @@ async fn a_job_that_cannot_be_done_stands_aside() {
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&others[0]).await.len(), 5);
 
-    let found = breaches(&api).await;
-    assert!(found.contains(&Breach::SetAside(aside[0].clone())));
+    let found = violations(&api).await;
+    assert!(found.contains(&InvariantViolation::SetAside(aside[0].clone())));
     assert_eq!(found.len(), 1 + 5 + 5, "nobody has come through the nesting: {found:?}");
     let granted = Granted::propagation();
     api.store.resume_job(&granted, &aside[0]).await.unwrap();
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&ids[0]).await.len(), 5);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// A record that can never be worked through becomes a job; those before and behind it are worked through.
@@ -254,10 +254,10 @@ async fn a_record_in_the_way_becomes_a_job() {
     let batch: Vec<Value> = pump.waiting.drain(..).collect();
     pump.deliver(&api.app, batch).await;
     assert_eq!(api.member_types(&ids[0]).await.len(), 2);
-    assert!(matches!(jobs(&api).await[0].kind, JobKind::Climb(..)));
+    assert!(matches!(jobs(&api).await[0].kind, JobKind::ReconcileMember(..)));
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&ids[0]).await.len(), 3);
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 /// The issue's own example: at the top of three levels, one request lists everyone, and who joins at the bottom is there
@@ -287,7 +287,7 @@ async fn twenty_nested_groups_are_listed_in_one_request() {
     assert_eq!(answer.header("membership-settled"), Some("true"));
     assert_eq!(api.get(&format!("/{top}/members/acc-new")).await.ok()["via"], json!([middle[1]]));
     assert_eq!(api.get(&format!("/{top}")).await.ok()["member_count"], json!(476));
-    assert_sound(&breaches(&api).await);
+    assert_sound(&violations(&api).await);
 }
 
 #[tokio::test]

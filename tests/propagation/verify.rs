@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use shared::authz::Granted;
 use shared::domain::{GroupId, JobKind, Timestamp};
-use shared::propagate::Propagation;
+use shared::propagation::Propagation;
 use shared::store::client_for;
 use shared::store::keys::Key;
 
-use crate::harness::pump::{Pump, breaches};
+use crate::harness::pump::{Pump, violations};
 use crate::harness::{Api, account, now, version};
 
 /// Top holds Middle holds Bottom; acc-00000 and acc-00001 are in Bottom, acc-00001 in Top as well.
@@ -33,7 +33,7 @@ impl Table {
         api.members(&ids[0], 1..2).await;
         let mut pump = Pump::of(&api).await;
         pump.drain(&api.app).await;
-        assert_eq!(breaches(&api).await, []);
+        assert_eq!(violations(&api).await, []);
         let client = client_for(&api.endpoint, |builder| builder);
         let [top, middle, bottom] = [0, 1, 2].map(|index: usize| GroupId::parse(&ids[index]).unwrap());
         Self { api, pump, client, top, middle, bottom, members: 2 }
@@ -64,12 +64,12 @@ impl Table {
         // What was done by hand has records too; they are not to mend it before it is seen.
         self.pump.fetch().await;
         self.pump.waiting.clear();
-        let found = breaches(&self.api).await.iter().map(ToString::to_string).collect();
+        let found = violations(&self.api).await.iter().map(ToString::to_string).collect();
         let granted = Granted::propagation();
         let propagation = Propagation { store: &self.api.store, granted: &granted, now: now() };
         assert_eq!(propagation.repair().await.unwrap(), []);
         self.pump.drain(&self.api.app).await;
-        assert_eq!(breaches(&self.api).await, []);
+        assert_eq!(violations(&self.api).await, []);
         let types = self.api.member_types(&self.top.to_string()).await;
         assert_eq!(types.len(), self.members, "{types:?}");
         found
@@ -261,7 +261,7 @@ async fn what_a_search_finds_is_made_the_name_again() {
 async fn a_row_that_cannot_be_read_is_told() {
     let table = Table::new().await;
     table.tamper(&Key::group(&table.top), "version", text("x")).await;
-    let found: Vec<String> = breaches(&table.api).await.iter().map(ToString::to_string).collect();
+    let found: Vec<String> = violations(&table.api).await.iter().map(ToString::to_string).collect();
     assert!(found.iter().any(|line| line.starts_with("row: ") && line.contains(&table.top.to_string())), "{found:?}");
     assert!(found.iter().all(|line| !line.contains("Top")), "of its contents nothing is told: {found:?}");
 }

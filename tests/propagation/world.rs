@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::harness::exchange::Listener;
 use crate::harness::faults::Faults;
-use crate::harness::pump::{Pump, assert_sound, breaches};
+use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{self, Api, account, administer, ingest, now, read, version};
 
 /// Names with parts in common; the last takes more than one transaction.
@@ -258,7 +258,7 @@ impl World {
     /// it, in whatever order they hear it and however often, over a bus that loses some of it.
     pub async fn rest(&mut self) {
         self.pump.drain(&self.api.app).await;
-        assert_sound(&breaches(&self.api).await);
+        assert_sound(&violations(&self.api).await);
         let faults = Faults::default();
         let outlet = self.api.outlet(&faults.stand_before(&self.api.bus_endpoint()).await);
         faults.at_random(20, fastrand::u64(..));

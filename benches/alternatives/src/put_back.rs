@@ -20,8 +20,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use lambda_http::{Request, service_fn};
-use shared::app::{App, PATIENCE, Resources};
-use shared::aws::{Connection, SaysNothingOfItself};
+use shared::app::{App, Dependencies, REQUEST_TIME_BUDGET};
+use shared::aws::{Connection, OmitSdkHeaders};
 use shared::config::{AwsConfig, Config, ConfigError, Service, metrics_namespace};
 use shared::domain::clock::SystemClock;
 use shared::store::Store;
@@ -47,9 +47,9 @@ async fn serve(put_back: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let emulator = Emulator(lean.endpoint_url().unwrap_or_default().to_owned());
     let mut client = Builder::from(&settings(put_back, &lean).await?).interceptor(emulator);
     if put_back != "user-agent" {
-        client = client.interceptor(SaysNothingOfItself);
+        client = client.interceptor(OmitSdkHeaders);
     }
-    let store = Store::new(Client::from_conf(client.build()), &config.table_name, PATIENCE);
+    let store = Store::new(Client::from_conf(client.build()), &config.table_name, REQUEST_TIME_BUDGET);
     let app = App::new(config, store, Arc::new(SystemClock));
     if put_back != "late-connection" {
         app.connect().await;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::vec::IntoIter;
 
 /// How long a process may take for all of it, under valgrind.
-const PATIENCE: Duration = Duration::from_secs(120);
+const REQUEST_TIME_BUDGET: Duration = Duration::from_secs(120);
 
 /// The API, listening.
 pub(crate) struct RuntimeApi {
@@ -40,7 +40,7 @@ impl RuntimeApi {
 
     /// Waits until the process has answered everything and asks for more; its answers.
     pub(crate) fn wait(self) -> Vec<String> {
-        self.waits.recv_timeout(PATIENCE).expect("the function asks for an event");
+        self.waits.recv_timeout(REQUEST_TIME_BUDGET).expect("the function asks for an event");
         self.answers.try_iter().collect()
     }
 }

@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
-use shared::app::{Intake, Message, QueueFunction};
+use shared::app::{ApplyEventsDeps, Message, QueueFunction};
 use shared::bus::DeadLetter;
 use shared::events::IncomingEvent;
 
 /// This function.
-pub const FUNCTION: QueueFunction<Intake> =
+pub const FUNCTION: QueueFunction<ApplyEventsDeps> =
     QueueFunction::new("apply-events", |intake, messages| Box::pin(handler(intake, messages)));
 
 /// Works through messages; gives the ids of those that have to come again.
-pub async fn handler(intake: &Intake, messages: Vec<Message>) -> Vec<String> {
+pub async fn handler(intake: &ApplyEventsDeps, messages: Vec<Message>) -> Vec<String> {
     let mut again = Vec::new();
     for message in messages {
         if !take(intake, &message).await {
@@ -25,7 +25,7 @@ pub async fn handler(intake: &Intake, messages: Vec<Message>) -> Vec<String> {
 }
 
 /// Gives whether the message is done with.
-async fn take(intake: &Intake, message: &Message) -> bool {
+async fn take(intake: &ApplyEventsDeps, message: &Message) -> bool {
     let (store, clock) = (&intake.app.store, &intake.app.clock);
     let Err(refusal) = IncomingEvent::take(&message.body, store, clock.now()).await else {
         return true;

@@ -8,7 +8,7 @@ use shared::api::RequestedAccount;
 use shared::api::responses::GroupsResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
-use shared::domain::{Cursor, FoldedText, Limit, Missing, Violation};
+use shared::domain::{Cursor, FoldedText, InvalidValue, Limit, Missing};
 use shared::http::request::Query;
 use shared::http::{ApiError, Reply, Request};
 
@@ -55,7 +55,7 @@ impl Parameters {
         let search = query.take("search", FoldedText::search_term).flatten();
         let member = query.member();
         if search.is_some() && member.is_some() {
-            query.fault("search", Violation::new("is given with member", "left out where member is given"));
+            query.error("search", InvalidValue::new("is given with member", "left out where member is given"));
         }
         query.finish()?;
         Ok(Self { limit: limit.unwrap_or(Limit::DEFAULT), after, search, member })

@@ -5,7 +5,7 @@
 
 use shared::app::{App, StreamFunction};
 use shared::authz::Granted;
-use shared::propagate::{Propagation, propagate};
+use shared::propagation::{Propagation, propagate};
 use shared::store::Record;
 
 /// This function.

@@ -3,18 +3,18 @@
 //! Takes a batch of records and names those that have to come again (`ReportBatchItemFailures`); an event that is sent
 //! again has the same id. What can never be told goes to the queue of failures with its reason.
 
-use shared::app::{Outlet, StreamFunction};
+use shared::app::{PublishEventsDeps, StreamFunction};
 use shared::bus::{DeadLetter, Delivery, Entry};
 use shared::domain::Error;
 use shared::events::entry;
 use shared::store::Record;
 
 /// This function.
-pub const FUNCTION: StreamFunction<Outlet> =
+pub const FUNCTION: StreamFunction<PublishEventsDeps> =
     StreamFunction::new("publish-events", |outlet, records| Box::pin(handler(outlet, records)));
 
 /// Works through records; gives the sequence numbers of those that have to come again.
-pub async fn handler(outlet: &Outlet, records: Vec<Record>) -> Vec<String> {
+pub async fn handler(outlet: &PublishEventsDeps, records: Vec<Record>) -> Vec<String> {
     let entry = |record: &Record| record.announcement()?.as_ref().map(entry).transpose();
     let read: Vec<Result<Option<Entry>, Error>> = records.iter().map(entry).collect();
     let entries: Vec<Entry> = read.iter().flatten().flatten().cloned().collect();
@@ -43,7 +43,7 @@ pub async fn handler(outlet: &Outlet, records: Vec<Record>) -> Vec<String> {
 }
 
 /// Puts what cannot be told where an operator finds it, with the record's place in the stream. Gives whether it is there.
-async fn put_aside(outlet: &Outlet, record: &Record, body: &str, reason: &str) -> bool {
+async fn put_aside(outlet: &PublishEventsDeps, record: &Record, body: &str, reason: &str) -> bool {
     let reason = format!("record {}: {reason}", record.sequence_number);
     outlet.dead_letters.put(&DeadLetter { body, reason }).await.is_ok()
 }

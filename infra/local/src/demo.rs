@@ -6,7 +6,7 @@ use shared::domain::{
     Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, JobKind,
     Moment, Outcome, Timestamp,
 };
-use shared::propagate::Propagation;
+use shared::propagation::Propagation;
 use shared::store::Store;
 
 use crate::Problem;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::app::{App, Function, Intake, Outlet, QueueFunction, StreamFunction};
+use shared::app::{App, ApplyEventsDeps, Function, PublishEventsDeps, QueueFunction, StreamFunction};
 
 use crate::Problem;
 use crate::template::Template;
@@ -28,10 +28,10 @@ pub const FUNCTIONS: [Function; 13] = [
 pub const PROPAGATE: StreamFunction<App> = propagate::FUNCTION;
 
 /// The function on the table's stream that tells other systems.
-pub const PUBLISH_EVENTS: StreamFunction<Outlet> = publish_events::FUNCTION;
+pub const PUBLISH_EVENTS: StreamFunction<PublishEventsDeps> = publish_events::FUNCTION;
 
 /// The function on the queue of events that come in.
-pub const APPLY_EVENTS: QueueFunction<Intake> = apply_events::FUNCTION;
+pub const APPLY_EVENTS: QueueFunction<ApplyEventsDeps> = apply_events::FUNCTION;
 
 /// Holds the routes and sources of the template against the functions there are.
 ///

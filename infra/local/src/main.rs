@@ -17,11 +17,11 @@ use groups_local::queue_poller::QueuePoller;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
 use groups_local::{Problem, demo, openapi, table};
-use shared::app::{App, Intake, Outlet, PATIENCE};
+use shared::app::{App, ApplyEventsDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
 use shared::authz::Role;
 use shared::aws::Connection;
 use shared::bus::{DeadLetters, EventBus};
-use shared::config::{Config, ConfigError, IntakeConfig, OutletConfig};
+use shared::config::{ApplyEventsConfig, Config, ConfigError, PublishEventsConfig};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use shared::store::{Store, client_for};
@@ -91,8 +91,8 @@ struct TokenArguments {
 struct Workspace {
     template: Template,
     config: Config,
-    intake: IntakeConfig,
-    outlet: OutletConfig,
+    intake: ApplyEventsConfig,
+    outlet: PublishEventsConfig,
     keys: DevelopmentKeys,
 }
 
@@ -105,8 +105,8 @@ impl Workspace {
         let variable = |name: &str| std::env::var(name).ok().or_else(|| template.environment.get(name).cloned());
         let problem = |error: ConfigError| Problem(error.to_string());
         let config = Config::from_variables(variable).map_err(problem)?;
-        let intake = IntakeConfig::from_variables(variable).map_err(problem)?;
-        let outlet = OutletConfig::from_variables(variable).map_err(problem)?;
+        let intake = ApplyEventsConfig::from_variables(variable).map_err(problem)?;
+        let outlet = PublishEventsConfig::from_variables(variable).map_err(problem)?;
         Ok(Self { keys: keys(root)?, template, config, intake, outlet })
     }
 
@@ -163,12 +163,12 @@ fn role(text: &str) -> Result<String, String> {
 
 /// Gives whether there are none.
 fn print_breaches(arguments: &VerifyArguments) -> Result<bool, Problem> {
-    let breaches = run(verify(arguments))?;
-    for breach in &breaches {
-        print(&breach.to_string())?;
+    let violations = run(verify(arguments))?;
+    for violation in &violations {
+        print(&violation.to_string())?;
     }
-    print(&format!("{} found", breaches.len()))?;
-    Ok(breaches.is_empty())
+    print(&format!("{} found", violations.len()))?;
+    Ok(violations.is_empty())
 }
 
 fn run<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
@@ -213,14 +213,14 @@ async fn start_machine(
     let file = |ending| arguments.data.as_deref().map(|data| beside(data, ending));
     let bus = Bus::open(file(".events").as_deref())?;
     let connection = Connection::to(&format!("{address}/_local/aws"));
-    let dead_letters = |url: &str| DeadLetters::connected(&connection, url, PATIENCE);
-    let taking = Intake {
+    let dead_letters = |url: &str| DeadLetters::connected(&connection, url, REQUEST_TIME_BUDGET);
+    let taking = ApplyEventsDeps {
         app: app.clone(),
         dead_letters: dead_letters(&intake.dead_letter_queue_url),
         patience: intake.request_patience,
     };
-    let telling = Outlet {
-        bus: EventBus::connected(&connection, &outlet.event_bus_name, PATIENCE),
+    let telling = PublishEventsDeps {
+        bus: EventBus::connected(&connection, &outlet.event_bus_name, REQUEST_TIME_BUDGET),
         dead_letters: dead_letters(&outlet.dead_letter_queue_url),
     };
     let table = (endpoint, config.table_name.as_str());
@@ -259,7 +259,7 @@ async fn open_store(
     let client = client_for(&endpoint, |builder| builder);
     let created = table::create(&client, &config.table_name, &template.table);
     let created = created.await.map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
-    let store = Store::new(client, &config.table_name, PATIENCE);
+    let store = Store::new(client, &config.table_name, REQUEST_TIME_BUDGET);
     if created && !arguments.empty {
         demo::fill(&store, &config.policy).await?;
     }

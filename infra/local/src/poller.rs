@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use lambda_http::Context;
 use serde_json::{Value, json};
-use shared::app::{Resources, StreamFunction};
+use shared::app::{Dependencies, StreamFunction};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use tokio::sync::watch;
@@ -47,7 +47,7 @@ impl Progress {
     }
 }
 
-impl<R: Resources> Poller<R> {
+impl<R: Dependencies> Poller<R> {
     /// A poller of the stream of a table, from where the checkpoint says or from the beginning.
     ///
     /// # Errors

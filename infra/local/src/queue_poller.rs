@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use lambda_http::Context;
 use serde_json::{Value, json};
-use shared::app::{Intake, QueueFunction};
+use shared::app::{ApplyEventsDeps, QueueFunction};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use tokio::sync::watch;
@@ -24,14 +24,19 @@ pub struct QueuePoller {
     bus: Bus,
     sendings: watch::Receiver<u64>,
     source: QueueSource,
-    function: QueueFunction<Intake>,
-    intake: Intake,
+    function: QueueFunction<ApplyEventsDeps>,
+    intake: ApplyEventsDeps,
 }
 
 impl QueuePoller {
     /// A poller of the bus's queue.
     #[must_use]
-    pub fn new(bus: &Bus, source: &QueueSource, function: QueueFunction<Intake>, intake: Intake) -> Self {
+    pub fn new(
+        bus: &Bus,
+        source: &QueueSource,
+        function: QueueFunction<ApplyEventsDeps>,
+        intake: ApplyEventsDeps,
+    ) -> Self {
         Self { bus: bus.clone(), sendings: bus.sendings(), source: source.clone(), function, intake }
     }
 

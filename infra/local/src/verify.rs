@@ -12,14 +12,14 @@ use shared::authz::Granted;
 use shared::aws::Connection;
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
-use shared::propagate::Propagation;
-use shared::propagate::verify::Breach;
+use shared::propagation::Propagation;
 use shared::store::Store;
+use shared::verify::InvariantViolation;
 
 use crate::{Problem, table};
 
 /// How long a request to the table may be repeated.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIME_BUDGET: Duration = Duration::from_secs(10);
 
 /// Which table, and what to do.
 #[derive(Args)]
@@ -43,7 +43,7 @@ pub struct VerifyArguments {
 ///
 /// # Errors
 /// The table cannot be read.
-pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<Breach>, Problem> {
+pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<InvariantViolation>, Problem> {
     let connection = match (&arguments.endpoint_url, &arguments.data) {
         (Some(url), _) => Connection::to(table::check_url(url)?),
         (None, Some(file)) => {
@@ -54,7 +54,7 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<Breach>, Problem>
         }
         (None, None) => of_developer().await,
     };
-    let store = Store::connected(&connection, &arguments.table, PATIENCE);
+    let store = Store::connected(&connection, &arguments.table, REQUEST_TIME_BUDGET);
     let granted = Granted::propagation();
     let propagation = Propagation { store: &store, granted: &granted, now: SystemClock.now() };
     let failed = |error| Problem::new(format!("cannot read the table {}", arguments.table), error);

@@ -7,41 +7,41 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::domain::Violation;
+use crate::domain::InvalidValue;
 
 /// One thing wrong with what was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct FieldError {
     /// The field, parameter or header.
     pub field: String,
     /// What is wrong and what would be right.
-    pub violation: Violation,
+    pub invalid: InvalidValue,
 }
 
-impl Fault {
+impl FieldError {
     /// A fault of the field, parameter or header.
     #[must_use]
-    pub fn new(field: impl Into<String>, violation: Violation) -> Self {
-        Self { field: field.into(), violation }
+    pub fn new(field: impl Into<String>, invalid: InvalidValue) -> Self {
+        Self { field: field.into(), invalid }
     }
 }
 
 /// Everything wrong with what was sent; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct ValidationErrors(pub Vec<FieldError>);
 
-impl From<Fault> for Faults {
-    fn from(fault: Fault) -> Self {
-        Self(vec![fault])
+impl From<FieldError> for ValidationErrors {
+    fn from(error: FieldError) -> Self {
+        Self(vec![error])
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ValidationErrors {
     /// One sentence that says what would be right, for every field.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Fault { field, violation }) in self.0.iter().enumerate() {
+        for (index, FieldError { field, invalid }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{field} must be {}", violation.expected)?;
+            write!(f, "{separator}{field} must be {}", invalid.expected)?;
         }
         Ok(())
     }
@@ -54,7 +54,7 @@ const OBJECT: &str = "a JSON object";
 pub struct Fields {
     prefix: &'static str,
     left: Vec<(String, Value)>,
-    faults: Vec<Fault>,
+    errors: Vec<FieldError>,
 }
 
 /// A JSON object as its fields in order, repeated ones included: a map would keep the last of them in silence.
@@ -89,45 +89,45 @@ impl Fields {
     ///
     /// # Errors
     /// Empty, not JSON, or JSON of another type.
-    pub fn of_body(body: &[u8]) -> Result<Self, Faults> {
-        let fault = |reason| Faults::from(Fault::new("body", Violation::new(reason, OBJECT)));
+    pub fn of_body(body: &[u8]) -> Result<Self, ValidationErrors> {
+        let invalid_body = |reason| ValidationErrors::from(FieldError::new("body", InvalidValue::new(reason, OBJECT)));
         if body.is_empty() {
-            return Err(fault("is empty"));
+            return Err(invalid_body("is empty"));
         }
         let Object(left) = serde_json::from_slice(body).map_err(|error| {
-            fault(if error.is_data() { "is JSON of another type" } else { "is not readable as JSON" })
+            invalid_body(if error.is_data() { "is JSON of another type" } else { "is not readable as JSON" })
         })?;
         Ok(Self::of_pairs("", left))
     }
 
-    /// Takes the fields of an object inside another; `prefix` goes before their names in faults.
+    /// Takes the fields of an object inside another; `prefix` goes before their names in errors.
     ///
     /// # Errors
     /// JSON of another type.
-    pub fn of_value(value: Value, name: &'static str, prefix: &'static str) -> Result<Self, Faults> {
+    pub fn of_value(value: Value, name: &'static str, prefix: &'static str) -> Result<Self, ValidationErrors> {
         match value {
             Value::Object(map) => Ok(Self::of_pairs(prefix, map.into_iter().collect())),
-            _ => Err(Fault::new(name, Violation::new("is JSON of another type", OBJECT)).into()),
+            _ => Err(FieldError::new(name, InvalidValue::new("is JSON of another type", OBJECT)).into()),
         }
     }
 
     fn of_pairs(prefix: &'static str, pairs: Vec<(String, Value)>) -> Self {
-        let mut fields = Self { prefix, left: Vec::with_capacity(pairs.len()), faults: Vec::new() };
+        let mut fields = Self { prefix, left: Vec::with_capacity(pairs.len()), errors: Vec::new() };
         let mut seen = HashSet::with_capacity(pairs.len());
         for (name, value) in pairs {
             if seen.insert(name.clone()) {
                 fields.left.push((name, value));
             } else {
-                fields.fault(&name, Violation::new("is given more than once", "given once"));
+                fields.error(&name, InvalidValue::new("is given more than once", "given once"));
             }
         }
         fields
     }
 
     /// Notes a fault of a field.
-    pub fn fault(&mut self, name: &str, violation: Violation) {
+    pub fn error(&mut self, name: &str, invalid: InvalidValue) {
         let field = format!("{}{name}", self.prefix);
-        self.faults.push(Fault { field, violation });
+        self.errors.push(FieldError { field, invalid });
     }
 
     /// Takes a field out; `None` when it is not there.
@@ -141,14 +141,14 @@ impl Fields {
         &mut self,
         name: &str,
         expected: &'static str,
-        read: impl FnOnce(&str) -> Result<T, Violation>,
+        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         let result = match self.take(name)? {
             Value::String(text) => read(&text),
-            Value::Null => Err(Violation::new("is null", expected)),
-            _ => Err(Violation::new("is not a string", expected)),
+            Value::Null => Err(InvalidValue::new("is null", expected)),
+            _ => Err(InvalidValue::new("is not a string", expected)),
         };
-        result.map_err(|violation| self.fault(name, violation)).ok()
+        result.map_err(|invalid| self.error(name, invalid)).ok()
     }
 
     /// As [`Self::text`], for a text that must be there.
@@ -156,10 +156,10 @@ impl Fields {
         &mut self,
         name: &str,
         expected: &'static str,
-        read: impl FnOnce(&str) -> Result<T, Violation>,
+        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         if !self.left.iter().any(|(field, _)| field == name) {
-            self.fault(name, Violation::new("is missing", expected));
+            self.error(name, InvalidValue::new("is missing", expected));
         }
         self.text(name, expected, read)
     }
@@ -168,7 +168,7 @@ impl Fields {
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.take(name)?;
         if value.as_bool().is_none() {
-            self.fault(name, Violation::new("is not a boolean", "true or false"));
+            self.error(name, InvalidValue::new("is not a boolean", "true or false"));
         }
         value.as_bool()
     }
@@ -179,31 +179,31 @@ impl Fields {
             return Vec::new();
         };
         serde_json::from_value(value).unwrap_or_else(|_| {
-            self.fault(name, Violation::new("is not a list of strings", "a list of account ids"));
+            self.error(name, InvalidValue::new("is not a list of strings", "a list of account ids"));
             Vec::new()
         })
     }
 
-    /// Gives what was read, or all faults; fields that are left are among these, but where `others` says not to mind.
+    /// Gives what was read, or all errors; fields that are left are among these, but where `others` says not to mind.
     /// `value` is `None` only where a field that must be there is at fault.
     ///
     /// # Errors
     /// Anything was at fault.
-    pub fn finish<T>(mut self, others: Others<'_>, value: Option<T>) -> Result<T, Faults> {
+    pub fn finish<T>(mut self, others: Others<'_>, value: Option<T>) -> Result<T, ValidationErrors> {
         if let Others::Refused { read_only } = others {
             for (name, _) in std::mem::take(&mut self.left) {
                 let reason = if read_only.contains(&name.as_str()) { "is read-only" } else { "is not known here" };
-                self.fault(&name, Violation::new(reason, "left out"));
+                self.error(&name, InvalidValue::new(reason, "left out"));
             }
         }
-        value.filter(|_| self.faults.is_empty()).ok_or(Faults(self.faults))
+        value.filter(|_| self.errors.is_empty()).ok_or(ValidationErrors(self.errors))
     }
 }
 
 /// What becomes of fields that nobody took.
 #[derive(Debug, Clone, Copy)]
 pub enum Others<'a> {
-    /// They are faults; those in `read_only` are known, but not to be written.
+    /// They are errors; those in `read_only` are known, but not to be written.
     Refused {
         /// Fields that only answers have.
         read_only: &'a [&'a str],

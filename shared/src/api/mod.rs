@@ -5,5 +5,5 @@ pub mod requests;
 pub mod responses;
 pub mod schema;
 
-pub use fields::{Fault, Faults, Fields};
+pub use fields::{FieldError, Fields, ValidationErrors};
 pub use requests::RequestedAccount;

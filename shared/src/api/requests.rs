@@ -3,9 +3,9 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fields::{Faults, Fields, Others};
+use super::fields::{Fields, Others, ValidationErrors};
 use crate::domain::group::Description;
-use crate::domain::{AccountId, Change, GroupChanges, GroupName, GroupProfile, GroupType, Violation};
+use crate::domain::{AccountId, Change, GroupChanges, GroupName, GroupProfile, GroupType, InvalidValue};
 
 const READ_ONLY: Others<'static> = Others::Refused {
     read_only: &["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"],
@@ -20,7 +20,7 @@ impl CreateGroupRequest {
     ///
     /// # Errors
     /// Every fault of the body.
-    pub fn parse(body: &[u8]) -> Result<Self, Faults> {
+    pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
         let mut fields = Fields::of_body(body)?;
         let name = fields.required("name", GroupName::EXPECTED, GroupName::parse);
         let changes = profile_fields(&mut fields);
@@ -51,7 +51,7 @@ impl UpdateGroupRequest {
     ///
     /// # Errors
     /// Every fault of the body.
-    pub fn parse(body: &[u8]) -> Result<Self, Faults> {
+    pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
         let mut fields = Fields::of_body(body)?;
         let name = fields.text("name", GroupName::EXPECTED, GroupName::parse);
         let changes = GroupChanges { name, ..profile_fields(&mut fields) };
@@ -65,10 +65,10 @@ fn profile_fields(fields: &mut Fields) -> GroupChanges {
         None => None,
         Some(Value::Null) => Some(Description::default()),
         Some(Value::String(text)) => {
-            Description::parse(&text).map_err(|violation| fields.fault("description", violation)).ok()
+            Description::parse(&text).map_err(|invalid| fields.error("description", invalid)).ok()
         }
         Some(_) => {
-            fields.fault("description", Violation::new("is not a string", "at most 1024 characters"));
+            fields.error("description", InvalidValue::new("is not a string", "at most 1024 characters"));
             None
         }
     };
@@ -97,17 +97,17 @@ impl ChangeMembersRequest {
     ///
     /// # Errors
     /// Every fault of the body.
-    pub fn parse(body: &[u8]) -> Result<Self, Faults> {
+    pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
         let mut fields = Fields::of_body(body)?;
         let (add, remove) = (fields.texts("add"), fields.texts("remove"));
         if add.len() + remove.len() > Self::MAX_IDS {
-            fields.fault("body", Violation::new("has more than 500 ids", "at most 500 ids in all"));
+            fields.error("body", InvalidValue::new("has more than 500 ids", "at most 500 ids in all"));
         }
         let mut seen = std::collections::HashSet::new();
         for (name, ids) in [("add", &add), ("remove", &remove)] {
             let twice = ids.iter().filter(|id| !seen.insert(id.as_str())).count() > 0;
             if twice {
-                fields.fault(name, Violation::new("names an account a second time", "free of repeated ids"));
+                fields.error(name, InvalidValue::new("names an account a second time", "free of repeated ids"));
             }
         }
         let read = |ids: Vec<String>| ids.iter().map(|id| RequestedAccount::of(id)).collect();
@@ -130,7 +130,7 @@ impl ChangeMembersRequest {
 ///
 /// # Errors
 /// Every field, or a body that is no object.
-pub fn parse_nothing(body: &[u8]) -> Result<(), Faults> {
+pub fn parse_nothing(body: &[u8]) -> Result<(), ValidationErrors> {
     if body.is_empty() {
         return Ok(());
     }

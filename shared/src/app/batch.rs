@@ -8,7 +8,7 @@ use lambda_runtime::tower::service_fn;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
-use super::resources::Resources;
+use super::resources::Dependencies;
 use super::run;
 use crate::domain::clock::SystemClock;
 use crate::domain::{Clock, Error};
@@ -86,7 +86,7 @@ pub type StreamFunction<R> = BatchFunction<R, Record>;
 /// A function on a queue.
 pub type QueueFunction<R> = BatchFunction<R, Message>;
 
-impl<R: Resources, T: Item> BatchFunction<R, T> {
+impl<R: Dependencies, T: Item> BatchFunction<R, T> {
     /// A function of that name.
     #[must_use]
     pub const fn new(name: &'static str, handler: BatchHandler<R, T>) -> Self {

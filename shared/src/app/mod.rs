@@ -12,7 +12,7 @@ use lambda_http::{Adapter, Request, RequestExt};
 use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
 pub use self::batch::{BatchFunction, Item, Message, QueueFunction, StreamFunction};
-pub use self::resources::{Intake, Outlet, Resources};
+pub use self::resources::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
 use crate::authz::{Action, Caller, Granted, Policy};
 use crate::config::{self, Config};
 use crate::domain::{Clock, GroupId};
@@ -24,7 +24,7 @@ use crate::telemetry::{self, Invocation, Outcome, counting};
 const ANSWER_TIME: Duration = Duration::from_millis(250);
 
 /// How long a request to the table may be repeated where no invocation sets an end.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const REQUEST_TIME_BUDGET: Duration = Duration::from_secs(10);
 
 /// What a handler needs.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ impl Function {
             .map(|it| it.map(str::to_owned));
         let app = app.for_invocation(request.lambda_context_ref());
         let (answer, counts) = counting((self.handler)(&app, request)).await;
-        let cause = answer.as_ref().err().filter(|error| error.is_fault()).map(ApiError::cause);
+        let cause = answer.as_ref().err().filter(|error| error.is_server_error()).map(ApiError::cause);
         let response = HttpResponse::from(answer.unwrap_or_else(|error| Reply::error(&error, &request_id)));
         let status = response.status().as_u16();
         let outcome = Outcome::Request { route: route.as_deref(), caller: caller.as_deref(), status, cause };

@@ -6,16 +6,16 @@ use std::time::Duration;
 use lambda_runtime::Context;
 use tokio::time::Instant;
 
-use super::{ANSWER_TIME, App, PATIENCE};
+use super::{ANSWER_TIME, App, REQUEST_TIME_BUDGET};
 use crate::aws::Connection;
 use crate::bus::{DeadLetters, EventBus};
-use crate::config::{Config, ConfigError, IntakeConfig, OutletConfig};
+use crate::config::{ApplyEventsConfig, Config, ConfigError, PublishEventsConfig};
 use crate::domain::Clock;
 use crate::domain::clock::SystemClock;
 use crate::store::Store;
 
 /// What a function needs beside its event: made once, at its start.
-pub trait Resources: Clone + Send + Sync + 'static {
+pub trait Dependencies: Clone + Send + Sync + 'static {
     /// Those of a deployed function.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ pub trait Resources: Clone + Send + Sync + 'static {
     }
 }
 
-impl Resources for App {
+impl Dependencies for App {
     fn from_environment() -> Result<Self, ConfigError> {
         let config = Config::from_environment()?;
         let connection = Connection::from_environment()?;
@@ -58,14 +58,14 @@ impl Resources for App {
 
 impl App {
     fn connected(config: Config, connection: &Connection) -> Self {
-        let store = Store::connected(connection, &config.table_name, PATIENCE);
+        let store = Store::connected(connection, &config.table_name, REQUEST_TIME_BUDGET);
         Self::new(config, store, Arc::new(SystemClock))
     }
 }
 
 /// What taking events in needs.
 #[derive(Clone)]
-pub struct Intake {
+pub struct ApplyEventsDeps {
     /// Groups, members and accounts, and the time.
     pub app: App,
     /// Where events go that can never be taken.
@@ -74,11 +74,11 @@ pub struct Intake {
     pub patience: Duration,
 }
 
-impl Resources for Intake {
+impl Dependencies for ApplyEventsDeps {
     fn from_environment() -> Result<Self, ConfigError> {
-        let (config, intake) = (Config::from_environment()?, IntakeConfig::from_environment()?);
+        let (config, intake) = (Config::from_environment()?, ApplyEventsConfig::from_environment()?);
         let connection = Connection::from_environment()?;
-        let dead_letters = DeadLetters::connected(&connection, &intake.dead_letter_queue_url, PATIENCE);
+        let dead_letters = DeadLetters::connected(&connection, &intake.dead_letter_queue_url, REQUEST_TIME_BUDGET);
         Ok(Self { app: App::connected(config, &connection), dead_letters, patience: intake.request_patience })
     }
 
@@ -94,19 +94,22 @@ impl Resources for Intake {
 
 /// What sending events out needs.
 #[derive(Clone)]
-pub struct Outlet {
+pub struct PublishEventsDeps {
     /// Where they go.
     pub bus: EventBus,
     /// Where those go that the bus can never take.
     pub dead_letters: DeadLetters,
 }
 
-impl Resources for Outlet {
+impl Dependencies for PublishEventsDeps {
     fn from_environment() -> Result<Self, ConfigError> {
-        let config = OutletConfig::from_environment()?;
+        let config = PublishEventsConfig::from_environment()?;
         let connection = Connection::from_environment()?;
-        let bus = EventBus::connected(&connection, &config.event_bus_name, PATIENCE);
-        Ok(Self { bus, dead_letters: DeadLetters::connected(&connection, &config.dead_letter_queue_url, PATIENCE) })
+        let bus = EventBus::connected(&connection, &config.event_bus_name, REQUEST_TIME_BUDGET);
+        Ok(Self {
+            bus,
+            dead_letters: DeadLetters::connected(&connection, &config.dead_letter_queue_url, REQUEST_TIME_BUDGET),
+        })
     }
 
     async fn connect(&self) {

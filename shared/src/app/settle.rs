@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::App;
 use crate::authz::{Action, Granted, Settle};
 use crate::domain::{AccountId, Error, GroupId, JobKind};
-use crate::propagate::Propagation;
+use crate::propagation::Propagation;
 use crate::store::{PendingName, Store};
 
 impl App {

@@ -1,7 +1,7 @@
 //! What all that AWS is asked for has in common: a client made of what Lambda's environment says, TLS by ring that trusts
-//! Amazon's roots, short timeouts, no retries of the SDK's own but in `attempt` (docs/decisions/0018).
+//! Amazon's roots, short timeouts, no retries of the SDK's own but in `retry` (docs/decisions/0018).
 
-pub(crate) mod attempt;
+pub(crate) mod retry;
 
 use std::time::Duration;
 
@@ -101,9 +101,9 @@ fn settings(http: SharedHttpClient, region: Region, credentials: Credentials) ->
 
 /// Leaves out what the SDK tells AWS of itself and of its retries, which are off: a tenth of a call's instructions.
 #[derive(Debug)]
-pub struct SaysNothingOfItself;
+pub struct OmitSdkHeaders;
 
-impl Intercept for SaysNothingOfItself {
+impl Intercept for OmitSdkHeaders {
     fn name(&self) -> &'static str {
         "says nothing of itself"
     }
@@ -123,7 +123,7 @@ impl Intercept for SaysNothingOfItself {
 
 /// Makes a request to a service one that asks for nothing, wants no permission and costs nothing, but opens the connection
 /// that later ones use.
-pub(crate) fn ask_for_nothing(request: &mut HttpRequest) {
+pub(crate) fn into_ping(request: &mut HttpRequest) {
     // Scheme, nothing, and who is there.
     let origin: String = request.uri().split_inclusive('/').take(3).collect();
     // Whatever the answer is: what counts is that there is one.

@@ -8,8 +8,8 @@ use aws_sdk_sqs::config::Builder;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use tokio::time::Instant;
 
-use crate::aws::attempt::{Time, attempt, internal, is_transient};
-use crate::aws::{Connection, SaysNothingOfItself};
+use crate::aws::retry::{Time, attempt, internal, is_transient};
+use crate::aws::{Connection, OmitSdkHeaders};
 use crate::config::Service;
 use crate::domain::Error;
 
@@ -39,7 +39,7 @@ impl DeadLetters {
     /// The queue with this URL; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, url: &str, patience: Duration) -> Self {
-        let settings = Builder::from(&connection.settings(Service::Sqs)).interceptor(SaysNothingOfItself);
+        let settings = Builder::from(&connection.settings(Service::Sqs)).interceptor(OmitSdkHeaders);
         Self { client: Client::from_conf(settings.build()), url: url.into(), time: Time::Each(patience) }
     }
 

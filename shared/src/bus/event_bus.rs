@@ -9,8 +9,8 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use tokio::time::Instant;
 
-use crate::aws::attempt::{Backoff, Time, attempt, internal, is_transient};
-use crate::aws::{Connection, SaysNothingOfItself, ask_for_nothing};
+use crate::aws::retry::{Backoff, Time, attempt, internal, is_transient};
+use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;
 use crate::domain::{Error, Timestamp};
 
@@ -69,13 +69,13 @@ impl EventBus {
     /// The bus of that name; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn connected(connection: &Connection, name: &str, patience: Duration) -> Self {
-        let settings = Builder::from(&connection.settings(Service::EventBridge)).interceptor(SaysNothingOfItself);
+        let settings = Builder::from(&connection.settings(Service::EventBridge)).interceptor(OmitSdkHeaders);
         Self { client: Client::from_conf(settings.build()), name: name.into(), time: Time::Each(patience) }
     }
 
     /// Opens the connection that later requests use, whatever the bus says.
     pub async fn connect(&self) {
-        let _ = self.client.put_events().customize().mutate_request(ask_for_nothing).send().await;
+        let _ = self.client.put_events().customize().mutate_request(into_ping).send().await;
     }
 
     /// The same bus, given up at the deadline.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Violation;
+use super::InvalidValue;
 
 /// Where the present comes from.
 pub trait Clock: Send + Sync {
@@ -115,12 +115,12 @@ impl Moment {
     ///
     /// # Errors
     /// Not RFC 3339, or in another century than nanoseconds in 64 bits can tell.
-    pub fn parse(text: &str) -> Result<Self, Violation> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         OffsetDateTime::parse(text, &Rfc3339)
             .ok()
             .and_then(|moment| i64::try_from(moment.unix_timestamp_nanos()).ok())
             .map(Self)
-            .ok_or(Violation::new("is not a time in RFC 3339", "a time such as 2024-01-15T10:30:00Z"))
+            .ok_or(InvalidValue::new("is not a time in RFC 3339", "a time such as 2024-01-15T10:30:00Z"))
     }
 
     /// Its place among all moments, counted from the first.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupId, GroupName, SortKey, Timestamp, Violation};
+use super::{GroupId, GroupName, InvalidValue, SortKey, Timestamp};
 
 /// What a group is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -20,11 +20,11 @@ impl GroupType {
     ///
     /// # Errors
     /// Anything else.
-    pub fn parse(text: &str) -> Result<Self, Violation> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "security" => Ok(Self::Security),
             "distribution" => Ok(Self::Distribution),
-            _ => Err(Violation::new("is no group type", "security or distribution")),
+            _ => Err(InvalidValue::new("is no group type", "security or distribution")),
         }
     }
 
@@ -50,9 +50,9 @@ impl Description {
     ///
     /// # Errors
     /// Longer than 1,024 characters.
-    pub fn parse(text: &str) -> Result<Self, Violation> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.chars().count() > Self::MAX_CHARS {
-            return Err(Violation::new("is longer than 1024 characters", "at most 1024 characters"));
+            return Err(InvalidValue::new("is longer than 1024 characters", "at most 1024 characters"));
         }
         Ok(Self(text.to_owned()))
     }

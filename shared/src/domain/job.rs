@@ -16,7 +16,7 @@ pub enum JobKind {
     /// Carries to an account's memberships that it was deleted at this version, which may be that of its last update.
     DeleteAccount(AccountId, AccountVersion),
     /// Looks again at one member and the groups above it: what a record asked for and could not be done at once.
-    Climb(GroupId, AccountId),
+    ReconcileMember(GroupId, AccountId),
 }
 
 impl JobKind {
@@ -29,7 +29,7 @@ impl JobKind {
             Self::DeleteGroup(_) => "delete_group",
             Self::UpdateAccount(..) => "update_account",
             Self::DeleteAccount(..) => "delete_account",
-            Self::Climb(..) => "climb",
+            Self::ReconcileMember(..) => "climb",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Account, AccountId, EdgeId, GroupId, Moment, Timestamp, Violation};
+use super::{Account, AccountId, EdgeId, GroupId, InvalidValue, Moment, Timestamp};
 
 /// How an account is a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,11 @@ impl MembershipType {
     ///
     /// # Errors
     /// Anything else.
-    pub fn parse(text: &str) -> Result<Self, Violation> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "direct" => Ok(Self::Direct),
             "indirect" => Ok(Self::Indirect),
-            _ => Err(Violation::new("is no membership type", "direct or indirect")),
+            _ => Err(InvalidValue::new("is no membership type", "direct or indirect")),
         }
     }
 

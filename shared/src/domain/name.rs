@@ -3,7 +3,7 @@
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-use super::Violation;
+use super::InvalidValue;
 
 /// A group's name: trimmed, 1 to 256 characters (Unicode scalar values), no control characters. Need not be unique.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,16 +19,16 @@ impl GroupName {
     ///
     /// # Errors
     /// Empty after trimming, longer than 256 characters, or with a control character.
-    pub fn parse(text: &str) -> Result<Self, Violation> {
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let text = text.trim();
         if text.is_empty() {
-            return Err(Violation::new("is empty", Self::EXPECTED));
+            return Err(InvalidValue::new("is empty", Self::EXPECTED));
         }
         if text.chars().count() > Self::MAX_CHARS {
-            return Err(Violation::new("is longer than 256 characters", Self::EXPECTED));
+            return Err(InvalidValue::new("is longer than 256 characters", Self::EXPECTED));
         }
         if text.chars().any(char::is_control) {
-            return Err(Violation::new("has a control character", "free of control characters"));
+            return Err(InvalidValue::new("has a control character", "free of control characters"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -71,10 +71,10 @@ impl FoldedText {
     ///
     /// # Errors
     /// Longer than 64 characters.
-    pub fn search_term(text: &str) -> Result<Option<Self>, Violation> {
+    pub fn search_term(text: &str) -> Result<Option<Self>, InvalidValue> {
         let text = text.trim();
         if text.chars().count() > Self::MAX_TERM_CHARS {
-            return Err(Violation::new("is longer than 64 characters", "1 to 64 characters"));
+            return Err(InvalidValue::new("is longer than 64 characters", "1 to 64 characters"));
         }
         Ok((!text.is_empty()).then(|| Self::of(text)))
     }

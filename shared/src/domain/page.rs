@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use super::Violation;
+use super::InvalidValue;
 
 /// How many items a page may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,16 +18,16 @@ impl Limit {
     ///
     /// # Errors
     /// Not a whole number, or outside the range.
-    pub fn parse(text: &str, max: Self) -> Result<Self, Violation> {
+    pub fn parse(text: &str, max: Self) -> Result<Self, InvalidValue> {
         let expected = if max == Self::MAX_GROUPS { "1 to 1000" } else { "1 to 10000" };
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(Violation::new("is not a whole number", expected));
+            return Err(InvalidValue::new("is not a whole number", expected));
         }
         // Whatever does not fit 16 bits is past every maximum.
         let limit = text.parse().unwrap_or(u16::MAX);
         match limit {
-            0 => Err(Violation::new("is less than 1", expected)),
-            _ if limit > max.0 => Err(Violation::new("is more than the maximum", expected)),
+            0 => Err(InvalidValue::new("is less than 1", expected)),
+            _ if limit > max.0 => Err(InvalidValue::new("is more than the maximum", expected)),
             _ => Ok(Self(limit)),
         }
     }

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::api::fields::Others;
-use crate::api::{Faults, Fields};
-use crate::domain::{Account, AccountId, AccountVersion, Change, GroupId, MembershipRequest, Moment, Violation};
+use crate::api::{Fields, ValidationErrors};
+use crate::domain::{Account, AccountId, AccountVersion, Change, GroupId, InvalidValue, MembershipRequest, Moment};
 
 /// What another system tells or asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +57,13 @@ impl IncomingEvent {
     ///
     /// # Errors
     /// Every fault of the event.
-    pub fn parse(event: Value) -> Result<Self, Faults> {
+    pub fn parse(event: Value) -> Result<Self, ValidationErrors> {
         let mut envelope = Fields::of_value(event, "event", "")?;
         let kind = |text: &str| match text {
             "Account Created" | "Account Updated" => Ok(Kind::Description),
             "Account Deleted" => Ok(Kind::Deletion),
             "Group Membership Requested" => Ok(Kind::Request),
-            _ => Err(Violation::new("is not known here", DETAIL_TYPES)),
+            _ => Err(InvalidValue::new("is not known here", DETAIL_TYPES)),
         };
         let kind = envelope.required("detail-type", DETAIL_TYPES, kind);
         let id = envelope.required("id", EVENT_ID, event_id);
@@ -99,13 +99,13 @@ fn description(detail: &mut Fields) -> Option<AccountEvent> {
 
 /// A request was made when it says or, when it does not, when its event came about.
 fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEvent> {
-    let violation = Violation::new("is not a group's id", GROUP);
-    let group = detail.required("group_id", GROUP, |text| GroupId::parse(text).ok_or(violation));
+    let invalid = InvalidValue::new("is not a group's id", GROUP);
+    let group = detail.required("group_id", GROUP, |text| GroupId::parse(text).ok_or(invalid));
     let account = account_id(detail, "account_id");
     let is_addition = detail.required("action", ACTION, |text| match text {
         "add" => Ok(true),
         "remove" => Ok(false),
-        _ => Err(Violation::new("is no action", ACTION)),
+        _ => Err(InvalidValue::new("is no action", ACTION)),
     });
     let requested_by = detail.required("requested_by", TEXT, text);
     let requested_at = detail.text("requested_at", TIME, Moment::parse).unwrap_or(time);
@@ -115,30 +115,30 @@ fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEven
 }
 
 fn account_id(detail: &mut Fields, field: &str) -> Option<AccountId> {
-    let violation = Violation::new("is not an account id", AccountId::EXPECTED);
-    detail.required(field, AccountId::EXPECTED, |text| AccountId::parse(text).ok_or(violation))
+    let invalid = InvalidValue::new("is not an account id", AccountId::EXPECTED);
+    detail.required(field, AccountId::EXPECTED, |text| AccountId::parse(text).ok_or(invalid))
 }
 
 fn updated_at(detail: &mut Fields) -> Option<Moment> {
     detail.required("updated_at", TIME, Moment::parse)
 }
 
-fn event_id(text: &str) -> Result<String, Violation> {
+fn event_id(text: &str) -> Result<String, InvalidValue> {
     let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    fits.then(|| text.to_owned()).ok_or(Violation::new("is no event's id", EVENT_ID))
+    fits.then(|| text.to_owned()).ok_or(InvalidValue::new("is no event's id", EVENT_ID))
 }
 
-fn text(text: &str) -> Result<String, Violation> {
-    if text.is_empty() { Err(Violation::new("is empty", TEXT)) } else { read_text(text, TEXT) }
+fn text(text: &str) -> Result<String, InvalidValue> {
+    if text.is_empty() { Err(InvalidValue::new("is empty", TEXT)) } else { read_text(text, TEXT) }
 }
 
-fn address(text: &str) -> Result<String, Violation> {
+fn address(text: &str) -> Result<String, InvalidValue> {
     read_text(text, EMAIL)
 }
 
-fn read_text(text: &str, expected: &'static str) -> Result<String, Violation> {
+fn read_text(text: &str, expected: &'static str) -> Result<String, InvalidValue> {
     if text.chars().count() > 256 || text.chars().any(char::is_control) {
-        return Err(Violation::new("is longer than 256 characters or has a control character", expected));
+        return Err(InvalidValue::new("is longer than 256 characters or has a control character", expected));
     }
     Ok(text.to_owned())
 }

@@ -20,7 +20,7 @@ pub enum Refusal {
     /// It may be, once the table answers.
     Unavailable(String),
     /// It may be, once a fault of ours is mended.
-    Fault(String),
+    Internal(String),
 }
 
 impl Refusal {
@@ -30,7 +30,7 @@ impl Refusal {
         match self {
             Self::Never(reason) => Some(reason),
             Self::UnknownAccount(reason) => is_out_of_patience.then(|| format!("{reason}, after all this time")),
-            Self::Fault(reason) => is_out_of_patience.then_some(reason),
+            Self::Internal(reason) => is_out_of_patience.then_some(reason),
             // A table that does not answer at all will take nothing else either, and come back one day.
             Self::Unavailable(_) => None,
         }
@@ -44,7 +44,7 @@ impl IncomingEvent {
     /// Why it is not applied; no value of the event but ids.
     pub async fn take(body: &str, store: &Store, now: Timestamp) -> Result<bool, Refusal> {
         let event = serde_json::from_str(body).map_err(|_| Refusal::Never("the event is not JSON".into()))?;
-        let event = Self::parse(event).map_err(|faults| Refusal::Never(faults.to_string()))?;
+        let event = Self::parse(event).map_err(|errors| Refusal::Never(errors.to_string()))?;
         event.apply(store, now).await
     }
 
@@ -88,7 +88,7 @@ fn refusal(error: &Error) -> Refusal {
     let reason = error.to_string();
     match error {
         Error::Unavailable { .. } => Refusal::Unavailable(reason),
-        Error::Internal { .. } => Refusal::Fault(reason),
+        Error::Internal { .. } => Refusal::Internal(reason),
         _ => Refusal::Never(reason),
     }
 }

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use lambda_http::http::StatusCode;
 
-use crate::api::{Fault, Faults};
+use crate::api::{FieldError, ValidationErrors};
 use crate::authz::Denied;
-use crate::domain::{Error, Missing, Violation};
+use crate::domain::{Error, InvalidValue, Missing};
 
 /// Why a request is not answered as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
     /// The request is not as the contract says.
-    Validation(Faults),
+    Validation(ValidationErrors),
     /// No caller, or none that the gateway verified.
     Unauthorized,
     /// The caller lacks the role.
@@ -25,9 +25,9 @@ pub enum ApiError {
     Store(Error),
 }
 
-impl From<Faults> for ApiError {
-    fn from(faults: Faults) -> Self {
-        Self::Validation(faults)
+impl From<ValidationErrors> for ApiError {
+    fn from(errors: ValidationErrors) -> Self {
+        Self::Validation(errors)
     }
 }
 
@@ -41,8 +41,11 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::ForeignCursor => Self::Validation(
-                Fault::new("after", Violation::new("is not a cursor of this list", "an endCursor of the same list"))
-                    .into(),
+                FieldError::new(
+                    "after",
+                    InvalidValue::new("is not a cursor of this list", "an endCursor of the same list"),
+                )
+                .into(),
             ),
             error => Self::Store(error),
         }
@@ -57,7 +60,7 @@ impl From<Missing> for ApiError {
 
 /// What the client is told: status, code, sentence.
 #[derive(Debug)]
-pub struct Told {
+pub struct ErrorReply {
     /// The HTTP status.
     pub status: StatusCode,
     /// The code of the contract.
@@ -71,8 +74,8 @@ pub struct Told {
 impl ApiError {
     /// Whether it is ours.
     #[must_use]
-    pub fn is_fault(&self) -> bool {
-        self.told().status.is_server_error()
+    pub fn is_server_error(&self) -> bool {
+        self.reply().status.is_server_error()
     }
 
     /// What the log is told of a fault of ours; the client is not.
@@ -80,15 +83,15 @@ impl ApiError {
     pub fn cause(&self) -> String {
         match self {
             Self::Store(error) => error.to_string(),
-            _ => self.told().message,
+            _ => self.reply().message,
         }
     }
 
     /// What the client is told.
     #[must_use]
-    pub fn told(&self) -> Told {
+    pub fn reply(&self) -> ErrorReply {
         let (status, code, message) = match self {
-            Self::Validation(faults) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", faults.to_string()),
+            Self::Validation(errors) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", errors.to_string()),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "a valid token is required".into()),
             Self::Forbidden => (StatusCode::FORBIDDEN, "FORBIDDEN", "the caller lacks the role for this".into()),
             Self::PayloadTooLarge => {
@@ -99,14 +102,14 @@ impl ApiError {
                 "UNSUPPORTED_MEDIA_TYPE",
                 "the body must be sent with content type application/json".into(),
             ),
-            Self::Store(error) => told_of_store(error),
+            Self::Store(error) => store_reply(error),
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1));
-        Told { status, code, message, retry_after }
+        ErrorReply { status, code, message, retry_after }
     }
 }
 
-fn told_of_store(error: &Error) -> (StatusCode, &'static str, String) {
+fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
     match error {
         Error::Missing(missing) => (StatusCode::NOT_FOUND, "NOT_FOUND", missing.to_string()),
         Error::VersionMismatch => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string()),

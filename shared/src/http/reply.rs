@@ -67,21 +67,19 @@ impl Reply {
     /// The answer to a request that failed; `request_id` names it in the logs.
     #[must_use]
     pub fn error(error: &ApiError, request_id: &str) -> Self {
-        let told = error.told();
+        let parts = error.reply();
         let details = match error {
-            ApiError::Validation(faults) => faults
-                .0
-                .iter()
-                .map(|fault| ErrorDetail { field: &fault.field, reason: fault.violation.reason })
-                .collect(),
+            ApiError::Validation(errors) => {
+                errors.0.iter().map(|error| ErrorDetail { field: &error.field, reason: error.invalid.reason }).collect()
+            }
             _ => Vec::new(),
         };
-        let body = ErrorBody { code: told.code, message: &told.message, details, request_id };
-        let mut reply = Self::json(told.status, &ErrorResponse { error: body });
-        if told.status == StatusCode::UNAUTHORIZED {
+        let body = ErrorBody { code: parts.code, message: &parts.message, details, request_id };
+        let mut reply = Self::json(parts.status, &ErrorResponse { error: body });
+        if parts.status == StatusCode::UNAUTHORIZED {
             reply = reply.header(WWW_AUTHENTICATE, "Bearer".into());
         }
-        match told.retry_after {
+        match parts.retry_after {
             Some(after) => reply.header(RETRY_AFTER, after.as_secs().to_string()),
             None => reply,
         }

@@ -6,9 +6,9 @@ use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{LambdaEvent, Request, RequestExt};
 
 use super::ApiError;
-use crate::api::{Fault, Faults, RequestedAccount};
+use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
-use crate::domain::{AccountId, Cursor, GroupId, Missing, Version, Violation};
+use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing, Version};
 
 /// Bytes in the largest body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -132,7 +132,7 @@ pub fn json_body(request: &Request) -> Result<&[u8], ApiError> {
 ///
 /// # Errors
 /// Not a list of entity tags (RFC 9110, section 13.1.1).
-pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, Faults> {
+pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, ValidationErrors> {
     let Some(value) = request.headers().get(IF_MATCH) else {
         return Ok(None);
     };
@@ -141,8 +141,8 @@ pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, Faults> {
         return Ok(None);
     }
     let tags = entity_tags(value).filter(|tags| tags.len() <= MAX_ENTITY_TAGS);
-    let violation = Violation::new("is not a list of up to 20 entity tags", "an ETag, up to 20 of them, or *");
-    Ok(Some(tags.ok_or_else(|| Fault::new("If-Match", violation))?.into_iter().flatten().collect()))
+    let invalid = InvalidValue::new("is not a list of up to 20 entity tags", "an ETag, up to 20 of them, or *");
+    Ok(Some(tags.ok_or_else(|| FieldError::new("If-Match", invalid))?.into_iter().flatten().collect()))
 }
 
 /// Reads a list of entity tags: `None` for what is none; among them `None` for those that no group has (a weak one
@@ -165,22 +165,22 @@ fn entity_tags(mut text: &str) -> Option<Vec<Option<Version>>> {
 ///
 /// # Errors
 /// Not 1 to 255 visible ASCII characters.
-pub fn idempotency_key(request: &Request) -> Result<Option<&str>, Faults> {
+pub fn idempotency_key(request: &Request) -> Result<Option<&str>, ValidationErrors> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
     let bytes = value.as_bytes();
     let fits = (1..=MAX_IDEMPOTENCY_KEY).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
     let key = value.to_str().ok().filter(|_| fits);
-    let violation = Violation::new("is empty, too long or not visible ASCII", "1 to 255 visible ASCII characters");
-    key.map(Some).ok_or_else(|| Fault::new("Idempotency-Key", violation).into())
+    let invalid = InvalidValue::new("is empty, too long or not visible ASCII", "1 to 255 visible ASCII characters");
+    key.map(Some).ok_or_else(|| FieldError::new("Idempotency-Key", invalid).into())
 }
 
-/// The parameters of a query, taken one after the other; faults are collected.
+/// The parameters of a query, taken one after the other; errors are collected.
 #[derive(Debug)]
 pub struct Query {
     left: Vec<(String, String)>,
-    faults: Vec<Fault>,
+    errors: Vec<FieldError>,
 }
 
 impl Query {
@@ -188,12 +188,12 @@ impl Query {
     #[must_use]
     pub fn of(request: &Request) -> Self {
         let parameters = request.query_string_parameters();
-        let mut query = Self { left: Vec::new(), faults: Vec::new() };
+        let mut query = Self { left: Vec::new(), errors: Vec::new() };
         let mut pairs: Vec<_> = parameters.iter().collect();
         pairs.sort_unstable();
         for (name, value) in pairs {
             if query.left.iter().any(|(earlier, _)| earlier == name) {
-                query.fault(name, Violation::new("is given more than once", "given once"));
+                query.error(name, InvalidValue::new("is given more than once", "given once"));
             } else {
                 query.left.push((name.to_owned(), value.to_owned()));
             }
@@ -202,15 +202,15 @@ impl Query {
     }
 
     /// Notes a fault of a parameter.
-    pub fn fault(&mut self, name: &str, violation: Violation) {
-        self.faults.push(Fault::new(name, violation));
+    pub fn error(&mut self, name: &str, invalid: InvalidValue) {
+        self.errors.push(FieldError::new(name, invalid));
     }
 
     /// Takes a parameter out and reads it; `None` when it is not there or is at fault.
-    pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, Violation>) -> Option<T> {
+    pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
         let index = self.left.iter().position(|(parameter, _)| parameter == name)?;
         let (name, value) = self.left.swap_remove(index);
-        read(&value).map_err(|violation| self.fault(&name, violation)).ok()
+        read(&value).map_err(|invalid| self.error(&name, invalid)).ok()
     }
 
     /// Takes the cursor out.
@@ -221,19 +221,19 @@ impl Query {
     /// Takes the account out whose groups are asked for.
     pub fn member(&mut self) -> Option<RequestedAccount> {
         self.take("member", |text| match text {
-            "" => Err(Violation::new("is empty", AccountId::EXPECTED)),
+            "" => Err(InvalidValue::new("is empty", AccountId::EXPECTED)),
             text => Ok(RequestedAccount::of(text)),
         })
     }
 
-    /// Gives all faults, parameters that are left among them.
+    /// Gives all errors, parameters that are left among them.
     ///
     /// # Errors
     /// Anything was at fault.
-    pub fn finish(mut self) -> Result<(), Faults> {
+    pub fn finish(mut self) -> Result<(), ValidationErrors> {
         for (name, _) in std::mem::take(&mut self.left) {
-            self.fault(&name, Violation::new("is not known here", "left out"));
+            self.error(&name, InvalidValue::new("is not known here", "left out"));
         }
-        if self.faults.is_empty() { Ok(()) } else { Err(Faults(self.faults)) }
+        if self.errors.is_empty() { Ok(()) } else { Err(ValidationErrors(self.errors)) }
     }
 }

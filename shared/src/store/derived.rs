@@ -16,7 +16,7 @@ use super::table::{Rows, Written};
 use super::trail::{By, Decision, NOBODY, leave};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Granted, Settle};
-use crate::aws::attempt::Backoff;
+use crate::aws::retry::Backoff;
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Timestamp};
 
 /// How often a member that others got in the way of is looked at anew.

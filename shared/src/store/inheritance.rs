@@ -14,7 +14,7 @@ use super::keys::{Attribute, Attributes, Key};
 use super::trail::{By, Decision, NOBODY, leave};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Granted, Settle};
-use crate::aws::attempt::Backoff;
+use crate::aws::retry::Backoff;
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Job, JobKind, Member, MembershipType, Timestamp};
 
 /// How often links that others got in the way of are decided anew.

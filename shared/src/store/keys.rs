@@ -96,7 +96,7 @@ impl Key {
             JobKind::UpdateAccount(account, version) | JobKind::DeleteAccount(account, version) => {
                 format!("JOB#{name}#{account}#{version}")
             }
-            JobKind::Climb(group, account) => format!("JOB#{name}#{group}#{account}"),
+            JobKind::ReconcileMember(group, account) => format!("JOB#{name}#{group}#{account}"),
         };
         Self { partition, sort: "JOB".into() }
     }
@@ -170,7 +170,7 @@ impl Key {
             "delete_group" => JobKind::DeleteGroup(group()?),
             "update_account" => JobKind::UpdateAccount(AccountId::parse(first)?, version()?),
             "delete_account" => JobKind::DeleteAccount(AccountId::parse(first)?, version()?),
-            "climb" => JobKind::Climb(group()?, AccountId::parse(second?)?),
+            "climb" => JobKind::ReconcileMember(group()?, AccountId::parse(second?)?),
             _ => return None,
         };
         (Self::job(&kind) == *self).then_some(kind)

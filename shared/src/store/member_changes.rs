@@ -12,7 +12,7 @@ use super::keys::{Attribute, Attributes, Key};
 use super::trail::{self, After, By, leave};
 use super::transact::{self, Action, Commit, MAX_ACTIONS};
 use crate::authz::{Administer, Granted};
-use crate::aws::attempt::Backoff;
+use crate::aws::retry::Backoff;
 use crate::domain::{Account, AccountId, Change, Error, GroupId, Member, MembershipType, Missing, Outcome, Timestamp};
 
 /// How often changes that others got in the way of are decided anew.

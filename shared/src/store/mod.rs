@@ -36,8 +36,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
-use crate::aws::attempt::Time;
-use crate::aws::{Connection, SaysNothingOfItself, ask_for_nothing};
+use crate::aws::retry::Time;
+use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;
 
 pub use announcements::{Announcement, Subject};
@@ -62,7 +62,7 @@ impl Store {
     #[must_use]
     pub fn connected(connection: &Connection, table: &str, patience: Duration) -> Self {
         let settings = Builder::from(&connection.settings(Service::DynamoDb));
-        let settings = settings.interceptor(SaysNothingOfItself).interceptor(Metering);
+        let settings = settings.interceptor(OmitSdkHeaders).interceptor(Metering);
         Self::new(Client::from_conf(settings.build()), table, patience)
     }
 
@@ -75,7 +75,7 @@ impl Store {
     /// Opens the connection that later requests use, whatever the table says.
     pub async fn connect(&self) {
         let request = self.table.client.get_item().table_name(&*self.table.name);
-        let _ = request.customize().mutate_request(ask_for_nothing).send().await;
+        let _ = request.customize().mutate_request(into_ping).send().await;
     }
 
     /// The same store, which gives up at the deadline or, where it has an earlier one, at that.

@@ -11,7 +11,7 @@ use super::lists::page;
 use super::table::Rows;
 use super::transact::{self, Action, Commit};
 use crate::authz::{Administer, Granted, Read, Settle};
-use crate::aws::attempt::Backoff;
+use crate::aws::retry::Backoff;
 use crate::domain::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
 use crate::domain::{
     Cursor, Edge, EdgeId, Error, Group, GroupId, Job, JobKind, Limit, Missing, Page, SortKey, Timestamp,

@@ -94,7 +94,7 @@ impl Record {
 /// The job that does, for whatever happened to this row, what would follow from it.
 fn looks_again(key: &Key) -> Option<JobKind> {
     if let Some((group, account)) = key.as_member() {
-        return Some(JobKind::Climb(group, account));
+        return Some(JobKind::ReconcileMember(group, account));
     }
     if let Some(account) = key.as_account() {
         return Some(JobKind::UpdateAccount(account, AccountVersion::EARLIEST));

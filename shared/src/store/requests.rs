@@ -10,7 +10,7 @@ use super::member_changes::{Decision, decide};
 use super::trail::{self, By, Request};
 use super::transact::{self, Commit};
 use crate::authz::{Granted, Ingest};
-use crate::aws::attempt::Backoff;
+use crate::aws::retry::Backoff;
 use crate::domain::{Change, Error, GroupId, MembershipRequest, Missing, Outcome, RequestOutcome, Timestamp};
 
 /// How often a request that others got in the way of is decided anew.

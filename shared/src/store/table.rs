@@ -19,7 +19,7 @@ use super::expression::Expression;
 use super::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
 use super::pages::{self, Found};
 use super::transact;
-use crate::aws::attempt::{Backoff, Time, attempt, internal, is_transient};
+use crate::aws::retry::{Backoff, Time, attempt, internal, is_transient};
 use crate::domain::Error;
 
 /// Keys that one `BatchGetItem` takes.

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use super::expression::Expression;
 use super::keys::{Attributes, Key};
 use super::table::Table;
-use crate::aws::attempt::{attempt, internal, is_transient};
+use crate::aws::retry::{attempt, internal, is_transient};
 use crate::domain::Error;
 
 pub(super) const OPERATION: &str = "TransactWriteItems";

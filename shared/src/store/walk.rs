@@ -13,7 +13,7 @@ use super::items::{
 use super::keys::{Attributes, Key};
 use super::search::suffix_rows;
 use crate::authz::{Granted, Settle};
-use crate::aws::attempt::{attempt, internal, is_transient};
+use crate::aws::retry::{attempt, internal, is_transient};
 use crate::domain::{Account, AccountId, AccountVersion, Edge, EdgeId, Error, GroupId, Job, Membership};
 
 /// Parts of the table that are walked side by side.

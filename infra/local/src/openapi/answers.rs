@@ -1,8 +1,8 @@
 //! What the API answers when it does not do what was asked, as it answers it, and the headers of all answers.
 
 use serde_json::{Map, Value, json};
-use shared::api::{Fault, Faults};
-use shared::domain::{Error, GroupName, Missing, Violation};
+use shared::api::{FieldError, ValidationErrors};
+use shared::domain::{Error, GroupName, InvalidValue, Missing};
 use shared::http::{ApiError, HttpResponse, Reply};
 
 use super::schemas::reference;
@@ -20,7 +20,7 @@ struct Refusal {
 }
 
 const REFUSALS: [Refusal; 11] = [
-    refusal(400, "Invalid", "A parameter, header or body is not as described: all faults of a body at once.", None),
+    refusal(400, "Invalid", "A parameter, header or body is not as described: all errors of a body at once.", None),
     Refusal {
         headers: &[("WWW-Authenticate", true)],
         ..refusal(
@@ -71,13 +71,13 @@ const fn refusal(status: u16, name: &'static str, description: &'static str, gat
 /// What functions answer, each with the name of an example.
 fn errors() -> Vec<(&'static str, ApiError)> {
     let (team, other) = (demo::engineering_team(), "grp-018d0cab-c440-7000-8000-00000000ffff");
-    let faults = vec![
-        Fault::new("name", Violation::new("is empty", GroupName::EXPECTED)),
-        Fault::new("member_count", Violation::new("is read-only", "left out")),
+    let errors = vec![
+        FieldError::new("name", InvalidValue::new("is empty", GroupName::EXPECTED)),
+        FieldError::new("member_count", InvalidValue::new("is read-only", "left out")),
     ];
     let store = ApiError::Store;
     vec![
-        ("faults", ApiError::Validation(Faults(faults))),
+        ("errors", ApiError::Validation(ValidationErrors(errors))),
         ("foreign-cursor", Error::ForeignCursor.into()),
         ("no-caller", ApiError::Unauthorized),
         ("no-role", ApiError::Forbidden),
@@ -113,10 +113,10 @@ pub(super) fn refusals() -> Map<String, Value> {
 fn told(refusal: &Refusal, errors: &[(&str, ApiError)]) -> Value {
     let mut schemas = Vec::new();
     let mut examples = Map::new();
-    let of_functions = errors.iter().filter(|(_, error)| error.told().status == refusal.status);
+    let of_functions = errors.iter().filter(|(_, error)| error.reply().status == refusal.status);
     for (name, error) in of_functions {
         if examples.is_empty() {
-            let code = json!({ "properties": { "code": { "const": error.told().code } } });
+            let code = json!({ "properties": { "code": { "const": error.reply().code } } });
             let mut schema = reference("Error");
             schema["properties"] = json!({ "error": code });
             schemas.push(schema);

@@ -101,7 +101,7 @@ impl Propagation<'_> {
             JobKind::UpdateAccount(account, _) | JobKind::DeleteAccount(account, _) => {
                 self.update_account(account, cursor).await
             }
-            JobKind::Climb(group, account) => {
+            JobKind::ReconcileMember(group, account) => {
                 let via = self.store.nestings_of_member(self.granted, group, account).await?;
                 let changed = Changed::member(*group, account.clone(), &via);
                 self.follow(&changed).await.map(|()| Page::default())
@@ -121,7 +121,7 @@ impl Propagation<'_> {
     }
 
     /// Ends a nesting of which a group is deleted. The rows of its groups may go meanwhile.
-    pub(super) async fn end(&self, edge: &Edge) -> Result<(), Error> {
+    pub(crate) async fn end(&self, edge: &Edge) -> Result<(), Error> {
         for _ in 0..ENDS {
             let ended = match self.store.standing(self.granted, edge).await? {
                 EdgeStanding::Ended => true,

@@ -7,8 +7,6 @@
 mod climb;
 mod jobs;
 mod records;
-mod snapshot;
-pub mod verify;
 
 pub use records::propagate;
 

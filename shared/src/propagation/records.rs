@@ -120,7 +120,7 @@ impl Propagation<'_> {
         match (self.follow(&changed).await, trigger) {
             (Err(error @ Error::Internal { .. }), Trigger::Member { group, account, .. }) => {
                 tracing::error!(reason = %error, "a record of the stream becomes a job");
-                self.store.create_job(self.granted, JobKind::Climb(*group, account.clone()), self.now).await
+                self.store.create_job(self.granted, JobKind::ReconcileMember(*group, account.clone()), self.now).await
             }
             (outcome, _) => outcome,
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::verify::Breach;
+use super::InvariantViolation;
 use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Membership, Timestamp};
 use crate::store::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
 
@@ -47,41 +47,42 @@ impl Snapshot {
     }
 
     /// Everything that contradicts something else, seen now.
-    pub(super) fn breaches(&self, now: Timestamp) -> Vec<Breach> {
-        let mut breaches: Vec<Breach> = self.unreadable.iter().cloned().map(Breach::Unreadable).collect();
-        breaches.extend(self.jobs.iter().filter(|job| job.set_aside).cloned().map(Breach::SetAside));
+    pub(super) fn violations(&self, now: Timestamp) -> Vec<InvariantViolation> {
+        let mut violations: Vec<InvariantViolation> =
+            self.unreadable.iter().cloned().map(InvariantViolation::Unreadable).collect();
+        violations.extend(self.jobs.iter().filter(|job| job.set_aside).cloned().map(InvariantViolation::SetAside));
         let an_hour_ago = Timestamp::from_unix_seconds(now.unix_seconds() - 60 * 60);
         let old = self.jobs.iter().filter(|job| !job.set_aside && job.created_at < an_hour_ago);
-        breaches.extend(old.cloned().map(Breach::Stalled));
-        self.check_nesting(&mut breaches);
-        if !breaches.iter().any(|breach| matches!(breach, Breach::Cycle(_))) {
-            self.check_members(&mut breaches);
+        violations.extend(old.cloned().map(InvariantViolation::Stalled));
+        self.check_nesting(&mut violations);
+        if !violations.iter().any(|violation| matches!(violation, InvariantViolation::Cycle(_))) {
+            self.check_members(&mut violations);
         }
-        self.check_rows(&mut breaches);
-        self.check_counts(&mut breaches);
-        self.check_names(&mut breaches);
-        self.check_trails(&mut breaches);
-        breaches
+        self.check_rows(&mut violations);
+        self.check_counts(&mut violations);
+        self.check_names(&mut violations);
+        self.check_trails(&mut violations);
+        violations
     }
 
     /// Invariant 8.
-    fn check_trails(&self, breaches: &mut Vec<Breach>) {
+    fn check_trails(&self, violations: &mut Vec<InvariantViolation>) {
         let stored = |member: &MemberFact| Membership::of(member.direct, member.via.clone());
         let of_groups = self.members.iter().filter(|((group, _), _)| self.groups.contains_key(group));
         let wrong = of_groups.filter(|(place, member)| self.trails.get(*place) != stored(member).as_ref());
-        breaches.extend(wrong.map(|((group, account), _)| Breach::Trail(*group, account.clone())));
+        violations.extend(wrong.map(|((group, account), _)| InvariantViolation::Trail(*group, account.clone())));
         let without = self.trails.keys().filter(|place| !self.members.contains_key(*place));
-        breaches.extend(without.map(|(group, account)| Breach::Trail(*group, account.clone())));
+        violations.extend(without.map(|(group, account)| InvariantViolation::Trail(*group, account.clone())));
     }
 
     /// Invariant 7.
-    fn check_names(&self, breaches: &mut Vec<Breach>) {
+    fn check_names(&self, violations: &mut Vec<InvariantViolation>) {
         let active = self.groups.iter().filter(|(_, group)| group.is_active);
         let wrong = active.filter(|(id, group)| group.name != self.names.get(id).copied());
-        breaches.extend(wrong.map(|(id, _)| Breach::Name(*id)));
+        violations.extend(wrong.map(|(id, _)| InvariantViolation::Name(*id)));
         // Those of a group that is being deleted are its job's.
         let orphans = self.names.keys().filter(|id| !self.groups.contains_key(id));
-        breaches.extend(orphans.map(|id| Breach::Name(*id)));
+        violations.extend(orphans.map(|id| InvariantViolation::Name(*id)));
     }
 
     fn is_active(&self, group: &GroupId) -> bool {
@@ -89,16 +90,17 @@ impl Snapshot {
     }
 
     /// Invariant 5, and that both groups of a nesting know of it.
-    fn check_nesting(&self, breaches: &mut Vec<Breach>) {
-        breaches.extend(self.children.symmetric_difference(&self.parents).copied().map(Breach::HalfNesting));
+    fn check_nesting(&self, violations: &mut Vec<InvariantViolation>) {
+        violations
+            .extend(self.children.symmetric_difference(&self.parents).copied().map(InvariantViolation::HalfNesting));
         let is_there = |group: &GroupId| self.groups.contains_key(group);
         let whole = self.children.intersection(&self.parents);
         let orphans = whole.filter(|edge| !is_there(&edge.parent) || !is_there(&edge.child()));
-        breaches.extend(orphans.copied().map(Breach::OrphanNesting));
+        violations.extend(orphans.copied().map(InvariantViolation::OrphanNesting));
         let deleting = self.groups.iter().filter(|(_, group)| !group.is_active).map(|(id, _)| *id);
         let waiting =
             |group: &GroupId| self.jobs.iter().any(|job| matches!(&job.kind, JobKind::DeleteGroup(id) if id == group));
-        breaches.extend(deleting.filter(|group| !waiting(group)).map(Breach::StuckDeletion));
+        violations.extend(deleting.filter(|group| !waiting(group)).map(InvariantViolation::StuckDeletion));
         // Groups with nothing nested in them go first, then those with nothing else: what is left goes in circles.
         let mut left: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
         for edge in &self.children {
@@ -113,12 +115,12 @@ impl Snapshot {
             leaves.iter().for_each(|leaf| drop(left.remove(leaf)));
         }
         if !left.is_empty() {
-            breaches.push(Breach::Cycle(left.into_keys().collect()));
+            violations.push(InvariantViolation::Cycle(left.into_keys().collect()));
         }
     }
 
     /// Invariant 1, from direct members and nestings alone; and 4.
-    fn check_members(&self, breaches: &mut Vec<Breach>) {
+    fn check_members(&self, violations: &mut Vec<InvariantViolation>) {
         let mut closures: HashMap<GroupId, BTreeSet<&AccountId>> = HashMap::new();
         let mut direct: HashMap<GroupId, Vec<&AccountId>> = HashMap::new();
         for ((group, account), member) in &self.members {
@@ -133,14 +135,14 @@ impl Snapshot {
             let rows: BTreeSet<&AccountId> = rows.collect();
             if fact.is_active {
                 let wrong = closure.symmetric_difference(&rows);
-                breaches.extend(wrong.map(|id| Breach::Membership {
+                violations.extend(wrong.map(|id| InvariantViolation::Membership {
                     group: *group,
                     account: (*id).clone(),
                     stored: rows.contains(id),
                 }));
             }
         }
-        self.check_via(breaches);
+        self.check_via(violations);
     }
 
     fn members_of(&self, group: &GroupId) -> impl Iterator<Item = (&AccountId, &MemberFact)> {
@@ -182,9 +184,9 @@ impl Snapshot {
         self.children.range(first..).take_while(move |edge| edge.parent == parent).map(Edge::child)
     }
 
-    fn check_via(&self, breaches: &mut Vec<Breach>) {
+    fn check_via(&self, violations: &mut Vec<InvariantViolation>) {
         let mut wrong = |edge: Edge, account: &AccountId, stored: bool| {
-            breaches.push(Breach::Via { edge, account: account.clone(), stored });
+            violations.push(InvariantViolation::Via { edge, account: account.clone(), stored });
         };
         for ((group, account), member) in self.members.iter().filter(|((group, _), _)| self.is_active(group)) {
             for id in &member.via {
@@ -205,37 +207,39 @@ impl Snapshot {
     }
 
     /// Invariants 3 and 6, and rows of groups that are not there.
-    fn check_rows(&self, breaches: &mut Vec<Breach>) {
+    fn check_rows(&self, violations: &mut Vec<InvariantViolation>) {
         for ((group, account), member) in &self.members {
             let place = || (*group, account.clone());
             if !self.groups.contains_key(group) {
-                breaches.push(Breach::Orphan(*group, account.clone()));
+                violations.push(InvariantViolation::Orphan(*group, account.clone()));
                 continue;
             }
             if self.mirrors.get(&place()) != Some(&member.direct) {
-                breaches.push(Breach::Mirror(*group, account.clone()));
+                violations.push(InvariantViolation::Mirror(*group, account.clone()));
             }
             if !member.direct && member.via.is_empty() {
-                breaches.push(Breach::Unheld(*group, account.clone()));
+                violations.push(InvariantViolation::Unheld(*group, account.clone()));
             }
             let Some(AccountFact { account: known, deleted_version }) = self.accounts.get(account) else {
-                breaches.push(Breach::OfDeletedAccount(*group, account.clone()));
+                violations.push(InvariantViolation::OfDeletedAccount(*group, account.clone()));
                 continue;
             };
             let is_old = member.direct && deleted_version.is_some_and(|deleted| deleted >= member.copies.version);
             match known {
                 Some(known) if *known == member.copies => {}
-                Some(_) if !is_old => breaches.push(Breach::Copies(*group, account.clone())),
-                _ if self.is_active(group) => breaches.push(Breach::OfDeletedAccount(*group, account.clone())),
+                Some(_) if !is_old => violations.push(InvariantViolation::Copies(*group, account.clone())),
+                _ if self.is_active(group) => {
+                    violations.push(InvariantViolation::OfDeletedAccount(*group, account.clone()))
+                }
                 _ => {}
             }
         }
         let without_member = self.mirrors.keys().filter(|place| !self.members.contains_key(*place));
-        breaches.extend(without_member.map(|(group, account)| Breach::Mirror(*group, account.clone())));
+        violations.extend(without_member.map(|(group, account)| InvariantViolation::Mirror(*group, account.clone())));
     }
 
     /// Invariant 2.
-    fn check_counts(&self, breaches: &mut Vec<Breach>) {
+    fn check_counts(&self, violations: &mut Vec<InvariantViolation>) {
         for (group, fact) in self.groups.iter().filter(|(_, group)| group.is_active) {
             let mut right = Counts { nested_groups: self.children_of(*group).count() as u64, ..Counts::default() };
             for (_, member) in self.members_of(group) {
@@ -243,7 +247,7 @@ impl Snapshot {
                 right.direct_members += u64::from(member.direct);
             }
             if right != fact.counts {
-                breaches.push(Breach::Counts { group: *group, stored: fact.counts, right });
+                violations.push(InvariantViolation::Counts { group: *group, stored: fact.counts, right });
             }
         }
     }

@@ -1,11 +1,13 @@
 //! Whether the table keeps its invariants (docs/propagation.md), and mending it where it does not.
 
+mod snapshot;
+
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use super::Propagation;
-use super::snapshot::Snapshot;
+use self::snapshot::Snapshot;
 use crate::domain::{AccountId, Edge, Error, GroupId, Job, JobKind};
+use crate::propagation::Propagation;
 use crate::store::{Counts, Link};
 
 /// How often what one repair brought to light is repaired as well: once a level, and a few for what else goes on.
@@ -13,7 +15,7 @@ const REPAIRS: usize = 100;
 
 /// Something that contradicts something else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Breach {
+pub enum InvariantViolation {
     /// Invariant 1: an account is a member of the group and should not be, or the reverse.
     Membership {
         /// The group.
@@ -71,7 +73,7 @@ pub enum Breach {
     Unreadable(String),
 }
 
-impl fmt::Display for Breach {
+impl fmt::Display for InvariantViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Membership { group, account, stored } => {
@@ -126,17 +128,17 @@ impl Propagation<'_> {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn verify(&self) -> Result<Vec<Breach>, Error> {
-        let mut breaches = self.look().await?;
-        if !breaches.is_empty() {
-            let again: HashSet<Breach> = self.look().await?.into_iter().collect();
-            breaches.retain(|breach| again.contains(breach));
+    pub async fn verify(&self) -> Result<Vec<InvariantViolation>, Error> {
+        let mut violations = self.look().await?;
+        if !violations.is_empty() {
+            let again: HashSet<InvariantViolation> = self.look().await?.into_iter().collect();
+            violations.retain(|violation| again.contains(violation));
         }
-        Ok(breaches)
+        Ok(violations)
     }
 
-    async fn look(&self) -> Result<Vec<Breach>, Error> {
-        Ok(Snapshot::of(self.store.facts(self.granted).await?).breaches(self.now))
+    async fn look(&self) -> Result<Vec<InvariantViolation>, Error> {
+        Ok(Snapshot::of(self.store.facts(self.granted).await?).violations(self.now))
     }
 
     /// Mends what contradicts something, level by level, until nothing does or nothing more can be done. Gives what is
@@ -144,36 +146,36 @@ impl Propagation<'_> {
     ///
     /// # Errors
     /// The table did not answer.
-    pub async fn repair(&self) -> Result<Vec<Breach>, Error> {
-        let mut breaches = self.verify().await?;
+    pub async fn repair(&self) -> Result<Vec<InvariantViolation>, Error> {
+        let mut violations = self.verify().await?;
         for _ in 0..REPAIRS {
-            if breaches.is_empty() {
+            if violations.is_empty() {
                 break;
             }
-            self.mend(&breaches).await?;
+            self.mend(&violations).await?;
             let mut left = self.verify().await?;
             // Those have been driven; the table's stream goes on with them.
-            left.retain(|breach| !matches!(breach, Breach::Stalled(_)));
-            if left == breaches {
+            left.retain(|violation| !matches!(violation, InvariantViolation::Stalled(_)));
+            if left == violations {
                 break;
             }
-            breaches = left;
+            violations = left;
         }
-        Ok(breaches)
+        Ok(violations)
     }
 
-    async fn mend(&self, breaches: &[Breach]) -> Result<(), Error> {
+    async fn mend(&self, violations: &[InvariantViolation]) -> Result<(), Error> {
         let mut links = HashSet::new();
         let mut members = BTreeSet::new();
-        for breach in breaches {
-            match breach {
-                Breach::Via { edge, account, .. } => {
+        for violation in violations {
+            match violation {
+                InvariantViolation::Via { edge, account, .. } => {
                     links.insert(Link { edge: *edge, account: account.clone() });
                 }
-                Breach::OfDeletedAccount(group, account) => {
+                InvariantViolation::OfDeletedAccount(group, account) => {
                     members.insert((*group, account.clone()));
                 }
-                breach => self.mend_one(breach).await?,
+                violation => self.mend_one(violation).await?,
             }
         }
         let links: Vec<Link> = links.into_iter().collect();
@@ -181,26 +183,32 @@ impl Propagation<'_> {
         self.store.update_members(self.granted, &members, self.now).await
     }
 
-    async fn mend_one(&self, breach: &Breach) -> Result<(), Error> {
+    async fn mend_one(&self, violation: &InvariantViolation) -> Result<(), Error> {
         let (store, granted) = (self.store, self.granted);
-        match breach {
-            Breach::Counts { group, stored, right } => store.repair_counts(granted, group, *stored, *right).await,
-            Breach::Mirror(group, account) => store.repair_mirror(granted, group, account).await,
-            Breach::Copies(group, account) => store.repair_copies(granted, group, account).await,
-            Breach::Unheld(group, account) => store.repair_unheld(granted, group, account, self.now).await,
-            Breach::Orphan(group, account) => store.repair_orphan(granted, group, account, self.now).await,
-            Breach::Trail(group, account) => store.repair_trail(granted, group, account, self.now).await,
-            Breach::Name(group) => store.repair_name(granted, group).await,
-            Breach::OrphanNesting(edge) => self.end(edge).await,
-            Breach::HalfNesting(edge) => store.repair_half_nesting(granted, edge).await,
-            Breach::StuckDeletion(group) => store.create_job(granted, JobKind::DeleteGroup(*group), self.now).await,
-            Breach::Stalled(job) | Breach::SetAside(job) => store.resume_job(granted, job).await,
+        match violation {
+            InvariantViolation::Counts { group, stored, right } => {
+                store.repair_counts(granted, group, *stored, *right).await
+            }
+            InvariantViolation::Mirror(group, account) => store.repair_mirror(granted, group, account).await,
+            InvariantViolation::Copies(group, account) => store.repair_copies(granted, group, account).await,
+            InvariantViolation::Unheld(group, account) => store.repair_unheld(granted, group, account, self.now).await,
+            InvariantViolation::Orphan(group, account) => store.repair_orphan(granted, group, account, self.now).await,
+            InvariantViolation::Trail(group, account) => store.repair_trail(granted, group, account, self.now).await,
+            InvariantViolation::Name(group) => store.repair_name(granted, group).await,
+            InvariantViolation::OrphanNesting(edge) => self.end(edge).await,
+            InvariantViolation::HalfNesting(edge) => store.repair_half_nesting(granted, edge).await,
+            InvariantViolation::StuckDeletion(group) => {
+                store.create_job(granted, JobKind::DeleteGroup(*group), self.now).await
+            }
+            InvariantViolation::Stalled(job) | InvariantViolation::SetAside(job) => {
+                store.resume_job(granted, job).await
+            }
             // The one follows from invariant 4; the others are for a person to decide.
-            Breach::Membership { .. }
-            | Breach::Via { .. }
-            | Breach::OfDeletedAccount(..)
-            | Breach::Cycle(_)
-            | Breach::Unreadable(_) => Ok(()),
+            InvariantViolation::Membership { .. }
+            | InvariantViolation::Via { .. }
+            | InvariantViolation::OfDeletedAccount(..)
+            | InvariantViolation::Cycle(_)
+            | InvariantViolation::Unreadable(_) => Ok(()),
         }
     }
 }
