@@ -1,4 +1,4 @@
-//! `PUT /api/v1/groups/{id}/members/{accountId}`: makes an account a direct member; it may be one already.
+//! `PUT /api/v1/groups/{id}/members/{accountId}`: makes an account a direct member. It may be one already.
 //!
 //! No body. 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators only.
 
@@ -6,14 +6,14 @@ use shared::api::requests::parse_nothing;
 use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::domain::{Change, Missing, Outcome};
+use shared::domain::{AddOutcome, Missing};
 use shared::http::request::{account, group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("add-member", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 400, 401, 403, 404, 413, 415, 503.
@@ -26,11 +26,11 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let Some(id) = account.id else {
         return Err(unknown.into());
     };
-    match app.store.change_member(&granted, &group, Change::Add(id), app.clock.now()).await? {
-        Outcome::Added(member) | Outcome::AlreadyMember(member) => {
-            let settled = app.settle_members(&granted, &group, std::slice::from_ref(&member.account.id)).await;
+    let added = app.store.add_member(&granted, &group, id, app.clock.now()).await?;
+    match app.settle(&granted, added).await {
+        (AddOutcome::Added(member) | AddOutcome::AlreadyMember(member), settled) => {
             Ok(Reply::ok(&MemberResponse::from(&member)).membership_settled(settled))
         }
-        _ => Err(unknown.into()),
+        (AddOutcome::UnknownAccount, _) => Err(unknown.into()),
     }
 }

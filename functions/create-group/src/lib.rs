@@ -1,7 +1,7 @@
 //! `POST /api/v1/groups`: a new group.
 //!
-//! 201 with the group, its `ETag` and its `Location`. With an `Idempotency-Key` used before in the last 24 hours by the
-//! same caller: the first response again for the same body, 409 for another. Administrators only.
+//! 201 with the group, its `ETag` and its `Location`. For an `Idempotency-Key` that the same caller used in the last 24 hours:
+//! the first response again for the same body, 409 for another. Administrators only.
 
 use shared::api::requests::CreateGroupRequest;
 use shared::api::responses::GroupResponse;
@@ -10,12 +10,12 @@ use shared::authz::Administer;
 use shared::domain::Group;
 use shared::http::request::{idempotency_key, json_body};
 use shared::http::{ApiError, Reply, Request};
-use shared::store::{IdempotencyKey, Saved};
+use shared::store::IdempotencyKey;
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("create-group", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 400, 401, 403, 409, 413, 415, 503.
@@ -25,9 +25,8 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let body = CreateGroupRequest::parse(json_body(&request)?)?;
     let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });
     let group = Group::new(app.new_group_id(), body.0, app.clock.now());
-    let Saved { group, pending } = app.store.create_group(&granted, group, idempotency).await?;
-    if let Some(name) = pending {
-        app.settle_name(&granted, &name).await;
-    }
+    let created = app.store.create_group(&granted, group, idempotency).await?;
+    // Searches that lack the name find it a moment later.
+    let (group, _) = app.settle(&granted, created).await;
     Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.version))
 }

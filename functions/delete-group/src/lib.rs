@@ -1,4 +1,4 @@
-//! `DELETE /api/v1/groups/{id}`: the group is gone from the moment this answers, whatever its size.
+//! `DELETE /api/v1/groups/{id}`: deletes a group. It is gone from the moment of the response, at any size.
 //!
 //! 204; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
 
@@ -10,7 +10,7 @@ use shared::http::{ApiError, Reply, Request};
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("delete-group", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 400, 401, 403, 404, 412, 503.
@@ -19,6 +19,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let only_at = if_match(&request)?;
     let id = group_id(&request)?;
     app.store.delete_group(&granted, &id, only_at.as_deref(), app.clock.now()).await?;
-    // Its members leave the groups above in a job.
+    // A job removes its members from the groups above.
     Ok(Reply::no_content().membership_settled(false))
 }

@@ -11,7 +11,7 @@ use shared::http::{ApiError, Reply, Request};
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("get-group", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 401, 403, 404, 503.

@@ -15,7 +15,7 @@ use shared::http::{ApiError, Reply, Request};
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("list-groups", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 400, 401, 403, 404, 503.

@@ -13,7 +13,7 @@ use shared::http::{ApiError, Reply, Request};
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("list-members", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 400, 401, 403, 404, 503.

@@ -1,4 +1,4 @@
-//! `PUT /api/v1/groups/{id}/groups/{childId}`: nests one group in another; it may be nested there already.
+//! `PUT /api/v1/groups/{id}/groups/{childId}`: nests one group in another. It may be nested there already.
 //!
 //! No body. 200 with the nested group; 404 when one of the groups does not exist; 409 when it would make a cycle, naming
 //! the path, or one nesting too many. Administrators only.
@@ -7,14 +7,15 @@ use shared::api::requests::parse_nothing;
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::domain::{JobKind, Missing};
+use shared::domain::Missing;
 use shared::http::request::{child_id, group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
+use shared::store::NestedGroup;
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("nest-group", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 400, 401, 403, 404, 409, 413, 415, 503.
@@ -24,6 +25,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let (parent, child) = (group_id(&request)?, child_id(&request));
     let child = child.map_err(Missing::NestedGroup)?;
     let nested = app.store.nest_group(&granted, &parent, &child, app.clock.now()).await?;
-    let settled = app.settle_job(&granted, &JobKind::Backfill(nested.edge)).await;
-    Ok(Reply::ok(&GroupResponse::from(&nested.child)).etag(nested.child.version).membership_settled(settled))
+    let (NestedGroup { child, .. }, settled) = app.settle(&granted, nested).await;
+    Ok(Reply::ok(&GroupResponse::from(&child)).etag(child.version).membership_settled(settled))
 }

@@ -1,10 +1,9 @@
-//! The table's stream: brings what follows from every commit up to date.
+//! The stream consumer: updates inherited members, account copies and search rows after each write.
 //!
-//! Takes a batch of records and names those that have to come again (`ReportBatchItemFailures`); twice, late or out of
-//! order is all the same to it.
+//! Takes a batch of records and returns those to retry (`ReportBatchItemFailures`). Repeated, late or reordered records have
+//! the same result.
 
 use shared::app::{App, StreamFunction};
-use shared::authz::Granted;
 use shared::propagation::{Propagation, propagate};
 use shared::store::Record;
 
@@ -12,9 +11,8 @@ use shared::store::Record;
 pub const FUNCTION: StreamFunction<App> =
     StreamFunction::new("propagate", |app, records| Box::pin(handler(app, records)));
 
-/// Works through records; gives the sequence numbers of those that have to come again.
+/// Handles a batch of records. Returns the sequence numbers of those to retry.
 pub async fn handler(app: &App, records: Vec<Record>) -> Vec<String> {
-    let granted = Granted::propagation();
-    let propagation = Propagation { store: &app.store, granted: &granted, now: app.clock.now() };
+    let propagation = Propagation { store: &app.store, actor: None, now: app.clock.now() };
     propagate(propagation, &records).await
 }

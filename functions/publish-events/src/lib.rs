@@ -1,7 +1,7 @@
-//! The table's stream: tells other systems of every change of a group or a membership that was committed, and of no other.
+//! The stream consumer that publishes each committed change of a group or a membership, and nothing else.
 //!
-//! Takes a batch of records and names those that have to come again (`ReportBatchItemFailures`); an event that is sent
-//! again has the same id. What can never be told goes to the queue of failures with its reason.
+//! Takes a batch of records and returns those to retry (`ReportBatchItemFailures`). An event that is sent again has the same
+//! id. A change that can never be published becomes a dead letter with its reason.
 
 use shared::app::{PublishEventsDeps, StreamFunction};
 use shared::bus::{DeadLetter, Delivery, Entry};
@@ -11,19 +11,19 @@ use shared::store::Record;
 
 /// This function.
 pub const FUNCTION: StreamFunction<PublishEventsDeps> =
-    StreamFunction::new("publish-events", |outlet, records| Box::pin(handler(outlet, records)));
+    StreamFunction::new("publish-events", |deps, records| Box::pin(handler(deps, records)));
 
-/// Works through records; gives the sequence numbers of those that have to come again.
-pub async fn handler(outlet: &PublishEventsDeps, records: Vec<Record>) -> Vec<String> {
+/// Handles a batch of records. Returns the sequence numbers of those to retry.
+pub async fn handler(deps: &PublishEventsDeps, records: Vec<Record>) -> Vec<String> {
     let entry = |record: &Record| record.announcement()?.as_ref().map(entry).transpose();
-    let read: Vec<Result<Option<Entry>, Error>> = records.iter().map(entry).collect();
-    let entries: Vec<Entry> = read.iter().flatten().flatten().cloned().collect();
-    let mut deliveries = outlet.bus.publish(&entries).await.into_iter();
-    let mut again = Vec::new();
-    for (record, entry) in records.iter().zip(read) {
-        let refusal = match &entry {
+    let decoded: Vec<Result<Option<Entry>, Error>> = records.iter().map(entry).collect();
+    let entries: Vec<Entry> = decoded.iter().flatten().flatten().cloned().collect();
+    let mut deliveries = deps.bus.publish(&entries).await.into_iter();
+    let mut failed = Vec::new();
+    for (record, entry) in records.iter().zip(decoded) {
+        let permanent_failure = match &entry {
             Ok(None) => continue,
-            // It will not be more readable later.
+            // A retry would not make it readable.
             Err(error) => Some(error.to_string()),
             Ok(Some(_)) => match deliveries.next() {
                 Some(Delivery::Done) => continue,
@@ -32,18 +32,18 @@ pub async fn handler(outlet: &PublishEventsDeps, records: Vec<Record>) -> Vec<St
             },
         };
         let body = entry.ok().flatten().map_or_else(|| "{}".into(), |entry| entry.detail);
-        // Behind one that comes again, all come again.
-        let is_put_aside = match refusal {
-            Some(reason) if again.is_empty() => put_aside(outlet, record, &body, &reason).await,
+        // Lambda retries all records after the first failed one.
+        let is_dead_letter = match permanent_failure {
+            Some(reason) if failed.is_empty() => put_dead_letter(deps, record, &body, &reason).await,
             _ => false,
         };
-        again.extend((!is_put_aside).then(|| record.sequence_number.clone()));
+        failed.extend((!is_dead_letter).then(|| record.sequence_number.clone()));
     }
-    again
+    failed
 }
 
-/// Puts what cannot be told where an operator finds it, with the record's place in the stream. Gives whether it is there.
-async fn put_aside(outlet: &PublishEventsDeps, record: &Record, body: &str, reason: &str) -> bool {
+/// Keeps a change that cannot be published as a dead letter, with the record's sequence number. Returns whether it is kept.
+async fn put_dead_letter(deps: &PublishEventsDeps, record: &Record, body: &str, reason: &str) -> bool {
     let reason = format!("record {}: {reason}", record.sequence_number);
-    outlet.dead_letters.put(&DeadLetter { body, reason }).await.is_ok()
+    deps.dead_letters.put(&DeadLetter { body, reason }).await.is_ok()
 }

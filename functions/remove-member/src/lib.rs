@@ -1,18 +1,18 @@
-//! `DELETE /api/v1/groups/{id}/members/{accountId}`: makes an account no direct member any more.
+//! `DELETE /api/v1/groups/{id}/members/{accountId}`: ends a direct membership.
 //!
-//! 204; 404 when the group does not exist or the account is no member of it; 409 when it is one only through nested
+//! 204; 404 when the group does not exist or the account is not a member of it; 409 when it is a member only through nested
 //! groups, naming them. Administrators only.
 
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::domain::{Change, Error, Missing, Outcome};
+use shared::domain::{Error, Missing, RemoveOutcome};
 use shared::http::request::{account, group_id};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("remove-member", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 401, 403, 404, 409, 503.
@@ -20,13 +20,10 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let group = group_id(&request)?;
     let account = account(&request).id.ok_or(Missing::Member)?;
-    let change = Change::Remove(account.clone());
-    match app.store.change_member(&granted, &group, change, app.clock.now()).await? {
-        Outcome::Removed => {
-            let settled = app.settle_members(&granted, &group, &[account]).await;
-            Ok(Reply::no_content().membership_settled(settled))
-        }
-        Outcome::OnlyIndirect(via) => Err(Error::OnlyIndirect(via).into()),
-        _ => Err(Missing::Member.into()),
+    let removed = app.store.remove_member(&granted, &group, account, app.clock.now()).await?;
+    match app.settle(&granted, removed).await {
+        (RemoveOutcome::Removed, settled) => Ok(Reply::no_content().membership_settled(settled)),
+        (RemoveOutcome::OnlyIndirect(via), _) => Err(Error::OnlyIndirect(via).into()),
+        (RemoveOutcome::NotMember, _) => Err(Missing::Member.into()),
     }
 }

@@ -8,12 +8,11 @@ use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::http::request::{group_id, if_match, json_body};
 use shared::http::{ApiError, Reply, Request};
-use shared::store::Saved;
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("update-group", |app, request| Box::pin(handler(app, request)));
 
-/// Answers a request.
+/// Handles a request.
 ///
 /// # Errors
 /// 400, 401, 403, 404, 412, 413, 415, 503.
@@ -23,9 +22,8 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let UpdateGroupRequest(changes) = UpdateGroupRequest::parse(json_body(&request)?)?;
     let id = group_id(&request)?;
     let now = app.clock.now();
-    let Saved { group, pending } = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
-    if let Some(name) = pending {
-        app.settle_name(&granted, &name).await;
-    }
+    let updated = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
+    // Searches that lack the new name find it a moment later.
+    let (group, _) = app.settle(&granted, updated).await;
     Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
 }

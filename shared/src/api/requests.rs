@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, Others, ValidationErrors};
 use crate::domain::group::Description;
-use crate::domain::{AccountId, Change, GroupChanges, GroupName, GroupProfile, GroupType, InvalidValue};
+use crate::domain::{AccountId, GroupChanges, GroupName, GroupProfile, GroupType, InvalidValue, MemberChange};
 
 const READ_ONLY: Others<'static> = Others::Refused {
     read_only: &["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"],
@@ -117,12 +117,12 @@ impl ChangeMembersRequest {
 
     /// What is asked for, but for ids that no account can have: those to add first, each in the order sent.
     #[must_use]
-    pub fn changes(&self) -> Vec<Change> {
+    pub fn changes(&self) -> Vec<MemberChange> {
         let ids = |accounts: &[RequestedAccount]| -> Vec<AccountId> {
             accounts.iter().filter_map(|account| account.id.clone()).collect()
         };
-        let added = ids(&self.add).into_iter().map(Change::Add);
-        added.chain(ids(&self.remove).into_iter().map(Change::Remove)).collect()
+        let added = ids(&self.add).into_iter().map(MemberChange::Add);
+        added.chain(ids(&self.remove).into_iter().map(MemberChange::Remove)).collect()
     }
 }
 

@@ -7,7 +7,8 @@ use super::requests::{ChangeMembersRequest, RequestedAccount};
 use super::schema::OutcomeName;
 use crate::domain::group::Description;
 use crate::domain::{
-    AccountId, Group, GroupId, GroupName, GroupType, Member, MembershipType, Outcome, Page, Timestamp,
+    AccountId, AddOutcome, ChangeOutcome, Group, GroupId, GroupName, GroupType, Member, MembershipType, Page,
+    RemoveOutcome, Timestamp,
 };
 
 /// A group.
@@ -129,10 +130,10 @@ impl<'a> From<&'a Member> for MemberResponse<'a> {
             id: member.account.id.as_str(),
             name: &member.account.name,
             email: &member.account.email,
-            membership_type: member.membership_type.as_str(),
+            membership_type: member.membership.membership_type().as_str(),
             added_date: member.added_at,
             status: &member.account.status,
-            via: (member.membership_type == MembershipType::Indirect).then(|| member.via_groups()),
+            via: (!member.membership.direct).then(|| member.membership.via_groups()),
         }
     }
 }
@@ -176,29 +177,31 @@ struct OutcomeResponse<'a> {
 }
 
 impl<'a> OutcomesResponse<'a> {
-    /// The request with what came of [`ChangeMembersRequest::changes`], in that order.
+    /// The request with the outcomes of [`ChangeMembersRequest::changes`], in that order.
     #[must_use]
-    pub fn new(request: &'a ChangeMembersRequest, outcomes: Vec<Outcome>) -> Self {
+    pub fn new(request: &'a ChangeMembersRequest, outcomes: Vec<ChangeOutcome>) -> Self {
         let mut outcomes = outcomes.into_iter();
-        let mut tell = |account: &'a RequestedAccount, of_impossible_id: Outcome| {
-            let settled = account.id.is_none().then_some(of_impossible_id);
-            let outcome = settled.or_else(|| outcomes.next()).unwrap_or(Outcome::Retry);
+        let mut outcome_of = |account: &'a RequestedAccount, of_impossible_id: ChangeOutcome| {
+            let impossible = account.id.is_none().then_some(of_impossible_id);
+            let outcome = impossible.or_else(|| outcomes.next()).unwrap_or(ChangeOutcome::Retry);
             OutcomeResponse { id: &account.text, outcome: outcome_name(&outcome) }
         };
-        let mut told: Vec<_> = request.add.iter().map(|id| tell(id, Outcome::UnknownAccount)).collect();
-        told.extend(request.remove.iter().map(|id| tell(id, Outcome::NotDirectMember)));
-        Self { outcomes: told }
+        let added = |id| outcome_of(id, ChangeOutcome::Add(AddOutcome::UnknownAccount));
+        let mut responses: Vec<_> = request.add.iter().map(added).collect();
+        let removed = |id| outcome_of(id, ChangeOutcome::Remove(RemoveOutcome::NotMember));
+        responses.extend(request.remove.iter().map(removed));
+        Self { outcomes: responses }
     }
 }
 
-const fn outcome_name(outcome: &Outcome) -> &'static str {
+const fn outcome_name(outcome: &ChangeOutcome) -> &'static str {
     match outcome {
-        Outcome::Added(_) => "added",
-        Outcome::AlreadyMember(_) => "already_member",
-        Outcome::Removed => "removed",
-        Outcome::NotDirectMember | Outcome::OnlyIndirect(_) => "not_direct_member",
-        Outcome::UnknownAccount => "unknown_account",
-        Outcome::Retry => "retry",
+        ChangeOutcome::Add(AddOutcome::Added(_)) => "added",
+        ChangeOutcome::Add(AddOutcome::AlreadyMember(_)) => "already_member",
+        ChangeOutcome::Add(AddOutcome::UnknownAccount) => "unknown_account",
+        ChangeOutcome::Remove(RemoveOutcome::Removed) => "removed",
+        ChangeOutcome::Remove(RemoveOutcome::NotMember | RemoveOutcome::OnlyIndirect(_)) => "not_direct_member",
+        ChangeOutcome::Retry => "retry",
     }
 }
 

@@ -1,4 +1,4 @@
-//! A function that nobody calls: it works through batches of what happened, from the table's stream or from a queue.
+//! Event-triggered functions: each works through batches of items, from the table's stream or from a queue.
 
 use std::process::ExitCode;
 
@@ -15,19 +15,19 @@ use crate::domain::{Clock, Error};
 use crate::store::{Record, read_records};
 use crate::telemetry::{Invocation, Outcome, counting};
 
-/// Something that happened.
-pub trait Item: Sized {
-    /// Reads what Lambda hands over.
+/// An item of a batch.
+pub trait BatchItem: Sized {
+    /// Reads the items of an event in Lambda's form.
     ///
     /// # Errors
-    /// It is no batch of these.
+    /// The event is not a batch of such items.
     fn read_all(event: Value) -> Result<Vec<Self>, Error>;
 
-    /// When it happened, in milliseconds since 1970.
+    /// When the item came about, in milliseconds since 1970.
     fn happened_at(&self) -> Option<u64>;
 }
 
-impl Item for Record {
+impl BatchItem for Record {
     fn read_all(event: Value) -> Result<Vec<Self>, Error> {
         read_records(event)
     }
@@ -39,16 +39,16 @@ impl Item for Record {
 
 /// A message of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Names it among those of its batch.
+pub struct QueueMessage {
+    /// Names the message in its batch.
     pub id: String,
-    /// What it says.
+    /// The text.
     pub body: String,
-    /// When it came to the queue, in milliseconds since 1970.
+    /// When it was sent to the queue, in milliseconds since 1970.
     pub sent_at: u64,
 }
 
-impl From<SqsMessage> for Message {
+impl From<SqsMessage> for QueueMessage {
     fn from(message: SqsMessage) -> Self {
         let sent_at = message.attributes.get("SentTimestamp").and_then(|text| text.parse().ok());
         Self {
@@ -59,7 +59,7 @@ impl From<SqsMessage> for Message {
     }
 }
 
-impl Item for Message {
+impl BatchItem for QueueMessage {
     fn read_all(event: Value) -> Result<Vec<Self>, Error> {
         let unreadable = |_| Error::Internal { operation: "queue event", code: "unreadable".into() };
         let event: SqsEvent = serde_json::from_value(event).map_err(unreadable)?;
@@ -71,12 +71,12 @@ impl Item for Message {
     }
 }
 
-/// How the handler is called: it gives the ids of what has to come again, of records their sequence numbers.
+/// The handler of a batch. It returns the ids of the items to retry: of records, their sequence numbers.
 type BatchHandler<R, T> = for<'a> fn(&'a R, Vec<T>) -> BoxFuture<'a, Vec<String>>;
 
-/// One function on a source of batches: its name, which is also its binary's and its folder's, and its handler.
+/// One event-triggered function: its handler, and its name, which is also that of its binary and folder.
 pub struct BatchFunction<R, T> {
-    /// What it does.
+    /// The name.
     pub name: &'static str,
     handler: BatchHandler<R, T>,
 }
@@ -84,20 +84,20 @@ pub struct BatchFunction<R, T> {
 /// A function on the table's stream.
 pub type StreamFunction<R> = BatchFunction<R, Record>;
 /// A function on a queue.
-pub type QueueFunction<R> = BatchFunction<R, Message>;
+pub type QueueFunction<R> = BatchFunction<R, QueueMessage>;
 
-impl<R: Dependencies, T: Item> BatchFunction<R, T> {
-    /// A function of that name.
+impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
+    /// The function of that name.
     #[must_use]
     pub const fn new(name: &'static str, handler: BatchHandler<R, T>) -> Self {
         Self { name, handler }
     }
 
-    /// Works through a batch. Gives what Lambda wants to know (AWS Lambda Developer Guide, "Configuring partial batch
+    /// Handles a batch. Returns the failures in Lambda's form (AWS Lambda Developer Guide, "Configuring partial batch
     /// response with DynamoDB and Lambda", "Handling errors for an SQS event source in Lambda").
     ///
     /// # Errors
-    /// What came is no batch of these.
+    /// The event is not a batch of such items.
     pub async fn answer(&self, resources: &R, event: Value, context: &Context) -> Result<Value, Error> {
         let invocation = Invocation::begin(self.name);
         let batch = T::read_all(event)?;

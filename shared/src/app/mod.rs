@@ -1,4 +1,4 @@
-//! What every function shares: its start, and the way of a request through it.
+//! The frame around a handler: a function's start, and the way of a request through it.
 
 mod batch;
 mod resources;
@@ -11,33 +11,33 @@ use std::time::Duration;
 use lambda_http::{Adapter, Request, RequestExt};
 use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
-pub use self::batch::{BatchFunction, Item, Message, QueueFunction, StreamFunction};
+pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
 pub use self::resources::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
-use crate::authz::{Action, Caller, Granted, Policy};
+use crate::authz::{Caller, Granted, Permission, Policy};
 use crate::config::{self, Config};
 use crate::domain::{Clock, GroupId};
 use crate::http::{ApiError, HttpResponse, Reply, request};
 use crate::store::Store;
 use crate::telemetry::{self, Invocation, Outcome, counting};
 
-/// Kept back of an invocation's time, to answer that time is up.
+/// Reserved at the end of an invocation, for the response that says the time is over.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
 
-/// How long a request to the table may be repeated where no invocation sets an end.
+/// The time budget of a request to AWS with its retries, where no invocation sets a deadline.
 pub const REQUEST_TIME_BUDGET: Duration = Duration::from_secs(10);
 
-/// What a handler needs.
+/// The dependencies of a handler.
 #[derive(Clone)]
 pub struct App {
     /// Groups, members and accounts.
     pub store: Store,
-    /// Tells the time.
+    /// The present time.
     pub clock: Arc<dyn Clock>,
     config: Arc<Config>,
 }
 
 impl App {
-    /// An app over this store.
+    /// An app on this store.
     #[must_use]
     pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Self {
         Self { store, clock, config: Arc::new(config) }
@@ -49,49 +49,49 @@ impl App {
         &self.config.table_name
     }
 
-    /// Who may do what.
+    /// Which roles have which permission.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.config.policy
     }
 
-    /// The caller, and the proof that they may do `A`.
+    /// Authorizes the caller of a request for the permission `P`.
     ///
     /// # Errors
     /// 401 without a caller, 403 when the policy denies it.
-    pub fn authorize<A: Action>(&self, request: &Request) -> Result<Granted<A>, ApiError> {
+    pub fn authorize<P: Permission>(&self, request: &Request) -> Result<Granted<P>, ApiError> {
         let caller: Caller = request::caller(request, &self.config.roles_claim)?;
         Ok(self.policy().authorize(&caller)?)
     }
 
-    /// An id for a group created now.
+    /// Returns a new id for a group created now.
     #[must_use]
     pub fn new_group_id(&self) -> GroupId {
         GroupId::new(self.clock.unix_millis(), fastrand::u128(..))
     }
 }
 
-/// How a handler is called.
-pub type Handler = for<'a> fn(&'a App, Request) -> BoxedAnswer<'a>;
-/// What a handler answers, in time.
-pub type BoxedAnswer<'a> = futures::future::BoxFuture<'a, Result<Reply, ApiError>>;
+/// The handler of a request.
+pub type Handler = for<'a> fn(&'a App, Request) -> BoxedReply<'a>;
+/// The future of a handler's reply.
+pub type BoxedReply<'a> = futures::future::BoxFuture<'a, Result<Reply, ApiError>>;
 
-/// One endpoint: its name, which is also its binary's and its folder's, and its handler.
+/// One endpoint: its handler, and its name, which is also that of its binary and folder.
 #[derive(Clone, Copy)]
 pub struct Function {
-    /// In the form verb-noun.
+    /// The name: verb-noun.
     pub name: &'static str,
     handler: Handler,
 }
 
 impl Function {
-    /// A function of that name.
+    /// The function of that name.
     #[must_use]
     pub const fn new(name: &'static str, handler: Handler) -> Self {
         Self { name, handler }
     }
 
-    /// Answers a request; whatever goes wrong becomes an answer too, and a line in the log.
+    /// Answers a request and writes a line to the log. An error becomes a reply, too.
     pub async fn answer(self, app: &App, request: Request) -> HttpResponse {
         let invocation = Invocation::begin(self.name);
         let request_id = request::request_id(&request);
@@ -125,7 +125,7 @@ impl Function {
     }
 }
 
-/// Runs a function's process to its end.
+/// Runs a function's process until it is shut down.
 fn run(function: &'static str, serve: impl Future<Output = Result<(), String>>) -> ExitCode {
     telemetry::start(config::metrics_namespace());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

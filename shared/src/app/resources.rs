@@ -1,4 +1,4 @@
-//! What a function needs beside its event.
+//! The dependencies of functions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,22 +14,22 @@ use crate::domain::Clock;
 use crate::domain::clock::SystemClock;
 use crate::store::Store;
 
-/// What a function needs beside its event: made once, at its start.
+/// The dependencies of a function, made once, at its start.
 pub trait Dependencies: Clone + Send + Sync + 'static {
-    /// Those of a deployed function.
+    /// Makes the dependencies of a deployed function.
     ///
     /// # Errors
-    /// A variable of the environment is missing or unreadable.
+    /// An environment variable is missing or malformed.
     fn from_environment() -> Result<Self, ConfigError>;
 
-    /// Opens the connection that the first invocation would have to wait for.
+    /// Opens the connection that the first invocation would otherwise wait for.
     fn connect(&self) -> impl Future<Output = ()> + Send;
 
-    /// The same, given up at the deadline.
+    /// The same, with this deadline for requests to AWS.
     #[must_use]
     fn until(&self, deadline: Instant) -> Self;
 
-    /// The same, with the time that Lambda gave this invocation.
+    /// The same, with the deadline of an invocation.
     #[must_use]
     fn for_invocation(&self, context: Option<&Context>) -> Self {
         let Some(context) = context.filter(|context| context.deadline > 0) else {
@@ -63,23 +63,27 @@ impl App {
     }
 }
 
-/// What taking events in needs.
+/// The dependencies of `apply-events`.
 #[derive(Clone)]
 pub struct ApplyEventsDeps {
-    /// Groups, members and accounts, and the time.
+    /// The store and the clock.
     pub app: App,
-    /// Where events go that can never be taken.
+    /// The queue of events that can never be applied.
     pub dead_letters: DeadLetters,
-    /// How long an event waits for what it lacks, such as an account to be known.
-    pub patience: Duration,
+    /// How long a request waits for its account to be announced.
+    pub request_time_budget: Duration,
 }
 
 impl Dependencies for ApplyEventsDeps {
     fn from_environment() -> Result<Self, ConfigError> {
-        let (config, intake) = (Config::from_environment()?, ApplyEventsConfig::from_environment()?);
+        let (app_config, config) = (Config::from_environment()?, ApplyEventsConfig::from_environment()?);
         let connection = Connection::from_environment()?;
-        let dead_letters = DeadLetters::connected(&connection, &intake.dead_letter_queue_url, REQUEST_TIME_BUDGET);
-        Ok(Self { app: App::connected(config, &connection), dead_letters, patience: intake.request_patience })
+        let dead_letters = DeadLetters::connected(&connection, &config.dead_letter_queue_url, REQUEST_TIME_BUDGET);
+        Ok(Self {
+            app: App::connected(app_config, &connection),
+            dead_letters,
+            request_time_budget: config.request_patience,
+        })
     }
 
     async fn connect(&self) {
@@ -92,12 +96,12 @@ impl Dependencies for ApplyEventsDeps {
     }
 }
 
-/// What sending events out needs.
+/// The dependencies of `publish-events`.
 #[derive(Clone)]
 pub struct PublishEventsDeps {
-    /// Where they go.
+    /// The event bus.
     pub bus: EventBus,
-    /// Where those go that the bus can never take.
+    /// The queue of events that the bus can never take.
     pub dead_letters: DeadLetters,
 }
 

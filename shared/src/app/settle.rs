@@ -1,45 +1,28 @@
-//! What follows from a write, right after it, for as long as there is time.
+//! Finishes the effects of a write right after it, for as long as its time budget lasts.
 
 use tokio::time::Instant;
 
 use super::App;
-use crate::authz::{Action, Granted, Settle};
-use crate::domain::{AccountId, Error, GroupId, JobKind};
+use crate::authz::{Granted, Permission};
+use crate::domain::Error;
 use crate::propagation::Propagation;
-use crate::store::{PendingName, Store};
+use crate::store::{Pending, Unsettled};
 
 impl App {
-    /// Carries it up through every group above that accounts came into a group or left it. Gives whether all of that is
-    /// visible now; what is not follows by the table's stream.
-    pub async fn settle_members<A: Action>(
-        &self,
-        granted: &Granted<A>,
-        group: &GroupId,
-        accounts: &[AccountId],
-    ) -> bool {
-        let (granted, store) = (Granted::following(granted), self.store_for_settling());
-        is_settled(self.propagation(&granted, &store).climb(group, accounts).await)
-    }
-
-    /// Does a job that came about with a write. Gives whether all of it is visible now, in every group above; what is
-    /// not follows by the table's stream.
-    pub async fn settle_job<A: Action>(&self, granted: &Granted<A>, kind: &JobKind) -> bool {
-        let (granted, store) = (Granted::following(granted), self.store_for_settling());
-        is_settled(self.propagation(&granted, &store).complete(kind).await)
-    }
-
-    /// Has a search find a group by the name that it was just given. Gives whether it does now.
-    pub async fn settle_name<A: Action>(&self, granted: &Granted<A>, name: &PendingName) -> bool {
-        is_settled(self.store_for_settling().index_name(&Granted::following(granted), name).await)
-    }
-
-    /// The store, for no longer than a write may go on before it answers.
-    fn store_for_settling(&self) -> Store {
-        self.store.no_later_than(Instant::now() + self.config.settle_budget)
-    }
-
-    fn propagation<'a>(&self, granted: &'a Granted<Settle>, store: &'a Store) -> Propagation<'a> {
-        Propagation { store, granted, now: self.clock.now() }
+    /// Propagates the effects of a write within the time budget. Returns the written value, and whether all effects are
+    /// visible now, in every group above. The table's stream finishes the rest.
+    pub async fn settle<T, P: Permission>(&self, granted: &Granted<P>, written: Unsettled<T>) -> (T, bool) {
+        let (value, pending) = written.into_parts();
+        let store = self.store.no_later_than(Instant::now() + self.config.settle_budget);
+        let propagation = Propagation { store: &store, actor: Some(granted.actor()), now: self.clock.now() };
+        let settled = match pending {
+            Pending::Nothing => true,
+            Pending::Unknown => false,
+            Pending::Members(group, accounts) => is_settled(propagation.propagate_members(&group, &accounts).await),
+            Pending::Job(kind) => is_settled(propagation.complete_job(&kind).await),
+            Pending::Name(name) => is_settled(store.index_name(&name).await),
+        };
+        (value, settled)
     }
 }
 
@@ -48,7 +31,7 @@ fn is_settled(outcome: Result<(), Error>) -> bool {
         Ok(()) => true,
         Err(Error::Unavailable { .. }) => false,
         Err(error) => {
-            tracing::error!(reason = %error, "what follows from a write is left to the stream");
+            tracing::error!(reason = %error, "the effects of a write are left to the stream");
             false
         }
     }

@@ -1,7 +1,8 @@
-//! Who may do what. Deciding makes a [`Granted`], which the store asks for: forgetting to decide does not compile.
+//! Who may do what. A decision is a [`Granted`], which the store's public methods require: a handler that forgets to
+//! authorize does not compile.
 
 mod caller;
 mod policy;
 
 pub use caller::{Caller, Role, read_roles_claim};
-pub use policy::{Action, Administer, Denied, Granted, Ingest, Policy, Read, Settle};
+pub use policy::{Administer, Denied, Granted, Permission, Policy, Read};

@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 
 use super::{Caller, Role};
+use crate::domain::Actor;
 
-/// What a caller may be allowed to do.
-pub trait Action: sealed::Sealed {
-    /// Whether the policy allows it to the caller.
+/// A kind of access that a policy grants or denies.
+pub trait Permission: sealed::Sealed {
+    /// Whether the policy grants it to the caller.
     fn is_allowed(policy: &Policy, caller: &Caller) -> bool;
 }
 
@@ -14,28 +15,17 @@ pub trait Action: sealed::Sealed {
 #[derive(Debug)]
 pub struct Read;
 
-/// Creating, changing and deleting groups, and changing who is a member.
+/// Creating, changing and deleting groups, and changing their members.
 #[derive(Debug)]
 pub struct Administer;
-
-/// Taking in what the account system tells. No caller may: see [`Granted::event_source`].
-#[derive(Debug)]
-pub struct Ingest;
-
-/// Bringing what follows from a commit up to date: indirect members, copies, rows of what was deleted. Decides nothing
-/// of its own. No caller may: see [`Granted::following`] and [`Granted::propagation`].
-#[derive(Debug)]
-pub struct Settle;
 
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Read {}
     impl Sealed for super::Administer {}
-    impl Sealed for super::Ingest {}
-    impl Sealed for super::Settle {}
 }
 
-impl Action for Read {
+impl Permission for Read {
     fn is_allowed(policy: &Policy, caller: &Caller) -> bool {
         policy.read_roles.is_empty()
             || policy.read_roles.iter().any(|role| caller.has(role))
@@ -43,97 +33,49 @@ impl Action for Read {
     }
 }
 
-impl Action for Administer {
+impl Permission for Administer {
     fn is_allowed(policy: &Policy, caller: &Caller) -> bool {
         caller.has(&policy.admin_role)
     }
 }
 
-impl Action for Ingest {
-    fn is_allowed(_: &Policy, _: &Caller) -> bool {
-        false
-    }
-}
-
-impl Action for Settle {
-    fn is_allowed(_: &Policy, _: &Caller) -> bool {
-        false
-    }
-}
-
-/// Which roles may do what.
+/// Which roles have which permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// May do everything.
+    /// Has every permission.
     pub admin_role: Role,
-    /// May read; when empty, every authenticated caller may.
+    /// May read. When empty, every authenticated caller may.
     pub read_roles: Vec<Role>,
 }
 
-/// The caller may not do this.
+/// The caller lacks the permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Denied;
 
 impl Policy {
-    /// Decides whether the caller may.
+    /// Decides whether the caller has the permission `P`.
     ///
     /// # Errors
-    /// The caller lacks the role.
-    pub fn authorize<A: Action>(&self, caller: &Caller) -> Result<Granted<A>, Denied> {
-        if A::is_allowed(self, caller) { Ok(Granted::to(caller.subject())) } else { Err(Denied) }
+    /// [`Denied`] when the caller lacks the role.
+    pub fn authorize<P: Permission>(&self, caller: &Caller) -> Result<Granted<P>, Denied> {
+        if !P::is_allowed(self, caller) {
+            return Err(Denied);
+        }
+        Ok(Granted { actor: Actor::new(caller.subject()), permission: PhantomData })
     }
 }
 
-/// Proof that somebody may do `A`. Only this module makes one.
+/// Proof that a caller has the permission `P`. Only [`Policy::authorize`] makes one.
 #[derive(Debug)]
-pub struct Granted<A: Action> {
-    actor: String,
-    action: PhantomData<A>,
+pub struct Granted<P: Permission> {
+    actor: Actor,
+    permission: PhantomData<P>,
 }
 
-impl<A: Action> Granted<A> {
-    fn to(actor: &str) -> Self {
-        Self { actor: actor.to_owned(), action: PhantomData }
-    }
-
-    /// Who acts: the `sub` of the caller, or the name of the system.
+impl<P: Permission> Granted<P> {
+    /// The caller, by the token's `sub`.
     #[must_use]
-    pub fn actor(&self) -> &str {
+    pub const fn actor(&self) -> &Actor {
         &self.actor
-    }
-}
-
-impl Granted<Ingest> {
-    /// What an event asks for, in the name of its source or of who asked there. Who may put events on the bus is decided
-    /// there, by its policy, and not by anything in the event.
-    #[must_use]
-    pub fn event_source(actor: &str) -> Self {
-        Self::to(actor)
-    }
-}
-
-impl Granted<Settle> {
-    /// What follows from something that was granted.
-    #[must_use]
-    pub fn following<A: Action>(granted: &Granted<A>) -> Self {
-        Self::to(granted.actor())
-    }
-
-    /// What follows from what the table's stream tells of: whatever is committed there was granted, to whoever it says.
-    #[must_use]
-    pub fn propagation() -> Self {
-        Self::on_behalf_of(None)
-    }
-
-    /// What a job does on behalf of whoever made the change that it follows from.
-    #[must_use]
-    pub fn on_behalf_of(actor: Option<&str>) -> Self {
-        Self::to(actor.unwrap_or_default())
-    }
-
-    /// On whose behalf, where that is one and known beforehand.
-    #[must_use]
-    pub fn behalf(&self) -> Option<&str> {
-        Some(self.actor.as_str()).filter(|actor| !actor.is_empty())
     }
 }

@@ -1,21 +1,21 @@
-//! Jobs: work that follows from one commit and is too much for it.
+//! Jobs: work that follows from one commit and is too large for it.
 
-use super::{AccountId, AccountVersion, Edge, GroupId, Timestamp};
+use super::{AccountId, AccountVersion, Actor, Edge, GroupId, Timestamp};
 
-/// What a job does. Each may be done twice, from the beginning or side by side, with the same end.
+/// The work of a job. Each may run twice, from the beginning or side by side, with the same result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum JobKind {
-    /// Gives the members of a nested group to the group it was nested in.
+    /// Adds the members of a nested group to its new parent.
     Backfill(Edge),
-    /// Takes from a group the members it had through a group nested in it no more.
+    /// Removes members inherited through an edge that has been deleted.
     Sweep(Edge),
-    /// Takes a deleted group out of the nesting and removes its rows.
+    /// Ends the nestings of a deleted group and removes its rows.
     DeleteGroup(GroupId),
-    /// Carries an account's fields at this version to its memberships.
+    /// Copies an account's fields at this version to its memberships.
     UpdateAccount(AccountId, AccountVersion),
-    /// Carries to an account's memberships that it was deleted at this version, which may be that of its last update.
+    /// Ends the memberships of an account deleted at this version, which may be that of its last update.
     DeleteAccount(AccountId, AccountVersion),
-    /// Looks again at one member and the groups above it: what a record asked for and could not be done at once.
+    /// Reconciles one member and the groups above it: the work of a stream record that failed.
     ReconcileMember(GroupId, AccountId),
 }
 
@@ -29,41 +29,42 @@ impl JobKind {
             Self::DeleteGroup(_) => "delete_group",
             Self::UpdateAccount(..) => "update_account",
             Self::DeleteAccount(..) => "delete_account",
+            // The first name of this kind; stored keys have it.
             Self::ReconcileMember(..) => "climb",
         }
     }
 }
 
-/// A job as it stands.
+/// A job and its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Job {
-    /// What it does.
+    /// The work.
     pub kind: JobKind,
-    /// Counts the writes to its row: a record that tells of an earlier one drives nothing.
+    /// Counts the writes to the job's row. A stream record of an earlier revision starts no step.
     pub revision: u64,
-    /// The account, the group or, where it has several, the part that it has come to; `None` at the beginning.
+    /// Where the next step begins: an account, a group or a phase. `None` at the beginning.
     pub cursor: Option<String>,
-    /// Members looked at so far; some more than once after a crash.
+    /// Members processed so far; after a crash, some more than once.
     pub progress: u64,
-    /// Failures since it last moved, but for those that pass by themselves.
+    /// Failures since the last progress, not counting those that pass by themselves.
     pub attempts: u32,
-    /// Why it last failed; never a value from the table.
+    /// Why the last step failed; never a value from the table.
     pub last_reason: Option<String>,
-    /// Whether it failed so often that it waits for an operator.
+    /// The job failed so often that it waits for an operator.
     pub set_aside: bool,
-    /// When it came about.
+    /// When the job was created.
     pub created_at: Timestamp,
-    /// On whose behalf, when that is known: who made the change that it follows from.
-    pub actor: Option<String>,
+    /// Who made the change that the job follows from, when known.
+    pub actor: Option<Actor>,
 }
 
 impl Job {
-    /// Failures in a row, of those that do not pass by themselves, after which a job is set aside.
+    /// Failures in a row after which a job waits for an operator.
     pub const MAX_ATTEMPTS: u32 = 10;
 
-    /// A job as it is when just made.
+    /// A new job.
     #[must_use]
-    pub fn new(kind: JobKind, created_at: Timestamp, actor: Option<&str>) -> Self {
+    pub fn new(kind: JobKind, created_at: Timestamp, actor: Option<&Actor>) -> Self {
         Self {
             kind,
             revision: 1,
@@ -73,7 +74,7 @@ impl Job {
             last_reason: None,
             set_aside: false,
             created_at,
-            actor: actor.map(str::to_owned),
+            actor: actor.cloned(),
         }
     }
 }

@@ -1,29 +1,35 @@
-//! Members: accounts in groups.
+//! Members: accounts in groups, and the changes that make them so.
 
 use std::collections::BTreeSet;
 
 use super::{Account, AccountId, EdgeId, GroupId, InvalidValue, Moment, Timestamp};
 
-/// How an account is a member.
+/// Whether an account was added to a group itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MembershipType {
-    /// Added to the group itself.
+    /// Added to the group itself, and perhaps inherited as well.
     Direct,
     /// Only inherited from a nested group.
     Indirect,
 }
 
 impl MembershipType {
-    /// Reads the lower-case name of a type.
+    /// Parses the lower-case name of a type.
     ///
     /// # Errors
-    /// Anything else.
+    /// Any other text.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "direct" => Ok(Self::Direct),
             "indirect" => Ok(Self::Indirect),
             _ => Err(InvalidValue::new("is no membership type", "direct or indirect")),
         }
+    }
+
+    /// The type of a member that was added to the group itself, or was not.
+    #[must_use]
+    pub const fn from_direct(direct: bool) -> Self {
+        if direct { Self::Direct } else { Self::Indirect }
     }
 
     /// The lower-case name.
@@ -36,68 +42,58 @@ impl MembershipType {
     }
 }
 
-/// An account as a member of one group, with the account's fields as they were last copied.
+/// How an account is a member of a group. Neither direct nor inherited means that it is not one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// The account was added to the group itself.
+    pub direct: bool,
+    /// The edges to nested groups through which the account inherits the membership.
+    pub via: BTreeSet<EdgeId>,
+}
+
+impl Membership {
+    /// Whether the account is a member at all.
+    #[must_use]
+    pub fn is_member(&self) -> bool {
+        self.direct || !self.via.is_empty()
+    }
+
+    /// Direct where both apply.
+    #[must_use]
+    pub const fn membership_type(&self) -> MembershipType {
+        MembershipType::from_direct(self.direct)
+    }
+
+    /// The directly nested groups that the membership is inherited from, each once, by id.
+    #[must_use]
+    pub fn via_groups(&self) -> Vec<GroupId> {
+        let groups: BTreeSet<GroupId> = self.via.iter().map(EdgeId::child).collect();
+        groups.into_iter().collect()
+    }
+}
+
+/// An account as a member of one group, with the account's fields as last copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     /// The account.
     pub account: Account,
     /// How it is a member.
-    pub membership_type: MembershipType,
-    /// The nestings it comes through as well, or only.
-    pub via: BTreeSet<EdgeId>,
+    pub membership: Membership,
     /// When it became one, by whichever way came first.
     pub added_at: Timestamp,
 }
 
-impl Member {
-    /// The directly nested groups that it comes through, each once, in the order of ids.
-    #[must_use]
-    pub fn via_groups(&self) -> Vec<GroupId> {
-        via_groups(&self.via)
-    }
-}
-
-/// How an account is a member, whoever it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Membership {
-    /// How.
-    pub membership_type: MembershipType,
-    /// The nestings it comes through as well, or only.
-    pub via: BTreeSet<EdgeId>,
-}
-
-impl Membership {
-    /// Of one that was added to the group itself, or was not, and comes through these nestings; `None` for one that is
-    /// no member.
-    #[must_use]
-    pub fn of(direct: bool, via: BTreeSet<EdgeId>) -> Option<Self> {
-        let membership_type = if direct { MembershipType::Direct } else { MembershipType::Indirect };
-        (direct || !via.is_empty()).then_some(Self { membership_type, via })
-    }
-
-    /// The directly nested groups that it comes through, each once, in the order of ids.
-    #[must_use]
-    pub fn via_groups(&self) -> Vec<GroupId> {
-        via_groups(&self.via)
-    }
-}
-
-fn via_groups(via: &BTreeSet<EdgeId>) -> Vec<GroupId> {
-    let groups: BTreeSet<GroupId> = via.iter().map(EdgeId::child).collect();
-    groups.into_iter().collect()
-}
-
 /// One account to add to or remove from a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// Make it a direct member.
+pub enum MemberChange {
+    /// Make the account a direct member.
     Add(AccountId),
-    /// Make it no direct member.
+    /// End the direct membership of the account.
     Remove(AccountId),
 }
 
-impl Change {
-    /// The account that is to change.
+impl MemberChange {
+    /// The account to change.
     #[must_use]
     pub const fn account(&self) -> &AccountId {
         match self {
@@ -106,47 +102,61 @@ impl Change {
     }
 }
 
-/// What came of a [`Change`].
+/// The result of adding an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AddOutcome {
     /// It is a direct member from now on.
     Added(Member),
     /// It was a direct member before.
     AlreadyMember(Member),
-    /// It is no direct member any more, and no member at all unless it comes through a nested group.
+    /// The account system has not announced such an account, or has deleted it.
+    UnknownAccount,
+}
+
+/// The result of removing an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemoveOutcome {
+    /// It is no direct member any more, and no member at all unless it inherits the membership.
     Removed,
     /// It was no member before.
-    NotDirectMember,
+    NotMember,
     /// It is a member only through these directly nested groups.
     OnlyIndirect(Vec<GroupId>),
-    /// The account system has told of no such account, or that it is gone.
-    UnknownAccount,
-    /// Not known to have happened: the table was too busy for it in the time there was. Ask again.
+}
+
+/// The result of one [`MemberChange`] among several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeOutcome {
+    /// Of an addition.
+    Add(AddOutcome),
+    /// Of a removal.
+    Remove(RemoveOutcome),
+    /// Unknown: the time budget ended first. The caller should send the change again.
     Retry,
 }
 
-/// A change that another system asked for.
+/// A change that another system asked for by an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MembershipRequest {
-    /// Names the request: the same however often it is delivered.
+    /// The event's id: the same at every delivery.
     pub id: String,
-    /// When it was made: one that was made before what was decided last comes too late.
+    /// When it was made: a request made before the last decision is superseded.
     pub requested_at: Moment,
-    /// Of which group.
+    /// The group to change.
     pub group: GroupId,
-    /// What is asked for.
-    pub change: Change,
+    /// The change.
+    pub change: MemberChange,
 }
 
-/// What came of a [`MembershipRequest`].
+/// The result of a [`MembershipRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestOutcome {
     /// The account is a direct member now and was not, or the reverse.
     Changed,
-    /// It was so already, or something was decided since the request was made, perhaps by this very request.
+    /// It was so already, or a later decision was made, perhaps by this very request.
     Unchanged,
     /// The account is to be removed and is a member only through these directly nested groups.
     OnlyIndirect(Vec<GroupId>),
-    /// The account system has told of no such account yet, or that it is gone.
+    /// The account system has not announced such an account yet, or has deleted it.
     UnknownAccount,
 }

@@ -1,6 +1,7 @@
 //! What the product speaks about: ids, groups, members, nesting, accounts, jobs, pages, time. Pure: no AWS, no HTTP, no async.
 
 pub mod account;
+pub mod actor;
 pub mod clock;
 pub mod error;
 pub mod group;
@@ -13,13 +14,17 @@ pub mod nesting;
 pub mod page;
 
 pub use account::{Account, AccountVersion};
+pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};
 pub use group::{Group, GroupChanges, GroupProfile, GroupType, Version};
 pub use ids::{AccountId, GroupId};
 pub use invalid_value::InvalidValue;
 pub use job::{Job, JobKind};
-pub use member::{Change, Member, Membership, MembershipRequest, MembershipType, Outcome, RequestOutcome};
+pub use member::{
+    AddOutcome, ChangeOutcome, Member, MemberChange, Membership, MembershipRequest, MembershipType, RemoveOutcome,
+    RequestOutcome,
+};
 pub use name::{FoldedText, GroupName, SortKey, Suffix};
 pub use nesting::{Edge, EdgeId};
 pub use page::{Cursor, Limit, Page};

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use crate::api::fields::Others;
 use crate::api::{Fields, ValidationErrors};
-use crate::domain::{Account, AccountId, AccountVersion, Change, GroupId, InvalidValue, MembershipRequest, Moment};
+use crate::domain::{
+    Account, AccountId, AccountVersion, GroupId, InvalidValue, MemberChange, MembershipRequest, Moment,
+};
 
 /// What another system tells or asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +111,7 @@ fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEven
     });
     let requested_by = detail.required("requested_by", TEXT, text);
     let requested_at = detail.text("requested_at", TIME, Moment::parse).unwrap_or(time);
-    let change = if is_addition? { Change::Add(account?) } else { Change::Remove(account?) };
+    let change = if is_addition? { MemberChange::Add(account?) } else { MemberChange::Remove(account?) };
     let request = MembershipRequest { id, requested_at, group: group?, change };
     Some(IncomingEvent::Membership { request, requested_by: requested_by? })
 }

@@ -1,62 +1,60 @@
-//! What becomes of an event that came: it is applied, or can never be, or not yet.
-
-use crate::authz::Granted;
-use crate::domain::{Error, MembershipRequest, Missing, Moment, RequestOutcome, Timestamp};
-use crate::store::Store;
+//! Applies events of other systems.
 
 use super::incoming::{AccountEvent, IncomingEvent};
+use crate::domain::{Actor, Error, MembershipRequest, Missing, Moment, RequestOutcome, Timestamp};
+use crate::store::Store;
 
-/// Nanoseconds by which the clock of who asks may be ahead: a request of the far future would stand over all that come
+/// Nanoseconds by which the clock of another system may be ahead. A request of the far future would supersede all others
 /// until then.
-const CLOCKS_APART: i64 = 5 * 60 * 1_000_000_000;
+const MAX_CLOCK_SKEW: i64 = 5 * 60 * 1_000_000_000;
 
 /// Why an event is not applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// It can never be.
-    Never(String),
-    /// It may be, once the account is known.
+pub enum ApplyError {
+    /// It can never be applied.
+    Permanent(String),
+    /// It may be applied once the account is announced.
     UnknownAccount(String),
-    /// It may be, once the table answers.
+    /// It may be applied once the table responds.
     Unavailable(String),
-    /// It may be, once a fault of ours is mended.
+    /// It may be applied once an internal error is corrected.
     Internal(String),
 }
 
-impl Refusal {
-    /// The reason why the event is not to be tried again, if so: for one that has waited for too long.
+impl ApplyError {
+    /// The reason why the event is not retried any more, if it is not. `is_expired` means that its time budget is over.
     #[must_use]
-    pub fn gives_up(self, is_out_of_patience: bool) -> Option<String> {
+    pub fn dead_letter_reason(self, is_expired: bool) -> Option<String> {
         match self {
-            Self::Never(reason) => Some(reason),
-            Self::UnknownAccount(reason) => is_out_of_patience.then(|| format!("{reason}, after all this time")),
-            Self::Internal(reason) => is_out_of_patience.then_some(reason),
-            // A table that does not answer at all will take nothing else either, and come back one day.
+            Self::Permanent(reason) => Some(reason),
+            Self::UnknownAccount(reason) => is_expired.then(|| format!("{reason}, after all this time")),
+            Self::Internal(reason) => is_expired.then_some(reason),
+            // A table that does not respond takes nothing else either, and will respond one day.
             Self::Unavailable(_) => None,
         }
     }
 }
 
 impl IncomingEvent {
-    /// Reads an event and applies it. Gives whether that changed anything: one that is late or comes again changes nothing.
+    /// Parses an event and applies it. Returns whether that changed anything: a late or repeated event changes nothing.
     ///
     /// # Errors
-    /// Why it is not applied; no value of the event but ids.
-    pub async fn take(body: &str, store: &Store, now: Timestamp) -> Result<bool, Refusal> {
-        let event = serde_json::from_str(body).map_err(|_| Refusal::Never("the event is not JSON".into()))?;
-        let event = Self::parse(event).map_err(|errors| Refusal::Never(errors.to_string()))?;
+    /// Why the event is not applied. The reason has no value of the event but ids.
+    pub async fn parse_and_apply(body: &str, store: &Store, now: Timestamp) -> Result<bool, ApplyError> {
+        let event = serde_json::from_str(body).map_err(|_| ApplyError::Permanent("the event is not JSON".into()))?;
+        let event = Self::parse(event).map_err(|errors| ApplyError::Permanent(errors.to_string()))?;
         event.apply(store, now).await
     }
 
-    async fn apply(&self, store: &Store, now: Timestamp) -> Result<bool, Refusal> {
+    async fn apply(&self, store: &Store, now: Timestamp) -> Result<bool, ApplyError> {
         match self {
             Self::Account { event, source } => {
-                let granted = Granted::event_source(source);
+                let actor = Actor::new(source);
                 let applied = match event {
-                    AccountEvent::Described(account) => store.put_account(&granted, account).await,
-                    AccountEvent::Deleted(id, version) => store.delete_account(&granted, id, *version).await,
+                    AccountEvent::Described(account) => store.put_account(&actor, account).await,
+                    AccountEvent::Deleted(id, version) => store.delete_account(&actor, id, *version).await,
                 };
-                applied.map_err(|error| refusal(&error))
+                applied.map_err(|error| apply_error(&error))
             }
             Self::Membership { request, requested_by } => apply_request(request, requested_by, store, now).await,
         }
@@ -68,27 +66,27 @@ async fn apply_request(
     requested_by: &str,
     store: &Store,
     now: Timestamp,
-) -> Result<bool, Refusal> {
-    if request.requested_at.unix_nanos() > Moment::from(now).unix_nanos().saturating_add(CLOCKS_APART) {
-        return Err(Refusal::Never("the request was made in the future".into()));
+) -> Result<bool, ApplyError> {
+    if request.requested_at.unix_nanos() > Moment::from(now).unix_nanos().saturating_add(MAX_CLOCK_SKEW) {
+        return Err(ApplyError::Permanent("the request was made in the future".into()));
     }
-    let granted = Granted::event_source(requested_by);
-    match store.apply_request(&granted, request, now).await.map_err(|error| refusal(&error))? {
+    let outcome = store.apply_request(&Actor::new(requested_by), request, now).await;
+    match outcome.map_err(|error| apply_error(&error))? {
         RequestOutcome::Changed => Ok(true),
         RequestOutcome::Unchanged => Ok(false),
-        RequestOutcome::OnlyIndirect(groups) => Err(refusal(&Error::OnlyIndirect(groups))),
+        RequestOutcome::OnlyIndirect(groups) => Err(apply_error(&Error::OnlyIndirect(groups))),
         RequestOutcome::UnknownAccount => {
             let unknown = Missing::Account(request.change.account().to_string());
-            Err(Refusal::UnknownAccount(unknown.to_string()))
+            Err(ApplyError::UnknownAccount(unknown.to_string()))
         }
     }
 }
 
-fn refusal(error: &Error) -> Refusal {
+fn apply_error(error: &Error) -> ApplyError {
     let reason = error.to_string();
     match error {
-        Error::Unavailable { .. } => Refusal::Unavailable(reason),
-        Error::Internal { .. } => Refusal::Internal(reason),
-        _ => Refusal::Never(reason),
+        Error::Unavailable { .. } => ApplyError::Unavailable(reason),
+        Error::Internal { .. } => ApplyError::Internal(reason),
+        _ => ApplyError::Permanent(reason),
     }
 }

@@ -1,9 +1,9 @@
-//! What other systems tell and ask for by events, and what they are told.
+//! Events of other systems, and events for them.
 
 mod incoming;
 mod intake;
 mod outgoing;
 
 pub use incoming::{AccountEvent, IncomingEvent};
-pub use intake::Refusal;
+pub use intake::ApplyError;
 pub use outgoing::entry;

@@ -67,7 +67,7 @@ struct MembershipState {
 
 impl From<&Membership> for MembershipState {
     fn from(membership: &Membership) -> Self {
-        Self { membership_type: membership.membership_type.as_str(), via: membership.via_groups() }
+        Self { membership_type: membership.membership_type().as_str(), via: membership.via_groups() }
     }
 }
 
@@ -77,7 +77,7 @@ impl From<&Membership> for MembershipState {
 /// [`Error::Internal`]: it cannot be written.
 pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
     let Announcement { subject, revision, actor, occurred_at } = announcement;
-    let (revision, occurred_at) = (*revision, *occurred_at);
+    let (revision, actor, occurred_at) = (*revision, actor.as_str(), *occurred_at);
     let (detail_type, detail) = match subject {
         Subject::Group { group, before, after } => {
             let detail_type = match (before, after) {

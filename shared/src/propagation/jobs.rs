@@ -1,4 +1,4 @@
-//! Rules 5 to 8: what is too much for a commit, or for one record of the stream.
+//! Rules 5 to 8: work that is too large for a commit, or for one record of the stream.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,94 +6,90 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Propagation;
-use super::climb::depending;
-use super::records::Changed;
-use crate::authz::Granted;
+use super::members::{MemberChanges, affected};
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Job, JobKind};
-use crate::store::{EdgeStanding, Link};
+use crate::store::{EdgeState, Inheritance};
 
-/// How long a step goes on, so that what came later does not wait for long.
+/// How long one step works, so that later records do not wait long.
 const STEP_TIME: Duration = Duration::from_secs(1);
 
-/// How often a nesting's end is tried that others got in the way of.
-const ENDS: usize = 10;
+/// How often the deletion of an edge is tried when other writes interfere.
+const EDGE_DELETIONS: usize = 10;
 
-/// Members that one page of a job looks at: ten transactions' worth.
-const PAGE: usize = 240;
+/// Members that a job processes together: ten transactions.
+const PAGE_MEMBERS: usize = 240;
 
-/// Trails that are looked at together.
-const TRAILS: usize = 1_000;
+/// Audit records that expire together.
+const PAGE_AUDIT_RECORDS: usize = 1_000;
 
-/// What a page of a job's work came to.
+/// The result of a part of a job.
 #[derive(Debug, Default)]
-struct Page {
-    /// Where to go on; `None` when the job is done.
+struct StepResult {
+    /// Where to go on; `None` when the job is finished.
     next: Option<String>,
-    /// How many members were looked at.
-    looked_at: u64,
-    /// Members of this group came or went: the groups above may have to follow.
-    moved: Option<(GroupId, Vec<AccountId>)>,
+    /// Members processed.
+    processed: u64,
+    /// Members of this group that came or went: the groups above must be reconciled.
+    changed: Option<(GroupId, Vec<AccountId>)>,
 }
 
 impl Propagation<'_> {
-    /// Does all of a job at once, and what follows from it in the groups above.
+    /// Completes a job at once, with what follows from it in the groups above.
     ///
     /// # Errors
-    /// The table did not answer: the job is still there, and the table's stream has it done.
-    pub async fn complete(&self, kind: &JobKind) -> Result<(), Error> {
+    /// The table did not respond. The job stays, and the stream completes it.
+    pub async fn complete_job(&self, kind: &JobKind) -> Result<(), Error> {
         let mut cursor = None;
         loop {
-            let page = self.page(kind, cursor.as_deref()).await?;
-            if let Some((group, accounts)) = page.moved {
-                self.climb(&group, &accounts).await?;
+            let result = self.work(kind, cursor.as_deref()).await?;
+            if let Some((group, accounts)) = result.changed {
+                self.propagate_members(&group, &accounts).await?;
             }
-            cursor = page.next;
+            cursor = result.next;
             if cursor.is_none() {
-                return self.store.finish_job(self.granted, kind).await;
+                return self.store.finish_job(kind).await;
             }
         }
     }
 
-    /// Does a step of a job, as the record asks for that tells of this revision of it. Where the groups above must
-    /// follow, the records of the members' rows see to it.
+    /// Does a step of a job, if the job is still at this revision. The records of the member rows start what follows in the
+    /// groups above.
     ///
     /// # Errors
-    /// The table did not even take the failure: the record has to come again.
+    /// The table did not even record the failure: the stream record must be retried.
     pub(super) async fn step(&self, kind: &JobKind, revision: u64) -> Result<(), Error> {
-        let Some(job) = self.store.get_job(self.granted, kind).await? else { return Ok(()) };
+        let Some(job) = self.store.get_job(kind).await? else { return Ok(()) };
         if job.revision != revision || job.set_aside {
             return Ok(());
         }
-        let granted = Granted::on_behalf_of(job.actor.as_deref());
-        match (Propagation { granted: &granted, ..*self }).pages(&job).await {
-            Ok(Page { next: None, .. }) => self.store.finish_job(self.granted, kind).await,
-            Ok(Page { next: Some(cursor), looked_at, .. }) => {
-                self.store.advance_job(self.granted, &job, &cursor, looked_at).await
+        match (Propagation { actor: job.actor.as_ref(), ..*self }).work_for_step_time(&job).await {
+            Ok(StepResult { next: None, .. }) => self.store.finish_job(kind).await,
+            Ok(StepResult { next: Some(cursor), processed, .. }) => {
+                self.store.advance_job(&job, &cursor, processed).await
             }
             Err(error) => {
                 let (job_kind, failures, reason) = (kind.name(), job.attempts, error.to_string());
                 tracing::error!(job = job_kind, failures, reason, "a step of a job failed");
-                // What passes by itself is no reason to give up.
-                let passes = matches!(error, Error::Unavailable { .. });
-                self.store.fail_job(self.granted, &job, &reason, passes).await
+                let passes_by_itself = matches!(error, Error::Unavailable { .. });
+                self.store.fail_job(&job, &reason, passes_by_itself).await
             }
         }
     }
 
-    /// Works on a job page by page for a step's time.
-    async fn pages(&self, job: &Job) -> Result<Page, Error> {
+    async fn work_for_step_time(&self, job: &Job) -> Result<StepResult, Error> {
         let end = Instant::now() + STEP_TIME;
-        let mut done = Page { next: job.cursor.clone(), ..Page::default() };
+        let mut done = StepResult { next: job.cursor.clone(), ..StepResult::default() };
         loop {
-            let page = self.page(&job.kind, done.next.as_deref()).await?;
-            done = Page { looked_at: done.looked_at + page.looked_at, ..page };
+            let result = self.work(&job.kind, done.next.as_deref()).await?;
+            done = StepResult { processed: done.processed + result.processed, ..result };
             if done.next.is_none() || Instant::now() >= end {
                 return Ok(done);
             }
         }
     }
 
-    async fn page(&self, kind: &JobKind, cursor: Option<&str>) -> Result<Page, Error> {
+    /// Does the part of a job at this cursor.
+    async fn work(&self, kind: &JobKind, cursor: Option<&str>) -> Result<StepResult, Error> {
         match kind {
             JobKind::Backfill(edge) => self.backfill(edge, cursor).await,
             JobKind::Sweep(edge) => self.sweep(edge, cursor).await,
@@ -102,101 +98,109 @@ impl Propagation<'_> {
                 self.update_account(account, cursor).await
             }
             JobKind::ReconcileMember(group, account) => {
-                let via = self.store.nestings_of_member(self.granted, group, account).await?;
-                let changed = Changed::member(*group, account.clone(), &via);
-                self.follow(&changed).await.map(|()| Page::default())
+                let via = self.store.edges_of_member(group, account).await?;
+                let changes = MemberChanges::of_member(*group, account.clone(), &via);
+                self.reconcile(&changes).await.map(|()| StepResult::default())
             }
         }
     }
 
-    /// Rule 5. Begins only once the nesting is visible to whoever joins the child from now on: who joined before is
-    /// found here, who joins later finds the nesting. Stops where the nesting ends.
-    async fn backfill(&self, edge: &Edge, cursor: Option<&str>) -> Result<Page, Error> {
-        match self.store.standing(self.granted, edge).await? {
-            EdgeStanding::There => {}
-            EdgeStanding::Ended => return Ok(Page::default()),
-            EdgeStanding::OfDeleted | EdgeStanding::Orphan => return self.end(edge).await.map(|()| Page::default()),
+    /// Rule 5. Begins once the edge is visible to whoever joins the child from now on: members from before are found here,
+    /// later ones find the edge. Ends where the edge is deleted.
+    async fn backfill(&self, edge: &Edge, cursor: Option<&str>) -> Result<StepResult, Error> {
+        match self.store.edge_state(edge).await? {
+            EdgeState::Present => {}
+            EdgeState::Deleted => return Ok(StepResult::default()),
+            EdgeState::GroupDeleted | EdgeState::ParentGone => {
+                return self.delete_edge(edge).await.map(|()| StepResult::default());
+            }
         }
-        self.settle_members(edge, &edge.child(), None, cursor).await
+        self.reconcile_page(edge, &edge.child(), None, cursor).await
     }
 
-    /// Ends a nesting of which a group is deleted. The rows of its groups may go meanwhile.
-    pub(crate) async fn end(&self, edge: &Edge) -> Result<(), Error> {
-        for _ in 0..ENDS {
-            let ended = match self.store.standing(self.granted, edge).await? {
-                EdgeStanding::Ended => true,
-                EdgeStanding::Orphan => self.store.cut_orphan(self.granted, edge).await?,
-                EdgeStanding::There | EdgeStanding::OfDeleted => self.store.cut(self.granted, edge, self.now).await?,
+    /// Deletes the edge of a deleted group. The rows of its groups may disappear meanwhile.
+    ///
+    /// # Errors
+    /// The table did not respond; [`Error::Internal`] after ten conflicts.
+    pub(crate) async fn delete_edge(&self, edge: &Edge) -> Result<(), Error> {
+        for _ in 0..EDGE_DELETIONS {
+            let is_deleted = match self.store.edge_state(edge).await? {
+                EdgeState::Deleted => true,
+                EdgeState::ParentGone => self.store.delete_orphaned_edge(edge).await?,
+                EdgeState::Present | EdgeState::GroupDeleted => {
+                    self.store.delete_edge(edge, self.actor, self.now).await?
+                }
             };
-            if ended {
+            if is_deleted {
                 return Ok(());
             }
         }
-        Err(Error::Internal { operation: "end of a nesting", code: "conditions keep failing".into() })
+        Err(Error::Internal { operation: "deletion of an edge", code: "conditions keep failing".into() })
     }
 
-    /// Rule 6. Begins only once the nesting is seen by nobody any more.
-    async fn sweep(&self, edge: &Edge, cursor: Option<&str>) -> Result<Page, Error> {
-        if cursor.is_none() && self.store.standing(self.granted, edge).await? != EdgeStanding::Ended {
-            return Ok(Page::default());
+    /// Rule 6. Begins once nobody sees the edge any more.
+    async fn sweep(&self, edge: &Edge, cursor: Option<&str>) -> Result<StepResult, Error> {
+        if cursor.is_none() && self.store.edge_state(edge).await? != EdgeState::Deleted {
+            return Ok(StepResult::default());
         }
-        self.settle_members(edge, &edge.parent, Some(edge.id), cursor).await
+        self.reconcile_page(edge, &edge.parent, Some(edge.id), cursor).await
     }
 
-    /// Settles the links of an edge to the next members of a group.
-    async fn settle_members(
+    /// Reconciles an edge for the next members of `group`.
+    async fn reconcile_page(
         &self,
         edge: &Edge,
-        of: &GroupId,
+        group: &GroupId,
         via: Option<EdgeId>,
         cursor: Option<&str>,
-    ) -> Result<Page, Error> {
+    ) -> Result<StepResult, Error> {
         let after = cursor.and_then(AccountId::parse);
-        let (accounts, next) = self.store.members_after(self.granted, of, via, after.as_ref(), PAGE).await?;
-        let looked_at = accounts.len() as u64;
-        let links: Vec<Link> = accounts.into_iter().map(|account| Link { edge: *edge, account }).collect();
-        let settled = self.store.settle(self.granted, &links, self.now).await?;
-        let moved = depending(&links, &settled).pop_first();
-        let moved = moved.map(|(group, accounts)| (group, accounts.into_iter().collect()));
-        Ok(Page { next: next.map(String::from), looked_at, moved })
+        let (accounts, next) = self.store.members_after(group, via, after.as_ref(), PAGE_MEMBERS).await?;
+        let processed = accounts.len() as u64;
+        let inheritances: Vec<Inheritance> =
+            accounts.into_iter().map(|account| Inheritance { edge: *edge, account }).collect();
+        let reconciled = self.store.reconcile_inherited(&inheritances, self.actor, self.now).await?;
+        let changed = affected(&inheritances, &reconciled).pop_first();
+        let changed = changed.map(|(group, accounts)| (group, accounts.into_iter().collect()));
+        Ok(StepResult { next: next.map(String::from), processed, changed })
     }
 
-    /// Rule 7. Out of the search and of the nesting first, so that nothing climbs from the rows that go; then the rows, the group's own
-    /// last.
-    async fn delete_group(&self, group: &GroupId, cursor: Option<&str>) -> Result<Page, Error> {
-        const NESTING: &str = "nesting";
+    /// Rule 7. Removes the name and the edges first, so that nothing propagates from the rows that go; then the members; then
+    /// the group's own row.
+    async fn delete_group(&self, group: &GroupId, cursor: Option<&str>) -> Result<StepResult, Error> {
+        const EDGES: &str = "nesting";
         const MEMBERS: &str = "members";
-        let more = |next: &str, looked_at| Page { next: Some(next.into()), looked_at, moved: None };
+        let more = |next: &str, processed| StepResult { next: Some(next.into()), processed, changed: None };
         if cursor != Some(MEMBERS) {
-            if self.store.is_active(self.granted, group).await? {
-                return Ok(Page::default());
+            if self.store.is_active(group).await? {
+                return Ok(StepResult::default());
             }
-            self.store.purge_name(self.granted, group).await?;
-            let mut edges = self.store.children(self.granted, group).await?;
-            edges.extend(self.store.parents(self.granted, group).await?);
+            self.store.purge_name(group).await?;
+            let mut edges = self.store.children(group).await?;
+            edges.extend(self.store.parents(group).await?);
             for edge in edges {
-                self.end(&edge).await?;
+                self.delete_edge(&edge).await?;
             }
             return Ok(more(MEMBERS, 0));
         }
-        let (accounts, _) = self.store.members_after(self.granted, group, None, None, PAGE).await?;
-        self.store.purge_members(self.granted, group, &accounts, self.now).await?;
+        let (accounts, _) = self.store.members_after(group, None, None, PAGE_MEMBERS).await?;
+        self.store.purge_members(group, &accounts, self.actor, self.now).await?;
         if !accounts.is_empty() {
             return Ok(more(MEMBERS, accounts.len() as u64));
         }
-        self.expire_trails(group).await?;
-        match self.store.finish_deletion(self.granted, group).await? {
-            true => Ok(Page::default()),
-            // A nesting that was under way when the group was deleted.
-            false => Ok(more(NESTING, 0)),
+        self.expire_audit_records(group).await?;
+        match self.store.finish_deletion(group).await? {
+            true => Ok(StepResult::default()),
+            // An edge was committed while the group was being deleted.
+            false => Ok(more(EDGES, 0)),
         }
     }
 
-    /// Has the trails go in time of those too who left the group before it was deleted.
-    async fn expire_trails(&self, group: &GroupId) -> Result<(), Error> {
+    /// Lets the audit records expire of accounts that left the group before it was deleted, too.
+    async fn expire_audit_records(&self, group: &GroupId) -> Result<(), Error> {
         let mut after = None;
         loop {
-            after = self.store.expire_trails(self.granted, group, after.as_ref(), TRAILS, self.now).await?;
+            after = self.store.expire_audit_records(group, after.as_ref(), PAGE_AUDIT_RECORDS, self.now).await?;
             if after.is_none() {
                 return Ok(());
             }
@@ -204,12 +208,12 @@ impl Propagation<'_> {
     }
 
     /// Rule 8.
-    async fn update_account(&self, account: &AccountId, cursor: Option<&str>) -> Result<Page, Error> {
+    async fn update_account(&self, account: &AccountId, cursor: Option<&str>) -> Result<StepResult, Error> {
         let after = cursor.and_then(GroupId::parse);
-        let (groups, next) = self.store.memberships_after(self.granted, account, after.as_ref(), PAGE).await?;
-        let looked_at = groups.len() as u64;
+        let (groups, next) = self.store.groups_of_account_after(account, after.as_ref(), PAGE_MEMBERS).await?;
+        let processed = groups.len() as u64;
         let members: BTreeSet<_> = groups.into_iter().map(|group| (group, account.clone())).collect();
-        self.store.update_members(self.granted, &members, self.now).await?;
-        Ok(Page { next: next.map(String::from), looked_at, moved: None })
+        self.store.update_members(&members, self.now).await?;
+        Ok(StepResult { next: next.map(String::from), processed, changed: None })
     }
 }

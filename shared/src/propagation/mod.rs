@@ -1,26 +1,25 @@
-//! What follows from a commit: docs/propagation.md, rule by rule. The API functions have it done right after their own
-//! commit, for as long as they have time; the table's stream has it done whatever becomes of them.
+//! Decides what follows from a change: docs/propagation.md, rule by rule. The store executes it. API functions start with it
+//! right after their commit, for as long as their time budget lasts; the table's stream finishes it in any case.
 //!
-//! Nothing here depends on when, in which order or how often it is called: every rule looks at what is, after the
-//! commit that called for it, and writes only under conditions.
+//! The result does not depend on when, in which order or how often this is called. Each rule reads the rows as they are after
+//! the commit, and writes only under conditions.
 
-mod climb;
 mod jobs;
+mod members;
 mod records;
 
-pub use records::propagate;
+pub use self::records::propagate;
 
-use crate::authz::{Granted, Settle};
-use crate::domain::Timestamp;
+use crate::domain::{Actor, Timestamp};
 use crate::store::Store;
 
-/// What bringing things up to date needs.
+/// The context of a propagation.
 #[derive(Debug, Clone, Copy)]
 pub struct Propagation<'a> {
     /// The table.
     pub store: &'a Store,
-    /// That it may.
-    pub granted: &'a Granted<Settle>,
-    /// Since when members are members that come about now.
+    /// Who makes the changes; `None` for whoever made the change that each follows from.
+    pub actor: Option<&'a Actor>,
+    /// The time at which new members are added.
     pub now: Timestamp,
 }

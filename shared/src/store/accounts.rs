@@ -1,60 +1,49 @@
-//! Accounts, as another system tells of them.
+//! Accounts, as another system announces them.
 
 use super::Store;
-use super::expression::Expression;
-use super::items::State;
 use super::keys::{Attribute, Key};
-use super::table::Written;
-use crate::authz::{Granted, Ingest};
-use crate::domain::{Account, AccountId, AccountVersion, Error};
+use super::rows::State;
+use super::table::{Condition, Update, UpdateResult};
+use crate::domain::{Account, AccountId, AccountVersion, Actor, Error};
 
 impl Store {
-    /// Takes the account in, if this is the newest that was told of it: events may come twice, late or reordered. Gives
-    /// whether anything changed. One `UpdateItem`; its memberships follow by the table's stream.
+    /// Stores an account, unless a newer version is stored: events arrive twice, late and out of order. Returns whether
+    /// anything changed. One `UpdateItem`; the stream updates the account's memberships.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn put_account(&self, granted: &Granted<Ingest>, account: &Account) -> Result<bool, Error> {
-        let mut e = Expression::default();
-        let newer = format!("{} OR {}", e.no_row(), e.less(Attribute::Version, account.version));
-        let set = [
-            e.set(Attribute::Name, &*account.name),
-            e.set(Attribute::Email, &*account.email),
-            e.set(Attribute::Status, &*account.status),
-            e.set(Attribute::Version, account.version),
-            e.set(Attribute::State, State::Active.as_str()),
-            e.set(Attribute::Actor, granted.actor()),
-        ];
-        // At which version it was last deleted stays: what it was a member of before that, it is not any more.
-        self.write_account(&account.id, e, format!("SET {}", set.join(", ")), newer).await
+    /// The table did not respond.
+    pub async fn put_account(&self, actor: &Actor, account: &Account) -> Result<bool, Error> {
+        // `deleted_version` stays: memberships from before a deletion have ended.
+        let update = newer_version(&account.id, account.version, State::Active, actor)
+            .set(Attribute::Name, &*account.name)
+            .set(Attribute::Email, &*account.email)
+            .set(Attribute::Status, &*account.status);
+        self.write_account(update).await
     }
 
-    /// Takes in that the account is gone, if nothing newer was told of it. Its version stays, its name and address do not. Gives whether anything changed. One `UpdateItem`; it
-    /// leaves its groups by the table's stream.
+    /// Deletes an account, unless a newer version is stored. Keeps its version, but not its name and address. Returns
+    /// whether anything changed. One `UpdateItem`; the stream ends the account's memberships.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn delete_account(
-        &self,
-        granted: &Granted<Ingest>,
-        id: &AccountId,
-        version: AccountVersion,
-    ) -> Result<bool, Error> {
-        let mut e = Expression::default();
-        let newer = format!("{} OR {}", e.no_row(), e.less(Attribute::Version, version));
-        let set = [
-            e.set(Attribute::Version, version),
-            e.set(Attribute::DeletedVersion, version),
-            e.set(Attribute::State, State::Deleted.as_str()),
-            e.set(Attribute::Actor, granted.actor()),
-        ];
-        let remove = [e.remove(Attribute::Name), e.remove(Attribute::Email), e.remove(Attribute::Status)];
-        let update = format!("SET {} REMOVE {}", set.join(", "), remove.join(", "));
-        self.write_account(id, e, update, newer).await
+    /// The table did not respond.
+    pub async fn delete_account(&self, actor: &Actor, id: &AccountId, version: AccountVersion) -> Result<bool, Error> {
+        let update = newer_version(id, version, State::Deleted, actor)
+            .set(Attribute::DeletedVersion, version)
+            .remove(Attribute::Name)
+            .remove(Attribute::Email)
+            .remove(Attribute::Status);
+        self.write_account(update).await
     }
 
-    async fn write_account(&self, id: &AccountId, e: Expression, update: String, newer: String) -> Result<bool, Error> {
-        let written = self.table.update(&Key::account(id), e, update, newer).await?;
-        Ok(matches!(written, Written::Done(_)))
+    async fn write_account(&self, update: Update) -> Result<bool, Error> {
+        Ok(matches!(self.table.update(update).await?, UpdateResult::Updated(_)))
     }
+}
+
+fn newer_version(id: &AccountId, version: AccountVersion, state: State, actor: &Actor) -> Update {
+    Update::of(Key::account(id))
+        .set(Attribute::Version, version)
+        .set(Attribute::State, state.as_str())
+        .set(Attribute::Actor, actor)
+        .when(Condition::row_absent().or(Condition::less_than(Attribute::Version, version)))
 }

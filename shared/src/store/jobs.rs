@@ -1,102 +1,101 @@
-//! Job rows: work that drives itself. Every write to one is a record in the table's stream, which has the next step
-//! done.
+//! Job rows. Each write to one is a record in the table's stream, which starts the next step.
 
 use super::Store;
-use super::expression::Expression;
-use super::items::{JobItem, State, read_job, to_row};
 use super::keys::{Attribute, Key, ListKey, Range};
-use super::table::{Rows, Written};
-use super::transact::Action;
-use crate::authz::{Granted, Settle};
-use crate::domain::{Error, Job, JobKind, Timestamp};
+use super::rows::{JobItem, State, read_job, to_row};
+use super::table::{Condition, QuerySpec, Update, UpdateResult, Write};
+use crate::domain::{Actor, Error, Job, JobKind, Timestamp};
 use crate::telemetry::{Counter, count};
 
-/// A job that comes about together with what it follows from.
-pub(super) fn put(job: &Job) -> Result<Action, Error> {
+/// Creates a job in the transaction of the change that it follows from.
+pub(super) fn insert_job(job: &Job) -> Result<Write, Error> {
+    Ok(Write::insert(job_row(job)?))
+}
+
+fn job_row(job: &Job) -> Result<super::keys::Attributes, Error> {
     let mut row = to_row(&Key::job(&job.kind), &JobItem::new(job))?;
     row.extend(ListKey::job(&job.kind, job.created_at).to_attributes());
-    Ok(Action::put_new(row))
+    Ok(row)
 }
 
 impl Store {
-    /// A job comes about, unless it is there. One `PutItem`.
+    /// Creates a job, unless it exists. One `PutItem`.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn create_job(&self, granted: &Granted<Settle>, kind: JobKind, now: Timestamp) -> Result<(), Error> {
-        let Action::Put { row, e, condition } = put(&Job::new(kind, now, granted.behalf()))? else { return Ok(()) };
-        self.table.put(row, e, condition).await.map(drop)
+    /// The table did not respond.
+    pub async fn create_job(&self, kind: JobKind, actor: Option<&Actor>, now: Timestamp) -> Result<(), Error> {
+        self.table.insert(job_row(&Job::new(kind, now, actor))?).await
     }
 
-    /// The job, if it is not done. One `GetItem`.
+    /// Returns the job, unless it is finished. One `GetItem`.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn get_job(&self, _: &Granted<Settle>, kind: &JobKind) -> Result<Option<Job>, Error> {
+    /// The table did not respond.
+    pub(crate) async fn get_job(&self, kind: &JobKind) -> Result<Option<Job>, Error> {
         self.table.get(&Key::job(kind)).await?.map(read_job).transpose()
     }
 
-    /// All jobs that are not done, the oldest first. One `Query` on the index, eventually consistent.
+    /// Lists all unfinished jobs, oldest first. One `Query` on the index, eventually consistent.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn list_jobs(&self, _: &Granted<Settle>) -> Result<Vec<Job>, Error> {
-        let rows = self.table.query(Rows::all(&Range::Jobs)).await?;
+    /// The table did not respond.
+    pub async fn list_jobs(&self) -> Result<Vec<Job>, Error> {
+        let rows = self.table.query(QuerySpec::all(&Range::Jobs)).await?;
         rows.into_iter().map(read_job).collect()
     }
 
-    /// The job has come to here, unless somebody else moved it meanwhile. One `UpdateItem`.
+    /// Records progress of a job, unless its row has changed. One `UpdateItem`.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn advance_job(&self, _: &Granted<Settle>, job: &Job, cursor: &str, looked_at: u64) -> Result<(), Error> {
-        let mut e = Expression::default();
-        let set = [e.set(Attribute::Cursor, cursor), e.set(Attribute::Attempts, 0)].join(", ");
-        let add = [e.add(Attribute::Progress, looked_at.cast_signed()), e.add(Attribute::Revision, 1)].join(", ");
-        let remove = e.remove(Attribute::LastReason);
-        self.write_job(job, e, format!("SET {set} REMOVE {remove} ADD {add}")).await
+    /// The table did not respond.
+    pub(crate) async fn advance_job(&self, job: &Job, cursor: &str, processed: u64) -> Result<(), Error> {
+        let update = Update::of(Key::job(&job.kind))
+            .set(Attribute::Cursor, cursor)
+            .set(Attribute::Attempts, 0)
+            .remove(Attribute::LastReason)
+            .add(Attribute::Progress, processed.cast_signed());
+        self.write_job(job, update).await
     }
 
-    /// The job failed; so often, perhaps, that it is set aside, unless it failed of something that passes by itself. One
-    /// `UpdateItem`.
+    /// Records a failed step. After ten failures in a row the job waits for an operator; `passes_by_itself` failures do not
+    /// count. One `UpdateItem`.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn fail_job(&self, _: &Granted<Settle>, job: &Job, reason: &str, passes: bool) -> Result<(), Error> {
+    /// The table did not respond.
+    pub(crate) async fn fail_job(&self, job: &Job, reason: &str, passes_by_itself: bool) -> Result<(), Error> {
         count(Counter::JobsFailed, 1.0);
-        let mut e = Expression::default();
-        let mut set = vec![e.set(Attribute::LastReason, reason)];
-        if !passes && job.attempts + 1 >= Job::MAX_ATTEMPTS {
+        let mut update = Update::of(Key::job(&job.kind))
+            .set(Attribute::LastReason, reason)
+            .add(Attribute::Attempts, i64::from(!passes_by_itself));
+        if !passes_by_itself && job.attempts + 1 >= Job::MAX_ATTEMPTS {
             count(Counter::JobsSetAside, 1.0);
-            set.push(e.set(Attribute::State, State::SetAside.as_str()));
+            update = update.set(Attribute::State, State::SetAside.as_str());
         }
-        let add = [e.add(Attribute::Attempts, i64::from(!passes)), e.add(Attribute::Revision, 1)].join(", ");
-        self.write_job(job, e, format!("SET {} ADD {add}", set.join(", "))).await
+        self.write_job(job, update).await
     }
 
-    /// A job that was set aside goes on. One `UpdateItem`.
+    /// Resumes a job that waits for an operator. One `UpdateItem`.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn resume_job(&self, _: &Granted<Settle>, job: &Job) -> Result<(), Error> {
-        let mut e = Expression::default();
-        let set = [e.set(Attribute::State, State::Active.as_str()), e.set(Attribute::Attempts, 0)].join(", ");
-        let add = e.add(Attribute::Revision, 1);
-        self.write_job(job, e, format!("SET {set} ADD {add}")).await
+    /// The table did not respond.
+    pub async fn resume_job(&self, job: &Job) -> Result<(), Error> {
+        let update =
+            Update::of(Key::job(&job.kind)).set(Attribute::State, State::Active.as_str()).set(Attribute::Attempts, 0);
+        self.write_job(job, update).await
     }
 
-    /// The job is done. One `DeleteItem`.
+    /// Deletes a finished job. One `DeleteItem`.
     ///
     /// # Errors
-    /// The table did not answer.
-    pub async fn finish_job(&self, _: &Granted<Settle>, kind: &JobKind) -> Result<(), Error> {
+    /// The table did not respond.
+    pub(crate) async fn finish_job(&self, kind: &JobKind) -> Result<(), Error> {
         self.table.delete(&Key::job(kind)).await.inspect(|()| count(Counter::JobsDone, 1.0))
     }
 
-    async fn write_job(&self, job: &Job, mut e: Expression, update: String) -> Result<(), Error> {
-        let condition = e.equal(Attribute::Revision, job.revision.cast_signed());
-        match self.table.update(&Key::job(&job.kind), e, update, condition).await? {
-            Written::Done(_) | Written::Refused(_) => Ok(()),
+    async fn write_job(&self, job: &Job, update: Update) -> Result<(), Error> {
+        let unchanged = Condition::equals(Attribute::Revision, job.revision.cast_signed());
+        match self.table.update(update.add(Attribute::Revision, 1).when(unchanged)).await? {
+            UpdateResult::Updated(_) | UpdateResult::ConditionFailed(_) => Ok(()),
         }
     }
 }

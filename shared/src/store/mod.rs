@@ -1,34 +1,20 @@
-//! The single table. Every method that shows something takes a proof that its caller may read, every method that
-//! changes something a proof that its caller may change it. Each says what it asks of the table.
+//! The single table. Each public method for callers takes a [`Granted`](crate::authz::Granted), and each says how many
+//! requests it makes. Methods without one are for the stream, the queue and tools, which no caller reaches.
 //!
-//! Alone in the project this module imports the SDK of DynamoDB, and in it `keys` alone knows how rows are addressed.
+//! Only this module imports the SDK of DynamoDB. Layers, from the bottom: `keys`, `table`, `rows` and `pagination`, `jobs`,
+//! `accounts` and `pending`, `groups` and `members`, `maintenance` and `stream`. A layer uses those before it.
 
 mod accounts;
-mod announcements;
-mod cursor;
-mod derived;
-mod expression;
 mod groups;
-mod inheritance;
-mod items;
 mod jobs;
 pub mod keys;
-mod lists;
-mod member_changes;
+mod maintenance;
 mod members;
-mod metering;
-mod nesting;
-mod pages;
-mod records;
-mod repair;
-mod requests;
-mod row;
-mod search;
+mod pagination;
+mod pending;
+mod rows;
+mod stream;
 mod table;
-mod trail;
-mod transact;
-mod walk;
-mod weigh;
 
 use std::time::Duration;
 
@@ -36,20 +22,20 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
+pub use self::groups::{IdempotencyKey, NestedGroup};
+pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
+pub use self::members::{AncestorEffect, EdgeState, Inheritance, MemberContext, Reconciled};
+pub(crate) use self::pending::Pending;
+pub use self::pending::Unsettled;
+pub use self::rows::{GroupCounts, PendingName};
+pub use self::stream::{Announcement, MemberRowChange, Record, RowChange, RowId, Subject, read_records};
+use self::table::{Metering, Table};
 use crate::aws::retry::Time;
 use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;
 
-pub use announcements::{Announcement, Subject};
-pub use derived::{EdgeStanding, Surroundings};
-pub use groups::{IdempotencyKey, Saved};
-pub use inheritance::{Link, Settled, Standing};
-use metering::Metering;
-pub use nesting::Nested;
-pub use records::{Record, Trigger, read_records};
-pub use search::PendingName;
-use table::Table;
-pub use walk::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
+#[cfg(test)]
+pub(crate) use self::pagination::ResponseSize;
 
 /// Groups, members and accounts in a table of DynamoDB.
 #[derive(Debug, Clone)]
@@ -58,27 +44,27 @@ pub struct Store {
 }
 
 impl Store {
-    /// Over the table of that name, reached so; each request to it has so much time, its repetitions included.
+    /// The store in the table of that name, over a connection to AWS. `time_budget` is for each request with its retries.
     #[must_use]
-    pub fn connected(connection: &Connection, table: &str, patience: Duration) -> Self {
+    pub fn connected(connection: &Connection, table: &str, time_budget: Duration) -> Self {
         let settings = Builder::from(&connection.settings(Service::DynamoDb));
         let settings = settings.interceptor(OmitSdkHeaders).interceptor(Metering);
-        Self::new(Client::from_conf(settings.build()), table, patience)
+        Self::new(Client::from_conf(settings.build()), table, time_budget)
     }
 
-    /// Over the table of that name; each request to it has so much time, its repetitions included.
+    /// The store in the table of that name. `time_budget` is for each request with its retries.
     #[must_use]
-    pub fn new(client: Client, table: &str, patience: Duration) -> Self {
-        Self { table: Table { client, name: table.into(), time: Time::Each(patience) } }
+    pub fn new(client: Client, table: &str, time_budget: Duration) -> Self {
+        Self { table: Table { client, name: table.into(), time: Time::Each(time_budget) } }
     }
 
-    /// Opens the connection that later requests use, whatever the table says.
+    /// Opens the connection that later requests use, whatever the response.
     pub async fn connect(&self) {
         let request = self.table.client.get_item().table_name(&*self.table.name);
         let _ = request.customize().mutate_request(into_ping).send().await;
     }
 
-    /// The same store, which gives up at the deadline or, where it has an earlier one, at that.
+    /// The same store with this deadline, unless it has an earlier one.
     #[must_use]
     pub fn no_later_than(&self, deadline: Instant) -> Self {
         match self.table.time {
@@ -87,21 +73,16 @@ impl Store {
         }
     }
 
-    /// The same store, which gives up at the deadline.
+    /// The same store with this deadline.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
         Self { table: Table { time: Time::Until(deadline), ..self.table.clone() } }
     }
 }
 
-/// A client of the emulator at this URL, with anything further that `configure` sets.
+/// A client of the emulator at this URL, with the settings that `configure` adds.
 #[must_use]
 pub fn client_for(endpoint: &str, configure: impl FnOnce(Builder) -> Builder) -> Client {
     let settings = Builder::from(&Connection::to(endpoint).settings(Service::DynamoDb)).interceptor(Metering);
     Client::from_conf(configure(settings).build())
-}
-
-/// 128 random bits as text, to tell one write from another.
-fn random_text() -> String {
-    format!("{:032x}", fastrand::u128(..))
 }

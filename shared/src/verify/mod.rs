@@ -1,4 +1,4 @@
-//! Whether the table keeps its invariants (docs/propagation.md), and mending it where it does not.
+//! Checks the table against its invariants (docs/propagation.md), and repairs violations.
 
 mod snapshot;
 
@@ -8,68 +8,68 @@ use std::fmt;
 use self::snapshot::Snapshot;
 use crate::domain::{AccountId, Edge, Error, GroupId, Job, JobKind};
 use crate::propagation::Propagation;
-use crate::store::{Counts, Link};
+use crate::store::{GroupCounts, Inheritance};
 
-/// How often what one repair brought to light is repaired as well: once a level, and a few for what else goes on.
-const REPAIRS: usize = 100;
+/// Rounds of repairs. One shows violations of the next level, so that each level of nesting takes a round.
+const REPAIR_ROUNDS: usize = 100;
 
-/// Something that contradicts something else.
+/// A contradiction between rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum InvariantViolation {
-    /// Invariant 1: an account is a member of the group and should not be, or the reverse.
+    /// Invariant 1: a member row that should not be there, or is missing.
     Membership {
         /// The group.
         group: GroupId,
         /// The account.
         account: AccountId,
-        /// Whether its row is there.
+        /// Whether the row is there.
         stored: bool,
     },
-    /// Invariant 2: counts that are not those of the rows.
+    /// Invariant 2: counts that differ from the number of rows.
     Counts {
         /// The group.
         group: GroupId,
-        /// As its row says.
-        stored: Counts,
-        /// As there are.
-        right: Counts,
+        /// The stored counts.
+        stored: GroupCounts,
+        /// The counted rows.
+        right: GroupCounts,
     },
-    /// Invariant 3: a member whose mirror is not there or says something else, or a mirror of no member.
+    /// Invariant 3: a member whose mirror is missing or differs, or a mirror without a member.
     Mirror(GroupId, AccountId),
-    /// Invariant 4: a member comes through a nesting and should not, or the reverse.
+    /// Invariant 4: a member is inherited through an edge and should not be, or the reverse.
     Via {
-        /// The nesting.
+        /// The edge.
         edge: Edge,
         /// The account.
         account: AccountId,
-        /// Whether the member's row has the nesting.
+        /// Whether the member row has the edge.
         stored: bool,
     },
-    /// Invariant 5: nestings among these groups go in a circle.
+    /// Invariant 5: these groups are nested in a cycle.
     Cycle(Vec<GroupId>),
-    /// Invariant 6: copies of the account's fields that are not the account's.
+    /// Invariant 6: copies that differ from the account's fields.
     Copies(GroupId, AccountId),
-    /// Invariant 8: the trail of a membership does not say what the member's row says.
-    Trail(GroupId, AccountId),
-    /// Invariant 7: what a search finds the group by is not its name.
+    /// Invariant 8: an audit record that differs from the member row.
+    AuditRecord(GroupId, AccountId),
+    /// Invariant 7: search rows that differ from the group's name.
     Name(GroupId),
-    /// A member whose account is deleted or was never there.
+    /// A member whose account is deleted or was never announced.
     OfDeletedAccount(GroupId, AccountId),
-    /// A member that neither was added nor comes through a nested group.
+    /// A member that is neither direct nor inherited.
     Unheld(GroupId, AccountId),
-    /// A member of a group that is not there.
+    /// A member of a group that does not exist.
     Orphan(GroupId, AccountId),
-    /// A nesting that only one of its two groups knows of.
-    HalfNesting(Edge),
-    /// A nesting of a group that is not there.
-    OrphanNesting(Edge),
-    /// A deleted group that no job removes.
+    /// An edge that only one of its two groups has.
+    HalfEdge(Edge),
+    /// An edge of a group that does not exist.
+    OrphanedEdge(Edge),
+    /// A deleted group without a job that removes it.
     StuckDeletion(GroupId),
-    /// A job that has not moved for an hour.
+    /// A job without progress for an hour.
     Stalled(Job),
-    /// A job that failed too often to go on by itself.
+    /// A job that waits for an operator.
     SetAside(Job),
-    /// A row that cannot be read.
+    /// A row that cannot be decoded.
     Unreadable(String),
 }
 
@@ -77,9 +77,9 @@ impl fmt::Display for InvariantViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Membership { group, account, stored } => {
-                let told =
+                let text =
                     if *stored { "stored as a member, should be none" } else { "not stored, should be a member" };
-                write!(f, "1: {group} {account}: {told}")
+                write!(f, "1: {group} {account}: {text}")
             }
             Self::Counts { group, stored, right } => {
                 write!(f, "2: {group}: counts {}, should count {}", counts(*stored), counts(*right))
@@ -97,14 +97,16 @@ impl fmt::Display for InvariantViolation {
             }
             Self::Copies(group, account) => write!(f, "6: {group} {account}: the copies are not the account's fields"),
             Self::Name(group) => write!(f, "7: {group}: a search finds it by something other than its name"),
-            Self::Trail(group, account) => write!(f, "8: {group} {account}: the trail does not end where it should"),
+            Self::AuditRecord(group, account) => {
+                write!(f, "8: {group} {account}: the trail does not end where it should")
+            }
             Self::OfDeletedAccount(group, account) => write!(f, "6: {group} {account}: there is no such account"),
             Self::Unheld(group, account) => write!(f, "4: {group} {account}: a member for no reason"),
             Self::Orphan(group, account) => write!(f, "1: {group} {account}: a member of a group that is not there"),
-            Self::HalfNesting(edge) => {
+            Self::HalfEdge(edge) => {
                 write!(f, "4: {} {}: nested as only one of the two says", edge.parent, edge.child())
             }
-            Self::OrphanNesting(edge) => {
+            Self::OrphanedEdge(edge) => {
                 write!(f, "4: {} {}: nested, though one of the two is not there", edge.parent, edge.child())
             }
             Self::Stalled(job) => write!(f, "job: {}: has not moved since {}", job.kind.name(), job.created_at),
@@ -118,97 +120,90 @@ impl fmt::Display for InvariantViolation {
     }
 }
 
-fn counts(counts: Counts) -> String {
-    let Counts { members, direct_members, nested_groups } = counts;
+fn counts(counts: GroupCounts) -> String {
+    let GroupCounts { members, direct_members, nested_groups } = counts;
     format!("{members} members, {direct_members} direct ones, {nested_groups} nested groups")
 }
 
-impl Propagation<'_> {
-    /// What contradicts what in the table, at rest. Of a table in use, twice: what both times was wrong.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn verify(&self) -> Result<Vec<InvariantViolation>, Error> {
-        let mut violations = self.look().await?;
-        if !violations.is_empty() {
-            let again: HashSet<InvariantViolation> = self.look().await?.into_iter().collect();
-            violations.retain(|violation| again.contains(violation));
+/// Checks the table, at rest. A table in use is read twice, and only violations seen both times count.
+///
+/// # Errors
+/// The table did not respond.
+pub async fn find_violations(propagation: Propagation<'_>) -> Result<Vec<InvariantViolation>, Error> {
+    let mut violations = check(propagation).await?;
+    if !violations.is_empty() {
+        let second: HashSet<InvariantViolation> = check(propagation).await?.into_iter().collect();
+        violations.retain(|violation| second.contains(violation));
+    }
+    Ok(violations)
+}
+
+async fn check(propagation: Propagation<'_>) -> Result<Vec<InvariantViolation>, Error> {
+    Ok(Snapshot::of(propagation.store.scan().await?).violations(propagation.now))
+}
+
+/// Repairs violations, level by level, until there are none or no repair helps. Returns those left. Each repair has the
+/// condition that the violation is still there: a table in use stays right.
+///
+/// # Errors
+/// The table did not respond.
+pub async fn repair(propagation: Propagation<'_>) -> Result<Vec<InvariantViolation>, Error> {
+    let mut violations = find_violations(propagation).await?;
+    for _ in 0..REPAIR_ROUNDS {
+        if violations.is_empty() {
+            break;
         }
-        Ok(violations)
-    }
-
-    async fn look(&self) -> Result<Vec<InvariantViolation>, Error> {
-        Ok(Snapshot::of(self.store.facts(self.granted).await?).violations(self.now))
-    }
-
-    /// Mends what contradicts something, level by level, until nothing does or nothing more can be done. Gives what is
-    /// left. Only what was seen twice, and each under the condition that it is so still: a table in use stays right.
-    ///
-    /// # Errors
-    /// The table did not answer.
-    pub async fn repair(&self) -> Result<Vec<InvariantViolation>, Error> {
-        let mut violations = self.verify().await?;
-        for _ in 0..REPAIRS {
-            if violations.is_empty() {
-                break;
-            }
-            self.mend(&violations).await?;
-            let mut left = self.verify().await?;
-            // Those have been driven; the table's stream goes on with them.
-            left.retain(|violation| !matches!(violation, InvariantViolation::Stalled(_)));
-            if left == violations {
-                break;
-            }
-            violations = left;
+        repair_all(propagation, &violations).await?;
+        let mut left = find_violations(propagation).await?;
+        // These were resumed; the stream continues them.
+        left.retain(|violation| !matches!(violation, InvariantViolation::Stalled(_)));
+        if left == violations {
+            break;
         }
-        Ok(violations)
+        violations = left;
     }
+    Ok(violations)
+}
 
-    async fn mend(&self, violations: &[InvariantViolation]) -> Result<(), Error> {
-        let mut links = HashSet::new();
-        let mut members = BTreeSet::new();
-        for violation in violations {
-            match violation {
-                InvariantViolation::Via { edge, account, .. } => {
-                    links.insert(Link { edge: *edge, account: account.clone() });
-                }
-                InvariantViolation::OfDeletedAccount(group, account) => {
-                    members.insert((*group, account.clone()));
-                }
-                violation => self.mend_one(violation).await?,
-            }
-        }
-        let links: Vec<Link> = links.into_iter().collect();
-        self.store.settle(self.granted, &links, self.now).await?;
-        self.store.update_members(self.granted, &members, self.now).await
-    }
-
-    async fn mend_one(&self, violation: &InvariantViolation) -> Result<(), Error> {
-        let (store, granted) = (self.store, self.granted);
+async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolation]) -> Result<(), Error> {
+    let mut inheritances = HashSet::new();
+    let mut members = BTreeSet::new();
+    for violation in violations {
         match violation {
-            InvariantViolation::Counts { group, stored, right } => {
-                store.repair_counts(granted, group, *stored, *right).await
+            InvariantViolation::Via { edge, account, .. } => {
+                inheritances.insert(Inheritance { edge: *edge, account: account.clone() });
             }
-            InvariantViolation::Mirror(group, account) => store.repair_mirror(granted, group, account).await,
-            InvariantViolation::Copies(group, account) => store.repair_copies(granted, group, account).await,
-            InvariantViolation::Unheld(group, account) => store.repair_unheld(granted, group, account, self.now).await,
-            InvariantViolation::Orphan(group, account) => store.repair_orphan(granted, group, account, self.now).await,
-            InvariantViolation::Trail(group, account) => store.repair_trail(granted, group, account, self.now).await,
-            InvariantViolation::Name(group) => store.repair_name(granted, group).await,
-            InvariantViolation::OrphanNesting(edge) => self.end(edge).await,
-            InvariantViolation::HalfNesting(edge) => store.repair_half_nesting(granted, edge).await,
-            InvariantViolation::StuckDeletion(group) => {
-                store.create_job(granted, JobKind::DeleteGroup(*group), self.now).await
+            InvariantViolation::OfDeletedAccount(group, account) => {
+                members.insert((*group, account.clone()));
             }
-            InvariantViolation::Stalled(job) | InvariantViolation::SetAside(job) => {
-                store.resume_job(granted, job).await
-            }
-            // The one follows from invariant 4; the others are for a person to decide.
-            InvariantViolation::Membership { .. }
-            | InvariantViolation::Via { .. }
-            | InvariantViolation::OfDeletedAccount(..)
-            | InvariantViolation::Cycle(_)
-            | InvariantViolation::Unreadable(_) => Ok(()),
+            violation => repair_one(propagation, violation).await?,
         }
+    }
+    let Propagation { store, actor, now } = propagation;
+    let inheritances: Vec<Inheritance> = inheritances.into_iter().collect();
+    store.reconcile_inherited(&inheritances, actor, now).await?;
+    store.update_members(&members, now).await
+}
+
+async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation) -> Result<(), Error> {
+    let Propagation { store, actor, now } = propagation;
+    match violation {
+        InvariantViolation::Counts { group, stored, right } => store.repair_counts(group, *stored, *right).await,
+        InvariantViolation::Mirror(group, account) => store.repair_mirror(group, account).await,
+        InvariantViolation::Copies(group, account) => store.repair_copies(group, account).await,
+        InvariantViolation::Unheld(group, account) => store.repair_unheld(group, account, now).await,
+        InvariantViolation::Orphan(group, account) => store.repair_orphan(group, account, now).await,
+        InvariantViolation::AuditRecord(group, account) => store.repair_audit_record(group, account, now).await,
+        InvariantViolation::Name(group) => store.repair_name(group).await,
+        InvariantViolation::OrphanedEdge(edge) => propagation.delete_edge(edge).await,
+        InvariantViolation::HalfEdge(edge) => store.repair_half_edge(edge).await,
+        InvariantViolation::StuckDeletion(group) => store.create_job(JobKind::DeleteGroup(*group), actor, now).await,
+        InvariantViolation::Stalled(job) | InvariantViolation::SetAside(job) => store.resume_job(job).await,
+        // A membership follows from its edges; a person decides about the others.
+        InvariantViolation::Membership { .. }
+        | InvariantViolation::Via { .. }
+        | InvariantViolation::OfDeletedAccount(..)
+        | InvariantViolation::Cycle(_)
+        | InvariantViolation::Unreadable(_) => Ok(()),
     }
 }

@@ -1,52 +1,52 @@
-//! The table at one moment, as far as it can be seen, and what contradicts what in it.
+//! All rows of the table, and the contradictions between them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::InvariantViolation;
 use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Membership, Timestamp};
-use crate::store::{AccountFact, Counts, Digest, Fact, GroupFact, MemberFact};
+use crate::store::{GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
 
-/// All rows, by what they are about.
+/// All rows, by type.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    groups: BTreeMap<GroupId, GroupFact>,
-    members: BTreeMap<(GroupId, AccountId), MemberFact>,
-    /// Nestings as the parents know them, and as the children do.
+    groups: BTreeMap<GroupId, ScannedGroup>,
+    members: BTreeMap<(GroupId, AccountId), ScannedMember>,
+    /// Edges in the parents' partitions, and in the children's.
     children: BTreeSet<Edge>,
     parents: BTreeSet<Edge>,
-    accounts: HashMap<AccountId, AccountFact>,
+    accounts: HashMap<AccountId, ScannedAccount>,
     mirrors: BTreeMap<(GroupId, AccountId), bool>,
-    /// Memberships there are, as their trails have them.
-    trails: BTreeMap<(GroupId, AccountId), Membership>,
-    names: BTreeMap<GroupId, Digest>,
+    /// Current memberships, by their audit records.
+    audit_records: BTreeMap<(GroupId, AccountId), Membership>,
+    names: BTreeMap<GroupId, RowsDigest>,
     jobs: Vec<Job>,
     unreadable: Vec<String>,
 }
 
 impl Snapshot {
-    pub(super) fn of(facts: Vec<Fact>) -> Self {
+    pub(super) fn of(rows: Vec<ScannedRow>) -> Self {
         let mut snapshot = Self::default();
-        for fact in facts {
-            match fact {
-                Fact::Group(id, group) => drop(snapshot.groups.insert(id, group)),
-                Fact::Member(group, account, member) => drop(snapshot.members.insert((group, account), member)),
-                Fact::Child(edge) => drop(snapshot.children.insert(edge)),
-                Fact::Parent(edge) => drop(snapshot.parents.insert(edge)),
-                Fact::Account(id, account) => drop(snapshot.accounts.insert(id, account)),
-                Fact::Membership(account, group, direct) => drop(snapshot.mirrors.insert((group, account), direct)),
-                Fact::Trail(group, account, Some(membership)) => {
-                    snapshot.trails.insert((group, account), membership);
+        for row in rows {
+            match row {
+                ScannedRow::Group(id, group) => drop(snapshot.groups.insert(id, group)),
+                ScannedRow::Member(group, account, member) => drop(snapshot.members.insert((group, account), member)),
+                ScannedRow::Child(edge) => drop(snapshot.children.insert(edge)),
+                ScannedRow::Parent(edge) => drop(snapshot.parents.insert(edge)),
+                ScannedRow::Account(id, account) => drop(snapshot.accounts.insert(id, account)),
+                ScannedRow::Mirror(account, group, direct) => drop(snapshot.mirrors.insert((group, account), direct)),
+                ScannedRow::AuditRecord(group, account, Some(membership)) => {
+                    snapshot.audit_records.insert((group, account), membership);
                 }
-                Fact::Trail(_, _, None) => {}
-                Fact::Suffix(group, suffix) => *snapshot.names.entry(group).or_default() += suffix,
-                Fact::Job(job) => snapshot.jobs.push(job),
-                Fact::Unreadable(key) => snapshot.unreadable.push(key),
+                ScannedRow::AuditRecord(_, _, None) => {}
+                ScannedRow::Suffix(group, suffix) => *snapshot.names.entry(group).or_default() += suffix,
+                ScannedRow::Job(job) => snapshot.jobs.push(job),
+                ScannedRow::Unreadable(key) => snapshot.unreadable.push(key),
             }
         }
         snapshot
     }
 
-    /// Everything that contradicts something else, seen now.
+    /// The contradictions, as of `now`.
     pub(super) fn violations(&self, now: Timestamp) -> Vec<InvariantViolation> {
         let mut violations: Vec<InvariantViolation> =
             self.unreadable.iter().cloned().map(InvariantViolation::Unreadable).collect();
@@ -61,18 +61,19 @@ impl Snapshot {
         self.check_rows(&mut violations);
         self.check_counts(&mut violations);
         self.check_names(&mut violations);
-        self.check_trails(&mut violations);
+        self.check_audit_records(&mut violations);
         violations
     }
 
     /// Invariant 8.
-    fn check_trails(&self, violations: &mut Vec<InvariantViolation>) {
-        let stored = |member: &MemberFact| Membership::of(member.direct, member.via.clone());
+    fn check_audit_records(&self, violations: &mut Vec<InvariantViolation>) {
         let of_groups = self.members.iter().filter(|((group, _), _)| self.groups.contains_key(group));
-        let wrong = of_groups.filter(|(place, member)| self.trails.get(*place) != stored(member).as_ref());
-        violations.extend(wrong.map(|((group, account), _)| InvariantViolation::Trail(*group, account.clone())));
-        let without = self.trails.keys().filter(|place| !self.members.contains_key(*place));
-        violations.extend(without.map(|(group, account)| InvariantViolation::Trail(*group, account.clone())));
+        let wrong = of_groups.filter(|(place, member)| {
+            self.audit_records.get(*place) != Some(&member.membership).filter(|it| it.is_member())
+        });
+        violations.extend(wrong.map(|((group, account), _)| InvariantViolation::AuditRecord(*group, account.clone())));
+        let without = self.audit_records.keys().filter(|place| !self.members.contains_key(*place));
+        violations.extend(without.map(|(group, account)| InvariantViolation::AuditRecord(*group, account.clone())));
     }
 
     /// Invariant 7.
@@ -80,7 +81,7 @@ impl Snapshot {
         let active = self.groups.iter().filter(|(_, group)| group.is_active);
         let wrong = active.filter(|(id, group)| group.name != self.names.get(id).copied());
         violations.extend(wrong.map(|(id, _)| InvariantViolation::Name(*id)));
-        // Those of a group that is being deleted are its job's.
+        // The job of a group that is being deleted removes its rows.
         let orphans = self.names.keys().filter(|id| !self.groups.contains_key(id));
         violations.extend(orphans.map(|id| InvariantViolation::Name(*id)));
     }
@@ -89,19 +90,18 @@ impl Snapshot {
         self.groups.get(group).is_some_and(|group| group.is_active)
     }
 
-    /// Invariant 5, and that both groups of a nesting know of it.
+    /// Invariant 5, and that both groups of an edge have it.
     fn check_nesting(&self, violations: &mut Vec<InvariantViolation>) {
-        violations
-            .extend(self.children.symmetric_difference(&self.parents).copied().map(InvariantViolation::HalfNesting));
+        violations.extend(self.children.symmetric_difference(&self.parents).copied().map(InvariantViolation::HalfEdge));
         let is_there = |group: &GroupId| self.groups.contains_key(group);
         let whole = self.children.intersection(&self.parents);
         let orphans = whole.filter(|edge| !is_there(&edge.parent) || !is_there(&edge.child()));
-        violations.extend(orphans.copied().map(InvariantViolation::OrphanNesting));
+        violations.extend(orphans.copied().map(InvariantViolation::OrphanedEdge));
         let deleting = self.groups.iter().filter(|(_, group)| !group.is_active).map(|(id, _)| *id);
         let waiting =
             |group: &GroupId| self.jobs.iter().any(|job| matches!(&job.kind, JobKind::DeleteGroup(id) if id == group));
         violations.extend(deleting.filter(|group| !waiting(group)).map(InvariantViolation::StuckDeletion));
-        // Groups with nothing nested in them go first, then those with nothing else: what is left goes in circles.
+        // Removes the groups without children, again and again: the groups left are in cycles.
         let mut left: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
         for edge in &self.children {
             left.entry(edge.parent).or_default().insert(edge.child());
@@ -119,12 +119,12 @@ impl Snapshot {
         }
     }
 
-    /// Invariant 1, from direct members and nestings alone; and 4.
+    /// Invariant 1, from direct members and edges alone; and 4.
     fn check_members(&self, violations: &mut Vec<InvariantViolation>) {
         let mut closures: HashMap<GroupId, BTreeSet<&AccountId>> = HashMap::new();
         let mut direct: HashMap<GroupId, Vec<&AccountId>> = HashMap::new();
         for ((group, account), member) in &self.members {
-            if member.direct && self.is_active(group) {
+            if member.membership.direct && self.is_active(group) {
                 direct.entry(*group).or_default().push(account);
             }
         }
@@ -145,7 +145,7 @@ impl Snapshot {
         self.check_via(violations);
     }
 
-    fn members_of(&self, group: &GroupId) -> impl Iterator<Item = (&AccountId, &MemberFact)> {
+    fn members_of(&self, group: &GroupId) -> impl Iterator<Item = (&AccountId, &ScannedMember)> {
         let first = AccountId::parse("!");
         let range = first.map(|first| self.members.range((*group, first)..));
         let group = *group;
@@ -159,7 +159,7 @@ impl Snapshot {
         direct: &HashMap<GroupId, Vec<&'a AccountId>>,
         closures: &mut HashMap<GroupId, BTreeSet<&'a AccountId>>,
     ) {
-        // A stack of its own: nesting may go deeper than this one.
+        // An explicit stack: nesting may be deeper than the call stack.
         let mut stack = vec![(group, false)];
         while let Some((group, children_are_closed)) = stack.pop() {
             if closures.contains_key(&group) {
@@ -189,7 +189,7 @@ impl Snapshot {
             violations.push(InvariantViolation::Via { edge, account: account.clone(), stored });
         };
         for ((group, account), member) in self.members.iter().filter(|((group, _), _)| self.is_active(group)) {
-            for id in &member.via {
+            for id in &member.membership.via {
                 let edge = Edge { parent: *group, id: *id };
                 if !self.children.contains(&edge) || !self.members.contains_key(&(id.child(), account.clone())) {
                     wrong(edge, account, true);
@@ -199,14 +199,14 @@ impl Snapshot {
         for edge in self.children.iter().filter(|edge| self.is_active(&edge.parent)) {
             for (account, _) in self.members_of(&edge.child()) {
                 let above = self.members.get(&(edge.parent, account.clone()));
-                if above.is_none_or(|member| !member.via.contains(&edge.id)) {
+                if above.is_none_or(|member| !member.membership.via.contains(&edge.id)) {
                     wrong(*edge, account, false);
                 }
             }
         }
     }
 
-    /// Invariants 3 and 6, and rows of groups that are not there.
+    /// Invariants 3 and 6, and rows of groups that do not exist.
     fn check_rows(&self, violations: &mut Vec<InvariantViolation>) {
         for ((group, account), member) in &self.members {
             let place = || (*group, account.clone());
@@ -214,17 +214,18 @@ impl Snapshot {
                 violations.push(InvariantViolation::Orphan(*group, account.clone()));
                 continue;
             }
-            if self.mirrors.get(&place()) != Some(&member.direct) {
+            if self.mirrors.get(&place()) != Some(&member.membership.direct) {
                 violations.push(InvariantViolation::Mirror(*group, account.clone()));
             }
-            if !member.direct && member.via.is_empty() {
+            if !member.membership.is_member() {
                 violations.push(InvariantViolation::Unheld(*group, account.clone()));
             }
-            let Some(AccountFact { account: known, deleted_version }) = self.accounts.get(account) else {
+            let Some(ScannedAccount { account: known, deleted_version }) = self.accounts.get(account) else {
                 violations.push(InvariantViolation::OfDeletedAccount(*group, account.clone()));
                 continue;
             };
-            let is_old = member.direct && deleted_version.is_some_and(|deleted| deleted >= member.copies.version);
+            let is_old =
+                member.membership.direct && deleted_version.is_some_and(|deleted| deleted >= member.copies.version);
             match known {
                 Some(known) if *known == member.copies => {}
                 Some(_) if !is_old => violations.push(InvariantViolation::Copies(*group, account.clone())),
@@ -241,10 +242,11 @@ impl Snapshot {
     /// Invariant 2.
     fn check_counts(&self, violations: &mut Vec<InvariantViolation>) {
         for (group, fact) in self.groups.iter().filter(|(_, group)| group.is_active) {
-            let mut right = Counts { nested_groups: self.children_of(*group).count() as u64, ..Counts::default() };
+            let mut right =
+                GroupCounts { nested_groups: self.children_of(*group).count() as u64, ..GroupCounts::default() };
             for (_, member) in self.members_of(group) {
                 right.members += 1;
-                right.direct_members += u64::from(member.direct);
+                right.direct_members += u64::from(member.membership.direct);
             }
             if right != fact.counts {
                 violations.push(InvariantViolation::Counts { group: *group, stored: fact.counts, right });

@@ -21,7 +21,7 @@ pub enum Attribute {
     Description,
     /// A group's type.
     GroupType,
-    /// A group's privilege.
+    /// Whether a group is privileged.
     IsPrivileged,
     /// A group's members.
     MemberCount,
@@ -33,53 +33,53 @@ pub enum Attribute {
     UpdatedAt,
     /// A group's or an account's version.
     Version,
-    /// The version of the account that a member's copies are of.
+    /// The version of the account that a member row's copies have.
     AccountVersion,
     /// The version at which an account was last deleted.
     DeletedVersion,
     /// A group's, an account's or a job's state.
     State,
-    /// Whether a group's name is not in the search yet.
+    /// Whether searches do not find the group by its name yet.
     NamePending,
-    /// How many rows there may be of a group's name, and of those it had.
+    /// Upper bound of the rows for the parts of a group's name and of its former names.
     NameRows,
-    /// How much of a suffix occurs earlier in its name.
+    /// How many characters of a suffix occur earlier in its name.
     Repeats,
-    /// The last change of a group's profile: lets a repeated write recognize itself.
+    /// The last change of a group's profile, by which a retried write recognizes itself.
     ChangeId,
     /// Whether a member was added to the group itself.
     Direct,
     /// Since when a member is one.
     AddedAt,
-    /// The nestings that a member comes through.
+    /// The edges that a member is inherited through.
     Via,
-    /// Which nesting of the group it is.
+    /// The id of an edge.
     EdgeId,
-    /// The groups that a group is nested in, each with the nesting.
+    /// The parents of a group, each with the edge's id.
     Parents,
-    /// Counts the changes of where a group is nested.
+    /// Counts the changes of a group's parents.
     Rev,
     /// Counts the writes to a job, or the changes of a membership.
     Revision,
-    /// What a job has come to.
+    /// Where a job goes on.
     Cursor,
-    /// How much a job has looked at.
+    /// How many members a job has processed.
     Progress,
-    /// How often a job failed since it last moved.
+    /// How often a job failed since its last progress.
     Attempts,
     /// Why a job last failed.
     LastReason,
-    /// When a row may go that is of use for a time only.
+    /// When DynamoDB may delete a row (time to live).
     ExpiresAt,
-    /// Who changed a group, a membership or what hangs on a job; who told of an account.
+    /// Who made the change: of a group, a membership, an account, or the change that a job follows from.
     Actor,
     /// When a membership last changed.
     ChangedAt,
     /// When an administrator last made an account a direct member, or none.
     AdministeredAt,
-    /// When that was asked for which last decided whether an account is a direct member.
+    /// When the request was made that last decided whether an account is a direct member.
     DecidedAt,
-    /// The requests of that moment.
+    /// The requests that decided at that moment.
     Decisions,
 }
 

@@ -1,0 +1,137 @@
+//! Rules 3 and 4: a change of members, propagated to the groups above.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Propagation;
+use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId};
+use crate::store::{AncestorEffect, Inheritance, MemberRowChange, Reconciled};
+
+/// Accounts that became members or ceased to be, by group.
+type AccountsByGroup = BTreeMap<GroupId, BTreeSet<AccountId>>;
+
+/// Changes of member rows.
+#[derive(Debug, Default, Clone)]
+pub(super) struct MemberChanges {
+    /// Rows that came or went: the groups above must be reconciled.
+    came_or_went: BTreeSet<(GroupId, AccountId)>,
+    /// Rows that came, or became direct: their group and account may have been deleted meanwhile.
+    added: BTreeSet<(GroupId, AccountId)>,
+    /// Edges that rows gained: they may have been deleted meanwhile.
+    gained: BTreeSet<(Edge, AccountId)>,
+}
+
+impl MemberChanges {
+    /// One member to reconcile, as if its row had just come with all its edges.
+    pub(super) fn of_member(group: GroupId, account: AccountId, via: &[EdgeId]) -> Self {
+        let gained = via.iter().map(|id| (Edge { parent: group, id: *id }, account.clone())).collect();
+        let member = BTreeSet::from([(group, account)]);
+        Self { came_or_went: member.clone(), added: member, gained }
+    }
+
+    /// Whether nothing follows from the changes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.came_or_went.is_empty() && self.added.is_empty() && self.gained.is_empty()
+    }
+
+    pub(super) fn add(&mut self, change: &MemberRowChange) {
+        let MemberRowChange { group, account, before, after } = change;
+        let member = || (*group, account.clone());
+        if before.is_some() != after.is_some() {
+            self.came_or_went.insert(member());
+        }
+        let Some(after) = after else { return };
+        if before.as_ref().is_none_or(|before| after.direct && !before.direct) {
+            self.added.insert(member());
+        }
+        let is_new = |id: &&EdgeId| before.as_ref().is_none_or(|before| !before.via.contains(*id));
+        let gained = after.via.iter().filter(is_new);
+        self.gained.extend(gained.map(|id| (Edge { parent: *group, id: *id }, account.clone())));
+    }
+}
+
+impl From<&MemberRowChange> for MemberChanges {
+    fn from(change: &MemberRowChange) -> Self {
+        let mut changes = Self::default();
+        changes.add(change);
+        changes
+    }
+}
+
+impl Propagation<'_> {
+    /// Propagates to all groups above that accounts became members of a group, or ceased to be. One `GetItem`, then a read
+    /// and a transaction for each level.
+    ///
+    /// # Errors
+    /// The table did not respond. The stream finishes the rest.
+    pub async fn propagate_members(&self, group: &GroupId, accounts: &[AccountId]) -> Result<(), Error> {
+        let mut parents = HashMap::from([(*group, self.store.parents(group).await?)]);
+        let mut changed = AccountsByGroup::from([(*group, accounts.iter().cloned().collect())]);
+        loop {
+            let inheritances = inheritances(&changed, &parents);
+            if inheritances.is_empty() {
+                return Ok(());
+            }
+            let reconciled = self.store.reconcile_inherited(&inheritances, self.actor, self.now).await?;
+            changed = affected(&inheritances, &reconciled);
+            parents = reconciled.parents;
+        }
+    }
+
+    /// Does what follows from changed member rows, one level up.
+    pub(super) async fn reconcile(&self, changes: &MemberChanges) -> Result<(), Error> {
+        let members = changes.came_or_went.union(&changes.added);
+        let groups: BTreeSet<GroupId> = members.map(|(group, _)| *group).collect();
+        let edges: BTreeSet<Edge> = changes.gained.iter().map(|(edge, _)| *edge).collect();
+        if groups.is_empty() && edges.is_empty() {
+            return Ok(());
+        }
+        let context = self.store.member_context(&groups, &edges).await?;
+
+        // Members added while their group was being deleted.
+        let (late, added): (BTreeSet<_>, BTreeSet<_>) =
+            changes.added.iter().cloned().partition(|(group, _)| context.deleted_groups.contains_key(group));
+        for (group, accounts) in by_group(&late) {
+            // The audit record of a member that is gone already says so.
+            let accounts = self.store.remaining_members(&group, accounts).await?;
+            let actor = context.deleted_groups.get(&group).and_then(Option::as_ref);
+            self.store.purge_members(&group, &accounts, actor, self.now).await?;
+        }
+        // Rules 3 and 4. Rule 6 where an edge was deleted before the row that it added was visible.
+        let mut inheritances = inheritances(&by_group(&changes.came_or_went), &context.parents);
+        let deleted = changes.gained.iter().filter(|(edge, _)| context.deleted_edges.contains(edge));
+        inheritances.extend(deleted.map(|(edge, account)| Inheritance { edge: *edge, account: account.clone() }));
+        self.store.reconcile_inherited(&inheritances, self.actor, self.now).await?;
+        // Rule 8 where an account changed before the row was visible.
+        self.store.update_members(&added, self.now).await
+    }
+}
+
+/// The inheritances through the edges above groups of these accounts.
+fn inheritances(accounts: &AccountsByGroup, parents: &HashMap<GroupId, Vec<Edge>>) -> Vec<Inheritance> {
+    let mut inheritances = Vec::new();
+    for (group, accounts) in accounts {
+        for edge in parents.get(group).into_iter().flatten() {
+            inheritances.extend(accounts.iter().map(|account| Inheritance { edge: *edge, account: account.clone() }));
+        }
+    }
+    inheritances
+}
+
+/// The parents whose own parents may depend on the reconciled accounts.
+pub(super) fn affected(inheritances: &[Inheritance], reconciled: &Reconciled) -> AccountsByGroup {
+    let mut affected = AccountsByGroup::new();
+    for (inheritance, effect) in inheritances.iter().zip(&reconciled.effects) {
+        if *effect == AncestorEffect::Possible {
+            affected.entry(inheritance.edge.parent).or_default().insert(inheritance.account.clone());
+        }
+    }
+    affected
+}
+
+fn by_group(members: &BTreeSet<(GroupId, AccountId)>) -> AccountsByGroup {
+    let mut groups = AccountsByGroup::new();
+    for (group, account) in members {
+        groups.entry(*group).or_default().insert(account.clone());
+    }
+    groups
+}

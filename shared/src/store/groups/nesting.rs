@@ -1,0 +1,321 @@
+//! Groups nested in groups.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::authz::{Administer, Granted, Read};
+use crate::domain::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
+use crate::domain::{
+    Actor, Cursor, Edge, EdgeId, Error, Group, GroupId, Job, JobKind, Limit, Missing, Page, SortKey, Timestamp,
+};
+use crate::store::Store;
+use crate::store::jobs::insert_job;
+use crate::store::keys::{Attribute, Key, Range};
+use crate::store::pagination::{Scope, cut_page};
+use crate::store::pending::{Pending, Unsettled};
+use crate::store::rows::{ChildItem, NestingItem, Snapshot, State, read_group, to_row};
+use crate::store::table::{Attempt, Condition, QuerySpec, Update, Write};
+
+/// A group nested in another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NestedGroup {
+    /// The child.
+    pub child: Group,
+    /// The edge.
+    pub edge: Edge,
+}
+
+/// The parents of a group and of all its ancestors: everything that a new edge below it depends on.
+#[derive(Default)]
+struct Ancestors {
+    /// Of the group itself and of each ancestor, as read.
+    nesting: BTreeMap<GroupId, Option<NestingItem>>,
+    /// The child through which each ancestor was found.
+    found_through: HashMap<GroupId, GroupId>,
+}
+
+/// An edge about to be committed.
+struct PlannedEdge<'a> {
+    edge: Edge,
+    ancestors: &'a Ancestors,
+    /// Whether the child's row with its parents exists.
+    child_has_row: bool,
+    now: Timestamp,
+    actor: &'a Actor,
+}
+
+impl Store {
+    /// Nests one group in another, or finds it nested there. One `BatchGetItem`, one for each level above the first, and one
+    /// transaction, which also creates the job that adds the child's members to the parent.
+    ///
+    /// # Errors
+    /// [`Missing::Group`], [`Missing::NestedGroup`], [`Error::Cycle`], [`Error::TooManyChildren`],
+    /// [`Error::TooManyAncestors`].
+    pub async fn nest_group(
+        &self,
+        granted: &Granted<Administer>,
+        parent: &GroupId,
+        child: &GroupId,
+        now: Timestamp,
+    ) -> Result<Unsettled<NestedGroup>, Error> {
+        if parent == child {
+            self.find_group(parent).await?.ok_or(Missing::Group)?;
+            return Err(Error::Cycle(vec![*parent, *child]));
+        }
+        let nested = self.table.retry_on_conflict(|| self.try_to_nest(granted.actor(), parent, child, now)).await?;
+        let job = JobKind::Backfill(nested.edge);
+        Ok(Unsettled::new(nested, Pending::Job(job)))
+    }
+
+    async fn try_to_nest(
+        &self,
+        actor: &Actor,
+        parent: &GroupId,
+        child: &GroupId,
+        now: Timestamp,
+    ) -> Result<Attempt<NestedGroup>, Error> {
+        let keys = [
+            Key::group(parent),
+            Key::group(child),
+            Key::child(parent, child),
+            Key::nesting(child),
+            Key::nesting(parent),
+        ];
+        let rows = Snapshot::read(&self.table, &keys).await?;
+        let parent_group = rows.group(parent)?.ok_or(Missing::Group)?;
+        let child_group = rows.group(child)?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
+        if let Some(edge) = rows.edge(parent, child) {
+            return Ok(Attempt::Done(NestedGroup { child: child_group, edge }));
+        }
+        if parent_group.nested_group_count >= MAX_CHILDREN {
+            return Err(Error::TooManyChildren);
+        }
+        let child_nesting = rows.nesting(child);
+        if child_nesting.is_some_and(|item| item.parents.len() >= MAX_ANCESTORS) {
+            return Err(Error::TooManyAncestors);
+        }
+        let child_has_row = child_nesting.is_some();
+        let ancestors = match self.read_ancestors(parent, child, rows, &HashSet::new()).await {
+            Ok(ancestors) => ancestors,
+            Err(Error::Cycle(path)) => {
+                // A cycle through a group that is being deleted goes away soon.
+                self.require_deleted_group_in(parent, child, path).await?;
+                return Ok(Attempt::Conflict);
+            }
+            Err(error) => return Err(error),
+        };
+        let edge = Edge { parent: *parent, id: EdgeId::new(*child, fastrand::u64(..)) };
+        let planned = PlannedEdge { edge, ancestors: &ancestors, child_has_row, now, actor };
+        let commit = self.table.transact(planned.writes()?).await?;
+        Ok(commit.attempt(NestedGroup { child: child_group, edge }))
+    }
+
+    /// Reads the ancestors of `parent`, level by level, but not through the groups in `left_out`. `rows` has the first
+    /// level.
+    ///
+    /// # Errors
+    /// [`Error::Cycle`] when `child` is among them, [`Error::TooManyAncestors`].
+    async fn read_ancestors(
+        &self,
+        parent: &GroupId,
+        child: &GroupId,
+        mut rows: Snapshot,
+        left_out: &HashSet<GroupId>,
+    ) -> Result<Ancestors, Error> {
+        let mut ancestors = Ancestors::default();
+        let mut level = vec![*parent];
+        while !level.is_empty() {
+            let mut next = Vec::new();
+            for group in &level {
+                let nesting = rows.nesting(group).cloned();
+                let parents: Vec<GroupId> = nesting.iter().flat_map(|item| item.parents.keys().copied()).collect();
+                ancestors.nesting.insert(*group, nesting);
+                for higher in parents.into_iter().filter(|higher| !left_out.contains(higher)) {
+                    if !ancestors.nesting.contains_key(&higher) && !next.contains(&higher) && !level.contains(&higher) {
+                        ancestors.found_through.insert(higher, *group);
+                        next.push(higher);
+                    }
+                }
+            }
+            if next.contains(child) {
+                return Err(Error::Cycle(ancestors.cycle(child, parent)));
+            }
+            if ancestors.nesting.len() + next.len() > MAX_ANCESTORS {
+                return Err(Error::TooManyAncestors);
+            }
+            rows = Snapshot::read(&self.table, &next.iter().map(Key::nesting).collect::<Vec<_>>()).await?;
+            level = next;
+        }
+        Ok(ancestors)
+    }
+
+    /// Requires that every cycle which the edge would close goes through a group that is being deleted.
+    ///
+    /// # Errors
+    /// [`Error::Cycle`] for a cycle without one.
+    async fn require_deleted_group_in(
+        &self,
+        parent: &GroupId,
+        child: &GroupId,
+        mut cycle: Vec<GroupId>,
+    ) -> Result<(), Error> {
+        let mut deleted = HashSet::new();
+        loop {
+            let known = deleted.len();
+            let in_cycle: HashSet<GroupId> = cycle.iter().copied().collect();
+            let active = self.find_groups(in_cycle.iter().copied()).await?;
+            deleted.extend(in_cycle.into_iter().filter(|group| !active.contains_key(group)));
+            if deleted.len() == known {
+                return Err(Error::Cycle(cycle));
+            }
+            let rows = Snapshot::read(&self.table, &[Key::nesting(parent)]).await?;
+            match self.read_ancestors(parent, child, rows, &deleted).await {
+                Err(Error::Cycle(other)) => cycle = other,
+                outcome => return outcome.map(drop),
+            }
+        }
+    }
+
+    /// Removes one group from another. One `BatchGetItem` and one transaction, which also creates the job that removes the
+    /// members inherited through the edge.
+    ///
+    /// # Errors
+    /// [`Missing::Group`], [`Missing::Nesting`].
+    pub async fn unnest_group(
+        &self,
+        granted: &Granted<Administer>,
+        parent: &GroupId,
+        child: &GroupId,
+        now: Timestamp,
+    ) -> Result<Unsettled<()>, Error> {
+        let keys = [Key::group(parent), Key::child(parent, child)];
+        let edge = self.table.retry_on_conflict(|| async {
+            let rows = Snapshot::read(&self.table, &keys).await?;
+            if !rows.is_active(parent) {
+                return Err(Missing::Group.into());
+            }
+            let edge = rows.edge(parent, child).ok_or(Missing::Nesting)?;
+            let is_deleted = self.delete_edge(&edge, Some(granted.actor()), now).await?;
+            Ok(if is_deleted { Attempt::Done(edge) } else { Attempt::Conflict })
+        });
+        Ok(Unsettled::new((), Pending::Job(JobKind::Sweep(edge.await?))))
+    }
+
+    /// Deletes an edge, whatever the state of its groups, and creates the job that sweeps it. Returns whether the edge was
+    /// there. One transaction.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn delete_edge(&self, edge: &Edge, actor: Option<&Actor>, now: Timestamp) -> Result<bool, Error> {
+        let mut writes = Vec::from(delete_edge_rows(edge));
+        writes.push(
+            Update::of(Key::group(&edge.parent))
+                .add(Attribute::NestedGroupCount, -1)
+                .when(Condition::row_exists())
+                .into(),
+        );
+        writes.push(insert_job(&Job::new(JobKind::Sweep(*edge), now, actor))?);
+        Ok(self.table.transact(writes).await?.is_done())
+    }
+
+    /// Deletes an edge whose parent's row is gone: there is no count to change and nothing to sweep. Returns whether the
+    /// edge was there. One transaction.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn delete_orphaned_edge(&self, edge: &Edge) -> Result<bool, Error> {
+        let mut writes = Vec::from(delete_edge_rows(edge));
+        writes.push(Write::require_no_row(Key::group(&edge.parent)));
+        Ok(self.table.transact(writes).await?.is_done())
+    }
+
+    /// Lists the groups nested directly in a group, by name without case, then id. One `Query`, then one `BatchGetItem`;
+    /// strongly consistent.
+    ///
+    /// # Errors
+    /// [`Missing::Group`], [`Error::ForeignCursor`].
+    pub async fn list_nested_groups(
+        &self,
+        _: &Granted<Read>,
+        parent: &GroupId,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Group>, Error> {
+        let scope = Scope::new("nested groups", &[&parent.to_string()]);
+        let after: Option<(SortKey, GroupId)> = after.map(|cursor| scope.position(cursor)).transpose()?;
+        let range = Range::ChildrenAndGroup(*parent);
+        let mut rows = self.table.query(QuerySpec::all(&range)).await?;
+        let group = rows.pop().filter(|row| Key::from_row(row) == Some(Key::group(parent)));
+        read_group(group)?.ok_or(Missing::Group)?;
+        let children = rows.iter().filter_map(|row| Key::from_row(row)?.as_child()).map(|(_, child)| child);
+
+        let mut groups: Vec<Group> = self.find_groups(children).await?.into_values().collect();
+        groups.retain(|group| after.as_ref().is_none_or(|after| group.list_position() > *after));
+        groups.sort_by_cached_key(Group::list_position);
+        Ok(cut_page(groups, limit, &scope, Group::list_position))
+    }
+}
+
+impl Ancestors {
+    /// The cycle that an edge from the parent to the child would close: from the parent through the child back to it.
+    fn cycle(&self, child: &GroupId, parent: &GroupId) -> Vec<GroupId> {
+        let mut cycle = vec![*parent, *child];
+        let mut group = child;
+        while let Some(lower) = self.found_through.get(group) {
+            cycle.push(*lower);
+            group = lower;
+        }
+        cycle
+    }
+}
+
+impl PlannedEdge<'_> {
+    fn writes(self) -> Result<Vec<Write>, Error> {
+        let Self { edge, ancestors, child_has_row, now, actor } = self;
+        let unchanged = |(group, nesting): (&GroupId, &Option<NestingItem>)| {
+            let condition = match nesting {
+                Some(item) => Condition::equals(Attribute::Rev, item.rev.cast_signed()),
+                None => Condition::row_absent(),
+            };
+            Write::Check(Key::nesting(group), condition)
+        };
+        let mut writes: Vec<Write> = ancestors.nesting.iter().map(unchanged).collect();
+        let is_active = || Condition::equals(Attribute::State, State::Active.as_str());
+        let parent = Update::of(Key::group(&edge.parent))
+            .add(Attribute::NestedGroupCount, 1)
+            .when(is_active())
+            .when(Condition::less_than(Attribute::NestedGroupCount, MAX_CHILDREN.cast_signed()));
+        writes.push(parent.into());
+        writes.push(Write::Check(Key::group(&edge.child()), is_active()));
+        let row = to_row(&Key::child(&edge.parent, &edge.child()), &ChildItem { edge_id: edge.id })?;
+        writes.push(Write::insert(row));
+        writes.push(add_parent(&edge, child_has_row)?);
+        writes.push(insert_job(&Job::new(JobKind::Backfill(edge), now, Some(actor)))?);
+        Ok(writes)
+    }
+}
+
+/// Adds the parent to the child's row.
+fn add_parent(edge: &Edge, child_has_row: bool) -> Result<Write, Error> {
+    let key = Key::nesting(&edge.child());
+    if !child_has_row {
+        let item = NestingItem { parents: BTreeMap::from([(edge.parent, edge.id)]), rev: 1 };
+        return Ok(Write::insert(to_row(&key, &item)?));
+    }
+    let update = Update::of(key)
+        .set((Attribute::Parents, edge.parent.to_string()), edge.id)
+        .add(Attribute::Rev, 1)
+        .when(Condition::row_exists());
+    Ok(update.into())
+}
+
+/// Deletes both rows of an edge: the child's in the parent's partition, the parent's entry in the child's.
+pub(in crate::store) fn delete_edge_rows(edge: &Edge) -> [Write; 2] {
+    let (parent, child) = (&edge.parent, &edge.child());
+    let delete_child = Write::delete_when(Key::child(parent, child), Condition::equals(Attribute::EdgeId, edge.id));
+    let entry = || (Attribute::Parents, parent.to_string());
+    let remove_parent = Update::of(Key::nesting(child))
+        .remove(entry())
+        .add(Attribute::Rev, 1)
+        .when(Condition::equals(entry(), edge.id));
+    [delete_child, remove_parent.into()]
+}

@@ -1,0 +1,151 @@
+//! Repairs single rows that contradict others, each under the condition that it is still as it was read.
+
+use crate::domain::{AccountId, Actor, Edge, Error, GroupId, Membership, Timestamp};
+use crate::store::Store;
+use crate::store::groups::nesting::delete_edge_rows;
+use crate::store::keys::{Attribute, Key};
+use crate::store::members::{ChangeContext, add_to_member_count, require_unchanged, write_audit_record};
+use crate::store::rows::{GroupCounts, MemberItem, MirrorItem, Snapshot, set_copies, to_row};
+use crate::store::table::{Condition, Update, Write};
+
+impl Store {
+    /// Corrects the counts of a group, unless they have changed since they were found.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_counts(
+        &self,
+        group: &GroupId,
+        found: GroupCounts,
+        right: GroupCounts,
+    ) -> Result<(), Error> {
+        let fields = |counts: GroupCounts| {
+            [
+                (Attribute::MemberCount, counts.members.cast_signed()),
+                (Attribute::DirectMemberCount, counts.direct_members.cast_signed()),
+                (Attribute::NestedGroupCount, counts.nested_groups.cast_signed()),
+            ]
+        };
+        let mut update = Update::of(Key::group(group));
+        for (attribute, value) in fields(found) {
+            update = update.when(Condition::equals(attribute, value));
+        }
+        for (attribute, value) in fields(right) {
+            update = update.set(attribute, value);
+        }
+        self.table.update(update).await.map(drop)
+    }
+
+    /// Makes a member's mirror match the member row, or removes it where there is no such row.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_mirror(&self, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+        let member = self.read_member(group, account).await?;
+        let mirror = Key::membership(account, group);
+        let write = match &member {
+            None => Write::delete(mirror),
+            Some(item) => Write::put(to_row(&mirror, &MirrorItem { direct: item.direct })?),
+        };
+        self.repair(vec![require_unchanged(group, account, member.as_ref()), write]).await
+    }
+
+    /// Removes a member that is neither direct nor inherited.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_unheld(
+        &self,
+        group: &GroupId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Some(item) = self.read_member(group, account).await? else { return Ok(()) };
+        if item.membership().is_member() {
+            return Ok(());
+        }
+        self.repair(vec![
+            Write::delete_when(Key::member(group, account), item.unchanged_since_read()),
+            Write::delete(Key::membership(account, group)),
+            add_to_member_count(group, -1),
+            system_record(group, account, &Membership::default(), now),
+        ])
+        .await
+    }
+
+    /// Makes a membership's audit record match the member row.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_audit_record(
+        &self,
+        group: &GroupId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let member = self.read_member(group, account).await?;
+        let membership = member.as_ref().map(MemberItem::membership).unwrap_or_default();
+        let unchanged = require_unchanged(group, account, member.as_ref());
+        self.repair(vec![unchanged, system_record(group, account, &membership, now)]).await
+    }
+
+    /// Copies the account's fields into a member row.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_copies(&self, group: &GroupId, account: &AccountId) -> Result<(), Error> {
+        let rows = Snapshot::read(&self.table, &[Key::account(account)]).await?;
+        let Some(account) = rows.account(account).and_then(|item| item.active(account)) else { return Ok(()) };
+        let not_newer = Condition::at_most(Attribute::AccountVersion, account.version);
+        let update = set_copies(Update::of(Key::member(group, &account.id)), &account);
+        self.table.update(update.when(not_newer)).await.map(drop)
+    }
+
+    /// Removes an edge that only one of its two groups has. `verify` then finds the members inherited through it, and the
+    /// count.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_half_edge(&self, edge: &Edge) -> Result<(), Error> {
+        let [delete_child, remove_parent] = delete_edge_rows(edge);
+        let (child, parents) = (Key::child(&edge.parent, &edge.child()), Key::nesting(&edge.child()));
+        let entry = || (Attribute::Parents, edge.parent.to_string());
+        let no_parent = Condition::absent(entry()).or(Condition::differs(entry(), edge.id));
+        let no_child = Condition::row_absent().or(Condition::differs(Attribute::EdgeId, edge.id));
+        self.repair(vec![delete_child, Write::Check(parents, no_parent)]).await?;
+        self.repair(vec![remove_parent, Write::Check(child, no_child)]).await
+    }
+
+    /// Removes a member of a group that does not exist, with the mirror.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_orphan(
+        &self,
+        group: &GroupId,
+        account: &AccountId,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.repair(vec![
+            Write::delete(Key::member(group, account)),
+            Write::delete(Key::membership(account, group)),
+            Write::require_no_row(Key::group(group)),
+            system_record(group, account, &Membership::default(), now),
+        ])
+        .await
+    }
+
+    async fn read_member(&self, group: &GroupId, account: &AccountId) -> Result<Option<MemberItem>, Error> {
+        let rows = Snapshot::read(&self.table, &[Key::member(group, account)]).await?;
+        Ok(rows.member(group, account).cloned())
+    }
+
+    /// Commits a repair. One whose rows have changed meanwhile is left to the next run.
+    async fn repair(&self, writes: Vec<Write>) -> Result<(), Error> {
+        self.table.transact(writes).await.map(drop)
+    }
+}
+
+fn system_record(group: &GroupId, account: &AccountId, membership: &Membership, now: Timestamp) -> Write {
+    write_audit_record(group, account, membership, &ChangeContext::derived(&Actor::system(), now))
+}

@@ -1,0 +1,141 @@
+//! The whole table, row by row, for `verify`. No call of the API reads this way.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::AddAssign;
+
+use crate::domain::{Account, AccountId, AccountVersion, Edge, Error, GroupId, Job, Membership};
+use crate::store::Store;
+use crate::store::keys::{Attributes, Key};
+use crate::store::rows::{AnyRow, GroupCounts, GroupItem, NestingItem, decode_row, suffix_rows};
+
+/// The content of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScannedRow {
+    /// A group.
+    Group(GroupId, ScannedGroup),
+    /// A member of a group.
+    Member(GroupId, AccountId, ScannedMember),
+    /// An edge, in the parent's partition.
+    Child(Edge),
+    /// An edge, in the child's partition.
+    Parent(Edge),
+    /// An account.
+    Account(AccountId, ScannedAccount),
+    /// The mirror of a member, and whether it is a direct one.
+    Mirror(AccountId, GroupId, bool),
+    /// The membership in an audit record.
+    AuditRecord(GroupId, AccountId, Option<Membership>),
+    /// A part of a group's name.
+    Suffix(GroupId, RowsDigest),
+    /// A job.
+    Job(Job),
+    /// A row that cannot be decoded, by its key.
+    Unreadable(String),
+}
+
+/// The row of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScannedGroup {
+    /// Whether the group is not being deleted.
+    pub is_active: bool,
+    /// The digest that the rows of its name should have; `None` while the group's row says that they are incomplete.
+    pub name: Option<RowsDigest>,
+    /// The group's counts.
+    pub counts: GroupCounts,
+}
+
+/// The row of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedAccount {
+    /// The account; `None` for a deleted one.
+    pub account: Option<Account>,
+    /// The version at which it was last deleted.
+    pub deleted_version: Option<AccountVersion>,
+}
+
+/// The row of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedMember {
+    /// How the account is a member.
+    pub membership: Membership,
+    /// The copies of the account's fields.
+    pub copies: Account,
+}
+
+/// A digest of rows in any order: their content in a few bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RowsDigest {
+    rows: u64,
+    sum: u64,
+}
+
+impl RowsDigest {
+    fn of(row: &Attributes) -> Self {
+        let mut row: Vec<String> = row.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        row.sort_unstable();
+        let mut hasher = DefaultHasher::new();
+        row.hash(&mut hasher);
+        Self { rows: 1, sum: hasher.finish() }
+    }
+}
+
+impl AddAssign for RowsDigest {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+}
+
+impl Store {
+    /// Returns the content of every row. A `Scan`: its cost grows with the table, and a change during it may be seen in part.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub async fn scan(&self) -> Result<Vec<ScannedRow>, Error> {
+        self.table.scan(scan_row).await
+    }
+}
+
+fn scan_row(row: Attributes, scanned: &mut Vec<ScannedRow>) {
+    let Some(key) = Key::from_row(&row) else { return };
+    if let Some((group, _)) = key.as_suffix() {
+        return scanned.push(ScannedRow::Suffix(group, RowsDigest::of(&row)));
+    }
+    match decode_row(row).and_then(|(key, row)| content(&key, row)) {
+        Ok(rows) => scanned.extend(rows),
+        Err(_) => scanned.push(ScannedRow::Unreadable(format!("{key:?}"))),
+    }
+}
+
+fn content(key: &Key, row: AnyRow) -> Result<Vec<ScannedRow>, Error> {
+    Ok(vec![match row {
+        AnyRow::Group(id, item) => ScannedRow::Group(id, scanned_group(key, item)?),
+        AnyRow::Member(group, account, item) => {
+            let membership = item.membership();
+            let copies = item.member(account.clone()).account;
+            ScannedRow::Member(group, account, ScannedMember { membership, copies })
+        }
+        AnyRow::Child(edge) => ScannedRow::Child(edge),
+        AnyRow::Nesting(item) => return Ok(NestingItem::edges(&item).into_iter().map(ScannedRow::Parent).collect()),
+        AnyRow::Account(id, item) => {
+            let scanned = ScannedAccount { account: item.active(&id), deleted_version: item.deleted_version };
+            ScannedRow::Account(id, scanned)
+        }
+        AnyRow::Mirror(account, group, item) => ScannedRow::Mirror(account, group, item.direct),
+        AnyRow::Audit(group, account, item) => ScannedRow::AuditRecord(group, account, item.membership()),
+        AnyRow::Job(job) => ScannedRow::Job(job),
+        AnyRow::Suffix | AnyRow::Other => return Ok(Vec::new()),
+    }])
+}
+
+fn scanned_group(key: &Key, item: GroupItem) -> Result<ScannedGroup, Error> {
+    let (counts, name_pending) = (item.counts(), item.name_pending);
+    let group = item.active(key)?;
+    let mut scanned = ScannedGroup { is_active: group.is_some(), name: None, counts };
+    if let Some(group) = group.filter(|_| !name_pending) {
+        let mut name = RowsDigest::default();
+        suffix_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));
+        scanned.name = Some(name);
+    }
+    Ok(scanned)
+}

@@ -1,0 +1,108 @@
+//! Changes of accounts, carried to their memberships.
+
+use std::collections::BTreeSet;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::audit::ChangeContext;
+use super::change::PlannedChange;
+use crate::domain::{AccountId, Actor, Error, GroupId, Timestamp};
+use crate::store::Store;
+use crate::store::keys::{Attribute, Key, Range};
+use crate::store::rows::{MirrorItem, Snapshot, from_row, set_copies};
+use crate::store::table::{Attempt, Condition, MAX_ACTIONS, QuerySpec, SIDE_BY_SIDE, Update, UpdateResult, unreadable};
+
+impl Store {
+    /// Updates members after changes of their accounts: copies the account's fields where they are older, and ends direct
+    /// memberships from before the account was deleted. A `TransactGetItems` for each hundred, two `BatchGetItem`s side by
+    /// side, then a write for each member that is out of date, side by side.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn update_members(
+        &self,
+        members: &BTreeSet<(GroupId, AccountId)>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        // Accounts are read only once the mirrors of all these rows are visible: a later change of an account finds them.
+        let mirrors: Vec<Key> = members.iter().map(|(group, id)| Key::membership(id, group)).collect();
+        for chunk in mirrors.chunks(MAX_ACTIONS) {
+            self.table.transact_get(chunk).await?;
+        }
+        let keys = members.iter().map(|(group, id)| Key::member(group, id));
+        let accounts: BTreeSet<Key> = members.iter().map(|(_, id)| Key::account(id)).collect();
+        let keys: Vec<Key> = keys.chain(accounts).collect();
+        let rows = &Snapshot::read(&self.table, &keys).await?;
+        let updates: Vec<_> = members.iter().map(|(group, id)| self.update_member(group, id, rows, now)).collect();
+        stream::iter(updates).buffer_unordered(SIDE_BY_SIDE).try_collect::<Vec<()>>().await.map(drop)
+    }
+
+    async fn update_member(
+        &self,
+        group: &GroupId,
+        id: &AccountId,
+        rows: &Snapshot,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if let Attempt::Done(()) = self.try_to_update_member(group, id, rows, now).await? {
+            return Ok(());
+        }
+        let keys = [Key::member(group, id), Key::account(id)];
+        let update = || async {
+            let rows = Snapshot::read(&self.table, &keys).await?;
+            self.try_to_update_member(group, id, &rows, now).await
+        };
+        self.table.retry_on_conflict(update).await
+    }
+
+    async fn try_to_update_member(
+        &self,
+        group: &GroupId,
+        id: &AccountId,
+        rows: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Attempt<()>, Error> {
+        let (Some(member), Some(account)) = (rows.member(group, id), rows.account(id)) else {
+            return Ok(Attempt::Done(()));
+        };
+        if member.direct && account.was_deleted_since(member.account_version) {
+            let change = PlannedChange::end_direct(id.clone(), member.clone());
+            let actor = account.actor.clone().unwrap_or_else(Actor::system);
+            let context = ChangeContext::derived(&actor, now);
+            let commit = self.commit(group, std::iter::once(&change), &context).await?;
+            let is_done = commit.is_done() || self.find_group(group).await?.is_none();
+            return Ok(if is_done { Attempt::Done(()) } else { Attempt::Conflict });
+        }
+        let Some(account) = account.active(id).filter(|account| account.version > member.account_version) else {
+            return Ok(Attempt::Done(()));
+        };
+        let unchanged = Condition::equals(Attribute::AccountVersion, member.account_version);
+        let update = set_copies(Update::of(Key::member(group, id)), &account).when(unchanged);
+        Ok(match self.table.update(update).await? {
+            UpdateResult::Updated(_) => Attempt::Done(()),
+            UpdateResult::ConditionFailed(_) => Attempt::Conflict,
+        })
+    }
+
+    /// Returns up to `limit` groups of an account after one, and where to go on. One `Query`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn groups_of_account_after(
+        &self,
+        account: &AccountId,
+        after: Option<&GroupId>,
+        limit: usize,
+    ) -> Result<(Vec<GroupId>, Option<GroupId>), Error> {
+        let range = Range::Memberships(account.clone());
+        let after = after.map(|group| (Key::membership(account, group), None));
+        let spec = QuerySpec { after, wanted: Some(limit), ..QuerySpec::all(&range) };
+        let (rows, last) = self.table.query_page(spec).await?;
+        let group = |key: Key| key.as_membership().map(|(_, group)| group);
+        let groups = rows.into_iter().map(|row| {
+            let (key, _): (_, MirrorItem) = from_row(row)?;
+            group(key).ok_or_else(|| unreadable("membership row"))
+        });
+        Ok((groups.collect::<Result<_, _>>()?, last.and_then(group)))
+    }
+}

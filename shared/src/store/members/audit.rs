@@ -1,0 +1,187 @@
+//! Audit records: for each membership that there is or was, how it is now, who changed it last, when, and how often it
+//! changed. Each change of a member row writes the record in the same transaction. The stream's record of that write, with
+//! the row before and after, is what is published (docs/events.md). Requests of other systems are compared with it: one made
+//! before the last decision changes nothing.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{AccountId, Actor, Error, GroupId, Membership, MembershipRequest, Moment, Timestamp};
+use crate::store::Store;
+use crate::store::keys::{Attribute, Key, Range};
+use crate::store::rows::{AuditItem, MemberItem};
+use crate::store::table::{Commit, Condition, MAX_ACTIONS, QuerySpec, Update, Write};
+
+/// How long the audit records of a deleted group are kept.
+const RETENTION_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// Who changes a membership, when, and for what reason.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct ChangeContext<'a> {
+    pub(in crate::store) actor: &'a Actor,
+    pub(in crate::store) now: Timestamp,
+    pub(in crate::store) origin: ChangeOrigin,
+}
+
+impl<'a> ChangeContext<'a> {
+    /// A change that follows from another one.
+    pub(in crate::store) const fn derived(actor: &'a Actor, now: Timestamp) -> Self {
+        Self { actor, now, origin: ChangeOrigin::Derived }
+    }
+}
+
+/// The reason of a change. All but `Derived` decide whether the account is a direct member.
+#[derive(Debug, Clone)]
+pub(in crate::store) enum ChangeOrigin {
+    /// An administrator's request.
+    AdminRequest,
+    /// A request by event, provided that no decision was made since the audit record was read.
+    Event(EventDecision),
+    /// Another change.
+    Derived,
+    /// The end of the group.
+    GroupDeleted,
+}
+
+/// How a request by event compares with the audit record of its membership.
+pub(super) enum RequestState {
+    /// It may decide.
+    New(EventDecision),
+    /// It decided before, or a later decision was made.
+    Superseded,
+    /// It was refused before. Whether that was reported is not known.
+    Refused,
+}
+
+/// The decision of a request, on the audit record that was read.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct EventDecision {
+    read: AuditItem,
+    id: String,
+    at: Moment,
+    decisions: BTreeSet<String>,
+}
+
+/// Marks the id of a request that was refused; no id has a space.
+const REFUSED: &str = " refused";
+
+impl RequestState {
+    pub(super) fn of(request: &MembershipRequest, audit_record: Option<&AuditItem>) -> Self {
+        let read = audit_record.cloned().unwrap_or_default();
+        let at = request.requested_at;
+        let is_late = read.decided_at.is_some_and(|it| it > at) || read.administered_at.is_some_and(|it| it > at);
+        // Requests of one moment decide in the order in which they arrive.
+        let decisions = if read.decided_at == Some(at) { read.decisions.clone() } else { BTreeSet::new() };
+        if decisions.contains(&format!("{}{REFUSED}", request.id)) {
+            return Self::Refused;
+        }
+        if is_late || decisions.contains(&request.id) {
+            return Self::Superseded;
+        }
+        Self::New(EventDecision { read, id: request.id.clone(), at, decisions })
+    }
+}
+
+impl EventDecision {
+    /// Marks the request as applied.
+    pub(super) fn applied(mut self) -> Self {
+        self.decisions.insert(self.id.clone());
+        self
+    }
+
+    /// Marks the request as one that decided, but was refused.
+    pub(super) fn refused(mut self) -> Self {
+        self.decisions.insert(format!("{}{REFUSED}", self.id));
+        self
+    }
+
+    /// Writes the decision into the audit record, provided that no other was made since it was read.
+    fn write(&self, audit_record: Update) -> Update {
+        let nanos = |moment: Option<Moment>| moment.map(Moment::unix_nanos);
+        let decisions = (!self.read.decisions.is_empty()).then_some(&self.read.decisions);
+        audit_record
+            .set(Attribute::DecidedAt, self.at.unix_nanos())
+            .set(Attribute::Decisions, &self.decisions)
+            .when(Condition::equals_or_absent(Attribute::DecidedAt, nanos(self.read.decided_at)))
+            .when(Condition::equals_or_absent(Attribute::AdministeredAt, nanos(self.read.administered_at)))
+            .when(Condition::equals_or_absent(Attribute::Decisions, decisions))
+    }
+}
+
+/// Records a change of a membership: `after` is how it is from now on.
+pub(in crate::store) fn write_audit_record(
+    group: &GroupId,
+    account: &AccountId,
+    after: &Membership,
+    context: &ChangeContext<'_>,
+) -> Write {
+    let ChangeContext { actor, now, origin } = context;
+    let mut update = Update::of(Key::audit_record(group, account))
+        .set(Attribute::Actor, *actor)
+        .set(Attribute::ChangedAt, *now)
+        .add(Attribute::Revision, 1);
+    update =
+        if after.is_member() { update.set(Attribute::Direct, after.direct) } else { update.remove(Attribute::Direct) };
+    update = if after.via.is_empty() { update.remove(Attribute::Via) } else { update.set(Attribute::Via, &after.via) };
+    let update = match origin {
+        ChangeOrigin::Derived => update,
+        // In whole seconds, as requests name their time: one of the same second is not late.
+        ChangeOrigin::AdminRequest => update.set(Attribute::AdministeredAt, Moment::from(*now).unix_nanos()),
+        ChangeOrigin::Event(decision) => decision.write(update),
+        ChangeOrigin::GroupDeleted => update.set(Attribute::ExpiresAt, expires_at(*now)),
+    };
+    update.into()
+}
+
+/// Requires that a member row is as it was read, or that there is still none.
+pub(in crate::store) fn require_unchanged(group: &GroupId, account: &AccountId, read: Option<&MemberItem>) -> Write {
+    let condition = read.map_or_else(Condition::row_absent, MemberItem::unchanged_since_read);
+    Write::Check(Key::member(group, account), condition)
+}
+
+impl Store {
+    /// Records a decision that changes nothing, if no other was made meanwhile and the member row is as it was read. A plain
+    /// read may have seen the audit record from after a transaction, and the member row from before it.
+    pub(super) async fn record_decision(
+        &self,
+        group: &GroupId,
+        account: &AccountId,
+        member: Option<&MemberItem>,
+        decision: &EventDecision,
+    ) -> Result<Commit, Error> {
+        let audit_record = decision.write(Update::of(Key::audit_record(group, account)));
+        self.table.transact(vec![require_unchanged(group, account, member), audit_record.into()]).await
+    }
+
+    /// Lets the audit records of a deleted group expire: up to `limit` of them after an account. Returns where to go on. One
+    /// `Query`, and a transaction for each hundred that do not expire yet.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn expire_audit_records(
+        &self,
+        group: &GroupId,
+        after: Option<&AccountId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, Error> {
+        let range = Range::AuditRecords(*group);
+        let after = after.map(|account| (Key::audit_record(group, account), None));
+        let spec = QuerySpec { after, wanted: Some(limit), ..QuerySpec::all(&range) };
+        let (rows, last) = self.table.query_page(spec).await?;
+        let stays = rows.iter().filter(|row| !row.contains_key(Attribute::ExpiresAt.as_str()));
+        let keys: Vec<Key> = stays.filter_map(Key::from_row).collect();
+        for chunk in keys.chunks(MAX_ACTIONS) {
+            let expire = |key: &Key| -> Write {
+                let update = Update::of(key.clone()).set(Attribute::ExpiresAt, expires_at(now));
+                update.when(Condition::row_exists()).into()
+            };
+            // A record that is gone has expired already; the next run looks at the others.
+            let _ = self.table.transact(chunk.iter().map(expire).collect()).await?;
+        }
+        Ok(last.and_then(|key| key.as_audit_record()).map(|(_, account)| account))
+    }
+}
+
+const fn expires_at(now: Timestamp) -> i64 {
+    now.unix_seconds() + RETENTION_SECONDS
+}

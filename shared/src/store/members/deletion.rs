@@ -1,0 +1,111 @@
+//! The end of a group: its members and its own rows.
+
+use std::collections::BTreeSet;
+
+use super::audit::{ChangeContext, ChangeOrigin, write_audit_record};
+use crate::domain::{AccountId, Actor, EdgeId, Error, GroupId, Membership, Timestamp};
+use crate::store::Store;
+use crate::store::keys::{Attribute, Key, Range};
+use crate::store::rows::{Snapshot, State};
+use crate::store::table::{Condition, MAX_ACTIONS, QuerySpec, Write};
+
+/// Writes for each member that is removed: the row, its mirror, the audit record.
+const WRITES_OF_MEMBER: usize = 3;
+
+impl Store {
+    /// Returns up to `limit` members of a group after an account, and where to go on; only those inherited through `via`,
+    /// when it names an edge. One `Query`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn members_after(
+        &self,
+        group: &GroupId,
+        via: Option<EdgeId>,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<(Vec<AccountId>, Option<AccountId>), Error> {
+        let range = Range::Members(*group);
+        let filter = via.map(|id| Condition::contains(Attribute::Via, id));
+        // A limit counts rows before the filter: with a filter, a whole page is the better size.
+        let wanted = filter.is_none().then_some(limit);
+        let after = after.map(|account| (Key::member(group, account), None));
+        let (rows, last) = self.table.query_page(QuerySpec { range: &range, after, wanted, filter }).await?;
+        let account = |key: Key| key.as_member().map(|(_, account)| account);
+        let accounts = rows.iter().filter_map(|row| Key::from_row(row).and_then(account));
+        Ok((accounts.collect(), last.and_then(account)))
+    }
+
+    /// Returns those of the accounts that have a member row in a group, whatever the group's state. One `BatchGetItem`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn remaining_members(
+        &self,
+        group: &GroupId,
+        accounts: BTreeSet<AccountId>,
+    ) -> Result<Vec<AccountId>, Error> {
+        let keys: Vec<Key> = accounts.iter().map(|account| Key::member(group, account)).collect();
+        let rows = self.table.batch_get(&keys).await?;
+        let remaining = accounts.into_iter().zip(keys).filter(|(_, key)| rows.contains_key(key));
+        Ok(remaining.map(|(account, _)| account).collect())
+    }
+
+    /// Removes members of a deleted group with their mirrors, unconditionally. One transaction for each 33.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn purge_members(
+        &self,
+        group: &GroupId,
+        accounts: &[AccountId],
+        actor: Option<&Actor>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let actor = actor.cloned().unwrap_or_else(Actor::system);
+        let context = ChangeContext { actor: &actor, now, origin: ChangeOrigin::GroupDeleted };
+        for chunk in accounts.chunks(MAX_ACTIONS / WRITES_OF_MEMBER) {
+            let writes = chunk.iter().flat_map(|id| {
+                let rows = [Key::member(group, id), Key::membership(id, group)].map(Write::delete);
+                rows.into_iter().chain([write_audit_record(group, id, &Membership::default(), &context)])
+            });
+            // Without conditions nothing can fail but the request.
+            let _ = self.table.transact(writes.collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether a group exists and is not being deleted. One `GetItem`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn is_active(&self, group: &GroupId) -> Result<bool, Error> {
+        Ok(self.find_group(group).await?.is_some())
+    }
+
+    /// Removes the last rows of a deleted group, once its members are gone. Returns whether they are removed; they are not
+    /// while the group is nested somewhere. One `TransactGetItems`, one transaction.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn finish_deletion(&self, group: &GroupId) -> Result<bool, Error> {
+        let (group_key, nesting_key) = (Key::group(group), Key::nesting(group));
+        let rows = Snapshot::read_serialized(&self.table, &[group_key.clone(), nesting_key.clone()]).await?;
+        let mut writes = Vec::new();
+        if let Some(nesting) = rows.nesting(group) {
+            if !nesting.parents.is_empty() {
+                return Ok(false);
+            }
+            let unchanged = Condition::equals(Attribute::Rev, nesting.rev.cast_signed());
+            writes.push(Write::delete_when(nesting_key, unchanged));
+        }
+        if rows.group_row(group).is_some() {
+            let is_deleting = Condition::equals(Attribute::State, State::Deleting.as_str());
+            writes.push(Write::delete_when(group_key, is_deleting));
+        }
+        if writes.is_empty() {
+            return Ok(true);
+        }
+        Ok(self.table.transact(writes).await?.is_done())
+    }
+}

@@ -1,0 +1,16 @@
+//! Members of groups: listed, changed by administrators and by other systems' requests, inherited from nested groups, with
+//! an audit record for each change.
+
+mod accounts;
+mod audit;
+mod change;
+mod deletion;
+mod inherited;
+mod list;
+mod requests;
+mod surroundings;
+
+pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
+pub(super) use self::inherited::add_to_member_count;
+pub use self::inherited::{AncestorEffect, Inheritance, Reconciled};
+pub use self::surroundings::{EdgeState, MemberContext};

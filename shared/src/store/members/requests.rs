@@ -1,0 +1,88 @@
+//! Requests of other systems to add or remove a member. They arrive at least once and in any order. Each decides at most
+//! once, and none that was made before the last decision.
+
+use super::audit::{ChangeContext, ChangeOrigin, RequestState};
+use super::change::Plan;
+use crate::domain::{
+    AccountId, Actor, AddOutcome, ChangeOutcome, Error, MembershipRequest, Missing, RemoveOutcome, RequestOutcome,
+    Timestamp,
+};
+use crate::store::Store;
+use crate::store::keys::Key;
+use crate::store::rows::Snapshot;
+use crate::store::table::Attempt;
+
+impl Store {
+    /// Applies a request in the name of `actor`, unless it is superseded or was applied before. One `BatchGetItem` and one
+    /// transaction, also when it changes nothing: earlier requests are superseded then.
+    ///
+    /// # Errors
+    /// [`Missing::Group`]; the table did not respond.
+    pub async fn apply_request(
+        &self,
+        actor: &Actor,
+        request: &MembershipRequest,
+        now: Timestamp,
+    ) -> Result<RequestOutcome, Error> {
+        let MembershipRequest { group, change, .. } = request;
+        let account = change.account();
+        let keys =
+            [Key::group(group), Key::audit_record(group, account), Key::member(group, account), Key::account(account)];
+        let apply = || async {
+            let rows = Snapshot::read(&self.table, &keys).await?;
+            self.try_to_apply(actor, request, &rows, now).await
+        };
+        self.table.retry_on_conflict(apply).await
+    }
+
+    async fn try_to_apply(
+        &self,
+        actor: &Actor,
+        request: &MembershipRequest,
+        rows: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Attempt<RequestOutcome>, Error> {
+        let MembershipRequest { group, change, .. } = request;
+        let account = change.account();
+        let plan = Plan::of(group, change, rows, now);
+        let decision = match RequestState::of(request, rows.audit_record(group, account)) {
+            RequestState::New(decision) => decision,
+            RequestState::Superseded => return Ok(Attempt::Done(RequestOutcome::Unchanged)),
+            RequestState::Refused => {
+                return Ok(Attempt::Done(match plan {
+                    Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
+                        RequestOutcome::OnlyIndirect(groups)
+                    }
+                    Plan::Unchanged(_) | Plan::Change(_) => RequestOutcome::Unchanged,
+                }));
+            }
+        };
+        if is_before_deletion(request, account, rows) {
+            return Ok(Attempt::Done(RequestOutcome::Unchanged));
+        }
+        rows.group(group)?.ok_or(Missing::Group)?;
+        let (decision, outcome) = match plan {
+            Plan::Change(change) => {
+                let context = ChangeContext { actor, now, origin: ChangeOrigin::Event(decision.applied()) };
+                let commit = self.commit(group, std::iter::once(&change), &context).await?;
+                return Ok(commit.attempt(RequestOutcome::Changed));
+            }
+            // No decision: the account may be announced later.
+            Plan::Unchanged(ChangeOutcome::Add(AddOutcome::UnknownAccount)) => {
+                return Ok(Attempt::Done(RequestOutcome::UnknownAccount));
+            }
+            Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
+                (decision.refused(), RequestOutcome::OnlyIndirect(groups))
+            }
+            Plan::Unchanged(_) => (decision.applied(), RequestOutcome::Unchanged),
+        };
+        let commit = self.record_decision(group, account, rows.member(group, account), &decision).await?;
+        Ok(commit.attempt(outcome))
+    }
+}
+
+/// Whether a request was made before its account was deleted, which ended all of the account's memberships.
+fn is_before_deletion(request: &MembershipRequest, account: &AccountId, rows: &Snapshot) -> bool {
+    let deleted = rows.account(account).and_then(|item| item.deleted_version);
+    deleted.is_some_and(|version| request.requested_at <= version.moment())
+}

@@ -1,0 +1,109 @@
+//! The rows around members: their groups and edges, for deciding what follows from a change.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use crate::domain::{AccountId, Actor, Edge, EdgeId, Error, GroupId};
+use crate::store::Store;
+use crate::store::keys::{Key, Range};
+use crate::store::rows::{ChildItem, MemberItem, NestingItem, Snapshot, from_row};
+use crate::store::table::QuerySpec;
+
+/// The state of an edge, as serialized reads see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdgeState {
+    /// It is there, and so are both groups.
+    Present,
+    /// It is there, but one of its groups is being deleted.
+    GroupDeleted,
+    /// It is there, but the parent's row is gone.
+    ParentGone,
+    /// It was deleted, and never returns.
+    Deleted,
+}
+
+/// The groups and edges around member rows that changed.
+#[derive(Debug, Default)]
+pub struct MemberContext {
+    /// The edges from each group to its parents.
+    pub parents: HashMap<GroupId, Vec<Edge>>,
+    /// Groups that are deleted or being deleted, each with who deleted it, where that is still known.
+    pub deleted_groups: HashMap<GroupId, Option<Actor>>,
+    /// Edges that were deleted.
+    pub deleted_edges: HashSet<Edge>,
+}
+
+impl Store {
+    /// Returns the edges from a group to its parents. One `GetItem`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn parents(&self, group: &GroupId) -> Result<Vec<Edge>, Error> {
+        let Some(row) = self.table.get(&Key::nesting(group)).await? else { return Ok(Vec::new()) };
+        let (_, item): (_, NestingItem) = from_row(row)?;
+        Ok(item.edges())
+    }
+
+    /// Returns the edges to the groups nested directly in a group, whatever their state. One `Query`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn children(&self, group: &GroupId) -> Result<Vec<Edge>, Error> {
+        let rows = self.table.query(QuerySpec::all(&Range::ChildrenAndGroup(*group))).await?;
+        let children = rows.into_iter().filter(|row| Key::from_row(row).is_some_and(|key| key.as_child().is_some()));
+        let edge = |row| from_row(row).map(|(_, ChildItem { edge_id })| Edge { parent: *group, id: edge_id });
+        children.map(edge).collect()
+    }
+
+    /// Returns the state of an edge. Every later read sees what this one saw. One `TransactGetItems`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn edge_state(&self, edge: &Edge) -> Result<EdgeState, Error> {
+        let (parent, child) = (edge.parent, edge.child());
+        let keys = [Key::child(&parent, &child), Key::nesting(&child), Key::group(&parent), Key::group(&child)];
+        let rows = Snapshot::read_serialized(&self.table, &keys).await?;
+        if !rows.has_edge(edge) {
+            return Ok(EdgeState::Deleted);
+        }
+        if rows.group_row(&parent).is_none() {
+            return Ok(EdgeState::ParentGone);
+        }
+        let is_active = rows.is_active(&parent) && rows.is_active(&child);
+        Ok(if is_active { EdgeState::Present } else { EdgeState::GroupDeleted })
+    }
+
+    /// Returns the state of groups and edges around member rows. One `BatchGetItem` for each hundred rows.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn member_context(
+        &self,
+        groups: &BTreeSet<GroupId>,
+        edges: &BTreeSet<Edge>,
+    ) -> Result<MemberContext, Error> {
+        let keys: BTreeSet<Key> = groups
+            .iter()
+            .flat_map(|group| [Key::group(group), Key::nesting(group)])
+            .chain(edges.iter().map(|edge| Key::child(&edge.parent, &edge.child())))
+            .collect();
+        let rows = Snapshot::read(&self.table, &keys.into_iter().collect::<Vec<_>>()).await?;
+        let parents = groups.iter().map(|group| (*group, rows.parents(group))).collect();
+        let deleted = groups.iter().filter(|group| !rows.is_active(group));
+        let deleted_by = |group: &GroupId| (*group, rows.group_row(group).and_then(|item| item.actor.clone()));
+        Ok(MemberContext {
+            parents,
+            deleted_groups: deleted.map(deleted_by).collect(),
+            deleted_edges: edges.iter().filter(|edge| !rows.has_edge(edge)).copied().collect(),
+        })
+    }
+
+    /// Returns the edges that a member is inherited through; none where there is no such member. One `GetItem`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn edges_of_member(&self, group: &GroupId, account: &AccountId) -> Result<Vec<EdgeId>, Error> {
+        let Some(row) = self.table.get(&Key::member(group, account)).await? else { return Ok(Vec::new()) };
+        let (_, member): (_, MemberItem) = from_row(row)?;
+        Ok(member.via.into_iter().collect())
+    }
+}

@@ -1,0 +1,37 @@
+//! The audit record of a membership: how it is now, who changed it last, when, and how often it changed.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::domain::{Actor, EdgeId, Membership, Moment, Timestamp};
+
+/// An audit record. It stays when the membership ends.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(in crate::store) struct AuditItem {
+    /// Whether the account is a direct member; absent when it is no member.
+    #[serde(default)]
+    direct: Option<bool>,
+    #[serde(default, with = "serde_dynamo::string_set")]
+    via: BTreeSet<EdgeId>,
+    pub(in crate::store) actor: Option<Actor>,
+    pub(in crate::store) changed_at: Option<Timestamp>,
+    /// Counts the changes of the membership.
+    #[serde(default)]
+    pub(in crate::store) revision: u64,
+    /// When an administrator last added or removed the account directly.
+    pub(in crate::store) administered_at: Option<Moment>,
+    /// When the request was made that last decided whether the account is a direct member.
+    pub(in crate::store) decided_at: Option<Moment>,
+    /// The requests that decided at that moment.
+    #[serde(default, with = "serde_dynamo::string_set")]
+    pub(in crate::store) decisions: BTreeSet<String>,
+}
+
+impl AuditItem {
+    /// The membership, when the account is a member.
+    pub(in crate::store) fn membership(&self) -> Option<Membership> {
+        let membership = Membership { direct: self.direct?, via: self.via.clone() };
+        membership.is_member().then_some(membership)
+    }
+}

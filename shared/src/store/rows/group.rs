@@ -1,0 +1,141 @@
+//! The row of a group.
+
+use serde::{Deserialize, Serialize};
+
+use super::{State, from_row};
+use crate::domain::group::Description;
+use crate::domain::{Actor, Error, Group, GroupName, GroupProfile, GroupType, Timestamp, Version};
+use crate::store::keys::{Attributes, Key};
+use crate::store::table::unreadable;
+
+/// A group.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::store) struct GroupItem {
+    name: String,
+    description: String,
+    group_type: GroupType,
+    is_privileged: bool,
+    member_count: u64,
+    direct_member_count: u64,
+    pub(in crate::store) nested_group_count: u64,
+    created_at: Timestamp,
+    pub(in crate::store) updated_at: Timestamp,
+    pub(in crate::store) version: Version,
+    pub(in crate::store) state: State,
+    pub(in crate::store) change_id: String,
+    /// Who last changed the group's own fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) actor: Option<Actor>,
+    /// Searches do not find the group by this name yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(in crate::store) name_pending: bool,
+    /// Upper bound of the rows for the parts of this name and of former ones.
+    #[serde(default)]
+    pub(in crate::store) name_rows: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The counts of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct GroupCounts {
+    /// Members.
+    pub members: u64,
+    /// Direct members.
+    pub direct_members: u64,
+    /// Groups nested directly in it.
+    pub nested_groups: u64,
+}
+
+impl GroupItem {
+    pub(in crate::store) fn new(group: &Group, change_id: String, actor: &Actor) -> Self {
+        let profile = &group.profile;
+        Self {
+            name: profile.name.as_str().to_owned(),
+            description: profile.description.as_str().to_owned(),
+            group_type: profile.group_type,
+            is_privileged: profile.is_privileged,
+            member_count: group.member_count,
+            direct_member_count: group.direct_member_count,
+            nested_group_count: group.nested_group_count,
+            created_at: group.created_at,
+            updated_at: group.updated_at,
+            version: group.version,
+            state: State::Active,
+            change_id,
+            actor: Some(actor.clone()),
+            name_pending: false,
+            name_rows: 0,
+        }
+    }
+
+    pub(in crate::store) fn is_active(&self) -> bool {
+        self.state == State::Active
+    }
+
+    pub(in crate::store) const fn counts(&self) -> GroupCounts {
+        GroupCounts {
+            members: self.member_count,
+            direct_members: self.direct_member_count,
+            nested_groups: self.nested_group_count,
+        }
+    }
+
+    /// The group, or `None` for one that is being deleted.
+    pub(in crate::store) fn active(self, key: &Key) -> Result<Option<Group>, Error> {
+        if !self.is_active() {
+            return Ok(None);
+        }
+        let parts = (key.as_group(), GroupName::parse(&self.name), Description::parse(&self.description));
+        let (Some(id), Ok(name), Ok(description)) = parts else {
+            return Err(unreadable("group row"));
+        };
+        let profile =
+            GroupProfile { name, description, group_type: self.group_type, is_privileged: self.is_privileged };
+        Ok(Some(Group {
+            id,
+            profile,
+            member_count: self.member_count,
+            direct_member_count: self.direct_member_count,
+            nested_group_count: self.nested_group_count,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            version: self.version,
+        }))
+    }
+}
+
+/// Decodes the group in its row: `None` where there is no row, and for a group that is being deleted.
+pub(in crate::store) fn read_group(row: impl Into<Option<Attributes>>) -> Result<Option<Group>, Error> {
+    let Some(row) = row.into() else { return Ok(None) };
+    let (key, item): (_, GroupItem) = from_row(row)?;
+    item.active(&key)
+}
+
+/// A group's name by which searches do not find the group yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingName {
+    pub(in crate::store) group: Group,
+    /// Upper bound of the rows for the parts of former names.
+    pub(in crate::store) rows_before: usize,
+}
+
+impl PendingName {
+    /// The name of a new group, which has no such rows.
+    pub(in crate::store) const fn first(group: Group) -> Self {
+        Self { group, rows_before: 0 }
+    }
+
+    /// Decodes the name in a group's row: `None` when searches have it, or the group is being deleted.
+    pub(in crate::store) fn read(row: Attributes) -> Result<Option<Self>, Error> {
+        let (key, item): (_, GroupItem) = from_row(row)?;
+        if !item.name_pending {
+            return Ok(None);
+        }
+        let rows_before = item.name_rows;
+        Ok(item.active(&key)?.map(|group| Self { group, rows_before }))
+    }
+}

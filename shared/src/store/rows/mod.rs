@@ -1,0 +1,27 @@
+//! Rows as they are stored: one file a row type, with its conversion from and to the domain. Fields are attributes, by
+//! their names in the table. Keys are not among them.
+
+mod account;
+mod audit;
+mod codec;
+mod group;
+mod idempotency;
+mod job;
+mod member;
+mod nesting;
+mod search;
+mod snapshot;
+mod state;
+
+pub(super) use self::account::AccountItem;
+pub(super) use self::audit::AuditItem;
+pub(super) use self::codec::{AnyRow, decode_image, decode_row, from_row, to_row};
+pub use self::group::{GroupCounts, PendingName};
+pub(super) use self::group::{GroupItem, read_group};
+pub(super) use self::idempotency::IdempotencyItem;
+pub(super) use self::job::{JobItem, read_job};
+pub(super) use self::member::{MemberItem, MirrorItem, set_copies};
+pub(super) use self::nesting::{ChildItem, NestingItem};
+pub(super) use self::search::{SuffixItem, suffix_rows};
+pub(super) use self::snapshot::Snapshot;
+pub(super) use self::state::State;

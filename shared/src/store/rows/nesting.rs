@@ -1,0 +1,27 @@
+//! The two rows of a nesting: the child in the parent's partition, the parents in the child's.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Edge, EdgeId, GroupId};
+
+/// A group nested directly in another.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::store) struct ChildItem {
+    pub(in crate::store) edge_id: EdgeId,
+}
+
+/// The parents of a group. The row stays when the last parent goes, so that no value of `rev` is used twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct NestingItem {
+    pub(in crate::store) parents: BTreeMap<GroupId, EdgeId>,
+    pub(in crate::store) rev: u64,
+}
+
+impl NestingItem {
+    /// The edges to the parents.
+    pub(in crate::store) fn edges(&self) -> Vec<Edge> {
+        self.parents.iter().map(|(parent, id)| Edge { parent: *parent, id: *id }).collect()
+    }
+}

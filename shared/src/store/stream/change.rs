@@ -1,0 +1,105 @@
+//! The changes of rows that something may follow from.
+
+use super::record::{Images, Record};
+use crate::domain::{AccountId, AccountVersion, Actor, Error, GroupId, JobKind, Membership};
+use crate::store::rows::{AnyRow, State};
+
+/// A change of a row that something may follow from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowChange {
+    /// A member row changed.
+    Member(MemberRowChange),
+    /// An account was updated.
+    AccountUpdated(AccountId, AccountVersion, Option<Actor>),
+    /// An account was deleted.
+    AccountDeleted(AccountId, AccountVersion, Option<Actor>),
+    /// A group was deleted.
+    GroupDeleted(GroupId, Option<Actor>),
+    /// A group has a name that searches may not have yet.
+    NamePending(GroupId),
+    /// A job was created or advanced, to this revision.
+    Job(JobKind, u64),
+}
+
+/// A change of a member row: the membership before and after. The default is no membership.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRowChange {
+    /// The group.
+    pub group: GroupId,
+    /// The account.
+    pub account: AccountId,
+    /// The membership before; `None` without a row.
+    pub before: Option<Membership>,
+    /// The membership after; `None` without a row.
+    pub after: Option<Membership>,
+}
+
+/// The row of a record that cannot be decoded, by its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowId {
+    /// A member row.
+    Member(GroupId, AccountId),
+    /// An account.
+    Account(AccountId),
+    /// A group.
+    Group(GroupId),
+}
+
+impl Record {
+    /// Decodes the change; `None` for one that nothing follows from.
+    ///
+    /// # Errors
+    /// The record cannot be decoded.
+    pub fn change(&self) -> Result<Option<RowChange>, Error> {
+        let images = self.images()?;
+        let key = &images.key;
+        if let Some((group, account)) = key.as_member() {
+            return member(group, account, &images).map(Some);
+        }
+        if key.as_account().is_some() {
+            return account(&images);
+        }
+        if key.as_group().is_none() && key.as_job().is_none() {
+            return Ok(None);
+        }
+        Ok(match images.after()? {
+            Some(AnyRow::Group(id, group)) if group.state == State::Deleting => {
+                Some(RowChange::GroupDeleted(id, group.actor))
+            }
+            Some(AnyRow::Group(id, group)) if group.name_pending => Some(RowChange::NamePending(id)),
+            Some(AnyRow::Job(job)) => Some(RowChange::Job(job.kind, job.revision)),
+            _ => None,
+        })
+    }
+
+    /// The row of the record, as far as its key shows it.
+    #[must_use]
+    pub fn row_id(&self) -> Option<RowId> {
+        let key = self.key()?;
+        let member = key.as_member().map(|(group, account)| RowId::Member(group, account));
+        member.or_else(|| key.as_account().map(RowId::Account)).or_else(|| key.as_group().map(RowId::Group))
+    }
+}
+
+fn member(group: GroupId, account: AccountId, images: &Images) -> Result<RowChange, Error> {
+    let membership = |row: Option<AnyRow>| match row {
+        Some(AnyRow::Member(_, _, item)) => Some(item.membership()),
+        _ => None,
+    };
+    let (before, after) = (membership(images.before()?), membership(images.after()?));
+    Ok(RowChange::Member(MemberRowChange { group, account, before, after }))
+}
+
+fn account(images: &Images) -> Result<Option<RowChange>, Error> {
+    // An account that is new has no memberships.
+    let (Some(AnyRow::Account(_, before)), Some(AnyRow::Account(id, after))) = (images.before()?, images.after()?)
+    else {
+        return Ok(None);
+    };
+    Ok(match (before.state, after.state) {
+        // The version of a deletion may be that of the last update.
+        (State::Active, State::Deleted) => Some(RowChange::AccountDeleted(id, after.version, after.actor)),
+        _ if before.version == after.version => None,
+        _ => Some(RowChange::AccountUpdated(id, after.version, after.actor)),
+    })
+}

@@ -1,0 +1,241 @@
+//! Conditions of writes and filters of queries, as values. Names and values become placeholders only when a request is
+//! made, so that those of two expressions cannot be mixed, and no name can meet a reserved word of DynamoDB.
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::domain::{AccountVersion, Actor, EdgeId, Timestamp};
+use crate::store::keys::Attribute;
+
+/// A value in an expression.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Value(AttributeValue);
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self(AttributeValue::S(text.to_owned()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self(AttributeValue::S(text))
+    }
+}
+
+impl From<&Actor> for Value {
+    fn from(actor: &Actor) -> Self {
+        actor.as_str().into()
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(timestamp: Timestamp) -> Self {
+        String::from(timestamp).into()
+    }
+}
+
+impl From<AccountVersion> for Value {
+    fn from(version: AccountVersion) -> Self {
+        version.to_string().into()
+    }
+}
+
+impl From<EdgeId> for Value {
+    fn from(edge: EdgeId) -> Self {
+        edge.to_string().into()
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Self {
+        Self(AttributeValue::N(number.to_string()))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self(AttributeValue::Bool(flag))
+    }
+}
+
+impl From<&BTreeSet<EdgeId>> for Value {
+    fn from(edges: &BTreeSet<EdgeId>) -> Self {
+        Self(AttributeValue::Ss(edges.iter().map(EdgeId::to_string).collect()))
+    }
+}
+
+impl From<&BTreeSet<String>> for Value {
+    fn from(texts: &BTreeSet<String>) -> Self {
+        Self(AttributeValue::Ss(texts.iter().cloned().collect()))
+    }
+}
+
+/// An attribute of a row, or an entry of an attribute that is a map.
+#[derive(Debug, Clone)]
+pub(in crate::store) enum Path {
+    Attribute(Attribute),
+    Entry(Attribute, String),
+}
+
+impl From<Attribute> for Path {
+    fn from(attribute: Attribute) -> Self {
+        Self::Attribute(attribute)
+    }
+}
+
+impl From<(Attribute, String)> for Path {
+    fn from((map, entry): (Attribute, String)) -> Self {
+        Self::Entry(map, entry)
+    }
+}
+
+/// A condition on a row.
+#[derive(Debug, Clone)]
+pub(in crate::store) enum Condition {
+    Compare(Path, &'static str, Value),
+    Between(Attribute, Value, Value),
+    Contains(Attribute, Value),
+    Exists(Path),
+    Absent(Path),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+}
+
+impl Condition {
+    /// The row exists.
+    pub(in crate::store) fn row_exists() -> Self {
+        Self::Exists(Attribute::Pk.into())
+    }
+
+    /// The row does not exist.
+    pub(in crate::store) fn row_absent() -> Self {
+        Self::Absent(Attribute::Pk.into())
+    }
+
+    /// The attribute is absent.
+    pub(in crate::store) fn absent(path: impl Into<Path>) -> Self {
+        Self::Absent(path.into())
+    }
+
+    /// The attribute has this value.
+    pub(in crate::store) fn equals(path: impl Into<Path>, value: impl Into<Value>) -> Self {
+        Self::Compare(path.into(), "=", value.into())
+    }
+
+    /// The attribute has this value or, where there is none, is absent.
+    pub(in crate::store) fn equals_or_absent(attribute: Attribute, value: Option<impl Into<Value>>) -> Self {
+        value.map_or_else(|| Self::absent(attribute), |value| Self::equals(attribute, value))
+    }
+
+    /// The attribute is there and has another value.
+    pub(in crate::store) fn differs(path: impl Into<Path>, value: impl Into<Value>) -> Self {
+        Self::Compare(path.into(), "<>", value.into())
+    }
+
+    /// The attribute is less than this value.
+    pub(in crate::store) fn less_than(attribute: Attribute, value: impl Into<Value>) -> Self {
+        Self::Compare(attribute.into(), "<", value.into())
+    }
+
+    /// The attribute is at most this value.
+    pub(in crate::store) fn at_most(attribute: Attribute, value: impl Into<Value>) -> Self {
+        Self::Compare(attribute.into(), "<=", value.into())
+    }
+
+    /// The attribute is from `first` to `last`, both included.
+    pub(in crate::store) fn between(attribute: Attribute, first: &str, last: &str) -> Self {
+        Self::Between(attribute, first.into(), last.into())
+    }
+
+    /// The set has this value.
+    pub(in crate::store) fn contains(set: Attribute, value: impl Into<Value>) -> Self {
+        Self::Contains(set, value.into())
+    }
+
+    /// Both conditions hold.
+    pub(in crate::store) fn and(self, other: Self) -> Self {
+        match self {
+            Self::All(mut all) => {
+                all.push(other);
+                Self::All(all)
+            }
+            one => Self::All(vec![one, other]),
+        }
+    }
+
+    /// One of the two conditions holds.
+    pub(in crate::store) fn or(self, other: Self) -> Self {
+        Self::Any(vec![self, other])
+    }
+
+    /// Writes the condition in DynamoDB's expression language.
+    pub(super) fn render(&self, placeholders: &mut Placeholders) -> String {
+        match self {
+            Self::Compare(path, operator, value) => {
+                let (path, value) = (placeholders.path(path), placeholders.value(value));
+                format!("{path} {operator} {value}")
+            }
+            Self::Between(attribute, first, last) => {
+                let name = placeholders.name(*attribute);
+                let (first, last) = (placeholders.value(first), placeholders.value(last));
+                format!("{name} BETWEEN {first} AND {last}")
+            }
+            Self::Contains(set, value) => {
+                let (name, value) = (placeholders.name(*set), placeholders.value(value));
+                format!("contains({name}, {value})")
+            }
+            Self::Exists(path) => format!("attribute_exists({})", placeholders.path(path)),
+            Self::Absent(path) => format!("attribute_not_exists({})", placeholders.path(path)),
+            Self::All(conditions) => join(conditions, " AND ", placeholders),
+            Self::Any(conditions) => join(conditions, " OR ", placeholders),
+        }
+    }
+}
+
+fn join(conditions: &[Condition], operator: &str, placeholders: &mut Placeholders) -> String {
+    let part = |condition: &Condition| match condition {
+        // DynamoDB refuses parentheses around a single comparison inside others.
+        Condition::All(_) | Condition::Any(_) => format!("({})", condition.render(placeholders)),
+        single => single.render(placeholders),
+    };
+    conditions.iter().map(part).collect::<Vec<_>>().join(operator)
+}
+
+/// The placeholders of one request's expressions.
+#[derive(Debug, Default)]
+pub(super) struct Placeholders {
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Placeholders {
+    pub(super) fn name(&mut self, attribute: Attribute) -> String {
+        let placeholder = format!("#{}", attribute.as_str());
+        self.names.insert(placeholder.clone(), attribute.as_str().to_owned());
+        placeholder
+    }
+
+    pub(super) fn path(&mut self, path: &Path) -> String {
+        match path {
+            Path::Attribute(attribute) => self.name(*attribute),
+            Path::Entry(map, entry) => {
+                let placeholder = format!("#{}", self.names.len());
+                self.names.insert(placeholder.clone(), entry.clone());
+                format!("{}.{placeholder}", self.name(*map))
+            }
+        }
+    }
+
+    pub(super) fn value(&mut self, value: &Value) -> String {
+        let placeholder = format!(":{}", self.values.len());
+        self.values.insert(placeholder.clone(), value.0.clone());
+        placeholder
+    }
+
+    /// The names and the values as a request takes them: `None` where there are none.
+    pub(super) fn into_parts(self) -> (Option<HashMap<String, String>>, Option<HashMap<String, AttributeValue>>) {
+        (Some(self.names).filter(|names| !names.is_empty()), Some(self.values).filter(|values| !values.is_empty()))
+    }
+}

@@ -1,0 +1,140 @@
+//! Queries: a spec to send, and pages that come back.
+
+use std::fmt::Debug;
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use serde::de::DeserializeOwned;
+
+use super::Table;
+use super::condition::{Condition, Placeholders};
+use super::typed_query::{self, TypedRows};
+use crate::aws::retry::{attempt, internal, is_transient};
+use crate::domain::Error;
+use crate::store::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
+
+const OPERATION: &str = "Query";
+
+/// A Query to send.
+pub(in crate::store) struct QuerySpec<'a> {
+    pub(in crate::store) range: &'a Range,
+    /// The row after which to start, with its index key where the range is in the index.
+    pub(in crate::store) after: Option<(Key, Option<ListKey>)>,
+    /// The number of rows wanted; all of them when `None`.
+    pub(in crate::store) wanted: Option<usize>,
+    /// The condition that a row must meet to be returned.
+    pub(in crate::store) filter: Option<Condition>,
+}
+
+impl<'a> QuerySpec<'a> {
+    /// All rows of a range.
+    pub(in crate::store) const fn all(range: &'a Range) -> Self {
+        Self { range, after: None, wanted: None, filter: None }
+    }
+
+    fn wanted(&self) -> usize {
+        self.wanted.unwrap_or(usize::MAX)
+    }
+}
+
+impl Table {
+    /// `Query`, one request for each megabyte; strongly consistent, except on the index.
+    pub(in crate::store) async fn query(&self, spec: QuerySpec<'_>) -> Result<Vec<Attributes>, Error> {
+        let (wanted, mut found) = (spec.wanted(), Vec::new());
+        let take = |page: Vec<Attributes>| {
+            found.extend(page);
+            Ok(found.len())
+        };
+        self.query_pages(spec, |request| self.send(request), take).await?;
+        found.truncate(wanted);
+        Ok(found)
+    }
+
+    /// As [`Table::query`], for many rows: decodes each straight into its type, without a map in between.
+    pub(in crate::store) async fn query_typed<T>(&self, spec: QuerySpec<'_>) -> Result<TypedRows<T>, Error>
+    where
+        T: DeserializeOwned + Debug + Send + Sync + 'static,
+    {
+        let (wanted, mut found) = (spec.wanted(), TypedRows::default());
+        let take = |page: TypedRows<T>| {
+            found.extend(page)?;
+            Ok(found.len())
+        };
+        let page = |request: QueryFluentBuilder| async move {
+            let sent = attempt(OPERATION, self.deadline(), is_transient, || typed_query::send(request.clone())).await?;
+            sent.map_err(internal(OPERATION))
+        };
+        self.query_pages(spec, page, take).await?;
+        found.truncate(wanted);
+        Ok(found)
+    }
+
+    /// Reads pages until there are as many rows as wanted, or no more. `take` keeps a page and returns how many rows it has.
+    async fn query_pages<P, F: Future<Output = Result<(P, Option<Attributes>), Error>>>(
+        &self,
+        spec: QuerySpec<'_>,
+        page: impl Fn(QueryFluentBuilder) -> F,
+        mut take: impl FnMut(P) -> Result<usize, Error>,
+    ) -> Result<(), Error> {
+        let wanted = spec.wanted();
+        let QuerySpec { range, after, filter, .. } = spec;
+        // A limit counts rows before the filter: with a filter, a whole page is the better size.
+        let is_limited = filter.is_none();
+        let request = self.request(range, filter);
+        let mut start = after.map(|(key, list_key)| {
+            let mut start = key.to_attributes();
+            start.extend(list_key.iter().flat_map(ListKey::to_attributes));
+            start
+        });
+        let mut left = wanted;
+        loop {
+            let limit = i32::try_from(left).ok().filter(|_| is_limited);
+            let (rows, last) = page(request.clone().set_limit(limit).set_exclusive_start_key(start)).await?;
+            left = wanted.saturating_sub(take(rows)?);
+            start = last;
+            if start.is_none() || left == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One `Query` of the table: the rows of up to a megabyte, and the last key it looked at when more follow.
+    pub(in crate::store) async fn query_page(
+        &self,
+        spec: QuerySpec<'_>,
+    ) -> Result<(Vec<Attributes>, Option<Key>), Error> {
+        let limit = spec.wanted.and_then(|wanted| i32::try_from(wanted).ok());
+        let start = spec.after.map(|(key, _)| key.to_attributes());
+        let request = self.request(spec.range, spec.filter).set_limit(limit).set_exclusive_start_key(start);
+        let (rows, last) = self.send(request).await?;
+        Ok((rows, last.as_ref().and_then(Key::from_row)))
+    }
+
+    async fn send(&self, request: QueryFluentBuilder) -> Result<(Vec<Attributes>, Option<Attributes>), Error> {
+        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let output = sent.map_err(internal(OPERATION))?;
+        let last = output.last_evaluated_key.filter(|key| !key.is_empty());
+        Ok((output.items.unwrap_or_default(), last))
+    }
+
+    fn request(&self, range: &Range, filter: Option<Condition>) -> QueryFluentBuilder {
+        let Bounds { in_index, partition, sort } = range.bounds();
+        let keys = if in_index { [Attribute::ListPk, Attribute::ListSk] } else { [Attribute::Pk, Attribute::Sk] };
+        let mut condition = Condition::equals(keys[0], partition);
+        if let Some((first, last)) = sort {
+            condition = condition.and(Condition::between(keys[1], &first, &last));
+        }
+        let mut placeholders = Placeholders::default();
+        let condition = condition.render(&mut placeholders);
+        let filter = filter.map(|filter| filter.render(&mut placeholders));
+        let (names, values) = placeholders.into_parts();
+        self.client
+            .query()
+            .table_name(&*self.name)
+            .set_index_name(in_index.then(|| LIST_INDEX.to_owned()))
+            .consistent_read(!in_index)
+            .key_condition_expression(condition)
+            .set_filter_expression(filter)
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
+    }
+}

@@ -1,0 +1,142 @@
+//! Transactions: the one place that runs them and reads why one was cancelled.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{CancellationReason, Get, TransactGetItem};
+
+use super::Table;
+use super::write::Write;
+use crate::aws::retry::{Backoff, attempt, internal, is_transient};
+use crate::domain::Error;
+use crate::store::keys::{Attributes, Key};
+
+const OPERATION: &str = "TransactWriteItems";
+
+/// Reasons for which a transaction may succeed later.
+const TRANSIENT_REASONS: &[&str] =
+    &["ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError", "TransactionConflict"];
+
+/// Actions in one transaction, at most (Amazon DynamoDB Developer Guide, "Service, account, and table quotas").
+pub(in crate::store) const MAX_ACTIONS: usize = 100;
+
+/// How often a decision is made again after its conditions failed.
+const MAX_CONFLICTS: usize = 30;
+
+/// The result of a transaction.
+#[must_use]
+pub(in crate::store) enum Commit {
+    /// All writes happened.
+    Done,
+    /// No write happened, because a condition failed. Has an entry for each write: the row that was found, for a put.
+    ConditionFailed(Vec<Option<Attributes>>),
+}
+
+impl Commit {
+    /// Whether the writes happened.
+    pub(in crate::store) const fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+}
+
+/// The result of one attempt to read, decide and commit.
+#[must_use]
+pub(in crate::store) enum Attempt<T> {
+    /// Committed, or nothing to commit.
+    Done(T),
+    /// A condition failed: another write came between the read and the commit.
+    Conflict,
+}
+
+impl Commit {
+    /// An attempt that is done with this value once its writes are.
+    pub(in crate::store) fn attempt<T>(self, value: T) -> Attempt<T> {
+        if self.is_done() { Attempt::Done(value) } else { Attempt::Conflict }
+    }
+}
+
+impl Table {
+    /// Commits all writes or none.
+    pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<Commit, Error> {
+        let items: Result<Vec<_>, _> = writes.into_iter().map(|write| write.into_action(&self.name)).collect();
+        let items = items.map_err(|_| Error::Internal { operation: OPERATION, code: "not made".into() })?;
+        // Every attempt has the same token: a commit whose answer was lost is not repeated.
+        let request = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .client_request_token(super::random_text());
+        match attempt(OPERATION, self.deadline(), is_transient_write, || request.clone().send()).await? {
+            Ok(_) => Ok(Commit::Done),
+            Err(TransactWriteItemsError::TransactionCanceledException(cancelled))
+                if has_reason(cancelled.cancellation_reasons(), &["ConditionalCheckFailed"]) =>
+            {
+                let reasons = cancelled.cancellation_reasons.unwrap_or_default();
+                Ok(Commit::ConditionFailed(reasons.into_iter().map(|reason| reason.item).collect()))
+            }
+            Err(error) => Err(internal(OPERATION)(error)),
+        }
+    }
+
+    /// `TransactGetItems` of up to a hundred keys; rows that do not exist are left out. Sees each committed transaction
+    /// whole and nothing of one in progress. A plain read may see one row from before a transaction and the next from
+    /// after it.
+    pub(in crate::store) async fn transact_get(&self, keys: &[Key]) -> Result<HashMap<Key, Attributes>, Error> {
+        const OPERATION: &str = "TransactGetItems";
+        let get = |key: &Key| Get::builder().table_name(&*self.name).set_key(Some(key.to_attributes())).build();
+        let gets: Result<Vec<_>, _> =
+            keys.iter().map(|key| Ok(TransactGetItem::builder().get(get(key)?).build())).collect();
+        let gets = gets.map_err(|_: BuildError| Error::Internal { operation: OPERATION, code: "not made".into() })?;
+        let request = self.client.transact_get_items().set_transact_items(Some(gets));
+        let sent = attempt(OPERATION, self.deadline(), is_transient_read, || request.clone().send()).await?;
+        let found = sent.map_err(internal(OPERATION))?.responses.unwrap_or_default().into_iter();
+        let found = found.filter_map(|response| response.item.filter(|row| !row.is_empty()));
+        Ok(found.filter_map(|row| Some((Key::from_row(&row)?, row))).collect())
+    }
+
+    /// Runs `attempt`, which reads, decides and commits, again after each conflict, with backoff.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] at the deadline, [`Error::Internal`] after thirty conflicts, and those of `attempt`.
+    pub(in crate::store) async fn retry_on_conflict<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<Attempt<T>, Error>>,
+    {
+        let mut backoff = Backoff::new(OPERATION, self.deadline());
+        for _ in 0..MAX_CONFLICTS {
+            if let Attempt::Done(value) = attempt().await? {
+                return Ok(value);
+            }
+            backoff.pause().await?;
+        }
+        // Nobody changes the same rows thirty times between two of our requests: the rows contradict each other.
+        Err(Error::Internal { operation: OPERATION, code: "conditions keep failing".into() })
+    }
+}
+
+/// Whether a failed transaction may succeed later. One with a failed condition may not, whatever else failed.
+fn is_transient_write(error: &TransactWriteItemsError) -> bool {
+    match error {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            let reasons = cancelled.cancellation_reasons();
+            !has_reason(reasons, &["ConditionalCheckFailed"]) && has_reason(reasons, TRANSIENT_REASONS)
+        }
+        error => is_transient(error),
+    }
+}
+
+/// Whether a failed transactional read may succeed later: it met a transaction, or the table throttled.
+fn is_transient_read(error: &TransactGetItemsError) -> bool {
+    match error {
+        TransactGetItemsError::TransactionCanceledException(cancelled) => {
+            has_reason(cancelled.cancellation_reasons(), TRANSIENT_REASONS)
+        }
+        error => is_transient(error),
+    }
+}
+
+fn has_reason(reasons: &[CancellationReason], codes: &[&str]) -> bool {
+    reasons.iter().filter_map(CancellationReason::code).any(|code| codes.contains(&code))
+}
