@@ -1,4 +1,4 @@
-//! `docs/deploy.md` and `samconfig.toml` agree with the parameters of the template.
+//! What is said of deploying: the README's parameters and the stages of `samconfig.toml` are the template's.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,9 +18,10 @@ fn parameters() -> Value {
 
 /// Each parameter, and the variable that it becomes, has its row; defaults are as shown.
 #[test]
-fn deploy_guide_lists_every_parameter_and_variable() {
-    let (guide, template) = (read("docs/deploy.md"), document(&read("template.yaml")).unwrap());
-    let rows: Vec<Vec<&str>> = guide
+fn the_readme_has_every_parameter_and_variable() {
+    let (readme, template) = (read("README.md"), document(&read("template.yaml")).unwrap());
+    let documents = readme + &read("docs/deploy.md");
+    let rows: Vec<Vec<&str>> = documents
         .lines()
         .filter(|line| line.starts_with("| "))
         .map(|line| line.split('|').map(str::trim).collect())
@@ -29,14 +30,14 @@ fn deploy_guide_lists_every_parameter_and_variable() {
     for (name, parameter) in template["Parameters"].as_object().unwrap() {
         let quoted = format!("`{name}`");
         let row = rows.iter().find(|row| row[1].split(", ").any(|one| one == quoted));
-        let row = row.unwrap_or_else(|| panic!("docs/deploy.md has no row for {name}"));
+        let row = row.unwrap_or_else(|| panic!("the README has no row for {name}"));
         let place = row[1].split(", ").position(|one| one == quoted).unwrap();
         let shown = row[3].split(", ").nth(place).unwrap_or("").trim_matches('`').to_owned();
         let default = &parameter["Default"];
         assert_eq!(shown, default.as_str().map_or_else(|| default.to_string().replace("null", ""), str::to_owned));
     }
     for variable in crate::harness::template().environment.keys() {
-        assert!(rows.iter().any(|row| row[2] == format!("`{variable}`")), "docs/deploy.md has no row for {variable}");
+        assert!(rows.iter().any(|row| row[2] == format!("`{variable}`")), "the README has no row for {variable}");
     }
 }
 
