@@ -20,7 +20,8 @@ fn parameters() -> Value {
 #[test]
 fn the_readme_has_every_parameter_and_variable() {
     let (readme, template) = (read("README.md"), document(&read("template.yaml")).unwrap());
-    let rows: Vec<Vec<&str>> = readme
+    let documents = readme + &read("docs/deploy.md");
+    let rows: Vec<Vec<&str>> = documents
         .lines()
         .filter(|line| line.starts_with("| "))
         .map(|line| line.split('|').map(str::trim).collect())

@@ -1,14 +1,14 @@
-//! The README's calls, run as they stand there.
+//! The calls shown in `README.md` and `docs/tour.md`: each file is run, in its order, against its own `cargo local`.
 
 use std::process::Command;
 
 use crate::cargo_local::Server;
 use crate::harness::workspace::root;
 
-/// Every command of a `console` block with the output under it.
-fn calls(readme: &str) -> Vec<(String, String)> {
+/// Returns every command of the `console` blocks with the output shown below it.
+fn calls(document: &str) -> Vec<(String, String)> {
     let mut calls: Vec<(String, String)> = Vec::new();
-    for block in readme.split("```console\n").skip(1) {
+    for block in document.split("```console\n").skip(1) {
         for line in block.split("```").next().unwrap().lines() {
             match line.strip_prefix("$ ") {
                 Some(command) => calls.push((command.to_owned(), String::new())),
@@ -19,7 +19,7 @@ fn calls(readme: &str) -> Vec<(String, String)> {
     calls
 }
 
-/// Whether the output is as the README shows it; `…` stands for anything.
+/// Whether the output is as shown, where `…` matches any text.
 fn is_as_shown(shown: &str, output: &str) -> bool {
     let mut parts = shown.split('…');
     let Some(mut rest) = output.strip_prefix(parts.next().unwrap()) else { return false };
@@ -32,12 +32,12 @@ fn is_as_shown(shown: &str, output: &str) -> bool {
     rest.ends_with(last)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_call_answers_as_shown() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let calls = calls(&readme);
-    assert!(calls.len() >= 14, "the calls were found");
-    let server = Server::start(&[]);
+/// Runs the calls of a document, of which there are at least `expected_calls`, against a fresh server.
+fn assert_calls_answer_as_shown(document: &str, expected_calls: usize) {
+    let calls = calls(&std::fs::read_to_string(root().join(document)).unwrap());
+    assert!(calls.len() >= expected_calls, "{document} shows {} calls", calls.len());
+    // More than the embedded table needs when all tests run at once.
+    let server = Server::start_with(&[], &[("SETTLE_BUDGET_MS", "5000")]);
     for (command, shown) in calls {
         let command = command.replace("http://127.0.0.1:3000", &server.base);
         let output = Command::new("sh")
@@ -46,11 +46,23 @@ async fn every_call_answers_as_shown() {
             .env("READER", &server.reader)
             .env("API", format!("{}/api/v1/groups", server.base))
             .env("TEAM", "grp-018d0cab-c440-7000-8000-000000000001")
+            .env("FINANCE", "grp-018d0cab-c440-7000-8000-000000000006")
+            .env("NEWSLETTER", "grp-018d0cab-c440-7000-8000-000000000007")
             .output()
             .unwrap();
         let output = String::from_utf8(output.stdout).unwrap().replace('\r', "");
-        assert!(is_as_shown(shown.trim_end(), output.trim_end()), "{command}\ngave\n{output}\nnot\n{shown}");
+        assert!(is_as_shown(shown.trim_end(), output.trim_end()), "{command}\nprinted\n{output}\nnot\n{shown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_the_readme_answers_as_shown() {
+    assert_calls_answer_as_shown("README.md", 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_the_tour_answers_as_shown() {
+    assert_calls_answer_as_shown("docs/tour.md", 14);
 }
 
 #[test]

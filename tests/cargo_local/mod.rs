@@ -45,11 +45,17 @@ pub struct Server {
 impl Server {
     /// Starts on a port of its own and reads what it prints, up to the last of the three lines to paste.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// As [`Self::start`], with these variables in the server's environment.
+    pub fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         // Killed, it cannot clean up after itself.
         let folder = tempfile::tempdir().unwrap();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command(&[&["--port", "0"], arguments].concat())
             .env("TMPDIR", folder.path())
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

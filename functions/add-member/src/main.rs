@@ -1,4 +1,4 @@
-//! The binary of `PUT /api/v1/groups/{id}/members/{accountId}`; the library has the handler.
+//! Binary of `PUT /api/v1/groups/{id}/members/{accountId}`; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     add_member::FUNCTION.run()

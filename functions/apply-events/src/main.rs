@@ -1,4 +1,4 @@
-//! The binary of the queue of events that come in; the library has the handler.
+//! Binary of `apply-events`, which reads the queue of incoming events; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     apply_events::FUNCTION.run()

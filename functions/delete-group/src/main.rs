@@ -1,4 +1,4 @@
-//! The binary of `DELETE /api/v1/groups/{id}`; the library has the handler.
+//! Binary of `DELETE /api/v1/groups/{id}`; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     delete_group::FUNCTION.run()

@@ -1,4 +1,4 @@
-//! The binary of `GET /api/v1/groups/{id}`; the library has the handler.
+//! Binary of `GET /api/v1/groups/{id}`; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     get_group::FUNCTION.run()

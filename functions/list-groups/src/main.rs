@@ -1,4 +1,4 @@
-//! The binary of `GET /api/v1/groups`; the library has the handler.
+//! Binary of `GET /api/v1/groups`; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     list_groups::FUNCTION.run()

@@ -1,4 +1,4 @@
-//! The binary of `PUT /api/v1/groups/{id}/groups/{childId}`; the library has the handler.
+//! Binary of `PUT /api/v1/groups/{id}/groups/{childId}`; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     nest_group::FUNCTION.run()

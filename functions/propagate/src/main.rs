@@ -1,4 +1,4 @@
-//! The binary of the table's stream; the library has the handler.
+//! Binary of `propagate`, a stream consumer; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     propagate::FUNCTION.run()

@@ -1,4 +1,4 @@
-//! The binary of events that go out; the library has the handler.
+//! Binary of `publish-events`, a stream consumer; the handler is in the library.
 
 fn main() -> std::process::ExitCode {
     publish_events::FUNCTION.run()
