@@ -8,7 +8,7 @@ use lambda_runtime::tower::service_fn;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
-use super::resources::Dependencies;
+use super::dependencies::Dependencies;
 use super::run;
 use crate::domain::clock::SystemClock;
 use crate::domain::{Clock, Error};
@@ -98,12 +98,12 @@ impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
     ///
     /// # Errors
     /// The event is not a batch of such items.
-    pub async fn answer(&self, resources: &R, event: Value, context: &Context) -> Result<Value, Error> {
+    pub async fn answer(&self, dependencies: &R, event: Value, context: &Context) -> Result<Value, Error> {
         let invocation = Invocation::begin(self.name);
         let batch = T::read_all(event)?;
         let (items, first) = (batch.len(), batch.iter().filter_map(T::happened_at).min());
-        let resources = resources.for_invocation(Some(context));
-        let (failed, counts) = counting((self.handler)(&resources, batch)).await;
+        let dependencies = dependencies.for_invocation(Some(context));
+        let (failed, counts) = counting((self.handler)(&dependencies, batch)).await;
         let lag = first.map(|at| SystemClock.unix_millis().saturating_sub(at));
         let outcome = Outcome::Batch { items, failed: failed.len(), lag };
         invocation.end(&context.request_id, context.xray_trace_id.as_deref(), &outcome, counts);
@@ -118,11 +118,11 @@ impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
     }
 
     async fn serve(&self) -> Result<(), String> {
-        let resources = R::from_environment().map_err(|error| error.to_string())?;
-        resources.connect().await;
-        let resources = &resources;
+        let dependencies = R::from_environment().map_err(|error| error.to_string())?;
+        dependencies.connect().await;
+        let dependencies = &dependencies;
         let service = service_fn(move |event: LambdaEvent<Value>| async move {
-            self.answer(resources, event.payload, &event.context).await.map_err(|error| error.to_string())
+            self.answer(dependencies, event.payload, &event.context).await.map_err(|error| error.to_string())
         });
         lambda_runtime::run(service).await.map_err(|error| error.to_string())
     }

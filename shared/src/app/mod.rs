@@ -1,7 +1,7 @@
 //! The frame around a handler: a function's start, and the way of a request through it.
 
 mod batch;
-mod resources;
+mod dependencies;
 mod settle;
 
 use std::process::ExitCode;
@@ -12,7 +12,7 @@ use lambda_http::{Adapter, Request, RequestExt};
 use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
 pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
-pub use self::resources::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
+pub use self::dependencies::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
 use crate::authz::{Caller, Granted, Permission, Policy};
 use crate::config::{self, Config};
 use crate::domain::{Clock, GroupId};

@@ -1,11 +1,11 @@
-//! Who calls.
+//! The caller of a request.
 
-/// A role's name, as the identity provider spells it: any text without spaces, control characters and brackets.
+/// The name of a role, as the identity provider spells it: any text without spaces, control characters and brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role(String);
 
 impl Role {
-    /// Reads a role's name; `None` for one that the gateway's flattened form could not tell apart.
+    /// Parses the name of a role; `None` for one that would be ambiguous in the gateway's flattened list.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let separates = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '[' | ']');
@@ -19,7 +19,7 @@ impl Role {
     }
 }
 
-/// Whoever the verified token names.
+/// The subject of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     subject: String,
@@ -46,9 +46,8 @@ impl Caller {
     }
 }
 
-/// Reads a roles claim as API Gateway hands it on: one value as it is, a list flattened to `[a b]`. Anything else gives
-/// no role at all. A list's names cannot hold spaces: `["Not Administrator"]` arrives exactly as
-/// `["Not", "Administrator"]` does.
+/// Parses a roles claim in API Gateway's form: one value as it is, a list flattened to `[a b]`. Any other text has no
+/// roles. Names in a list cannot have spaces: `["Not Administrator"]` arrives exactly as `["Not", "Administrator"]` does.
 #[must_use]
 pub fn read_roles_claim(claim: &str) -> Vec<Role> {
     let list = claim.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

@@ -124,7 +124,7 @@ impl Store {
                 // A plain read could miss a transaction in progress and find nothing to do.
                 let rows = Snapshot::read_serialized(&self.table, &keys).await?;
                 let known = deleted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let plan = Plan::make(inheritances, &rows, &known, actor, now)?;
+                let plan = ReconcilePlan::make(inheritances, &rows, &known, actor, now)?;
                 let reconciled = Reconciled { effects: plan.effects, parents: parents(inheritances, &rows) };
                 if plan.writes.is_empty() {
                     return Ok(Attempt::Done(reconciled));
@@ -189,7 +189,7 @@ fn chunks(inheritances: &[Inheritance]) -> Vec<&[Inheritance]> {
 }
 
 /// The writes that reconcile inheritances on the rows that were read.
-struct Plan {
+struct ReconcilePlan {
     writes: Vec<Write>,
     effects: Vec<AncestorEffect>,
 }
@@ -207,7 +207,7 @@ struct Target {
     actor: Option<Actor>,
 }
 
-impl Plan {
+impl ReconcilePlan {
     fn make(
         inheritances: &[Inheritance],
         rows: &Snapshot,

@@ -47,7 +47,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for RowVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, row: A) -> Result<Row<T>, A::Error> {
-        let mut fields = Fields { row, partition: None, sort: None };
+        let mut fields = RowFields { row, partition: None, sort: None };
         let item = T::deserialize(MapAccessDeserializer::new(&mut fields))?;
         let key = fields.partition.zip(fields.sort).map(|(partition, sort)| Key::from_parts(partition, sort));
         Ok(Row { key: key.ok_or_else(|| Error::custom("a row without its key"))?, item })
@@ -55,13 +55,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for RowVisitor<T> {
 }
 
 /// A row's attributes without the types of their values. The key's two attributes are kept apart.
-struct Fields<A> {
+struct RowFields<A> {
     row: A,
     partition: Option<String>,
     sort: Option<String>,
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut Fields<A> {
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for &mut RowFields<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
