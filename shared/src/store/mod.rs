@@ -36,7 +36,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
-use crate::aws::retry::Time;
+use crate::aws::retry::TimeLimit;
 use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;
 
@@ -69,7 +69,7 @@ impl Store {
     /// Over the table of that name; each request to it has so much time, its repetitions included.
     #[must_use]
     pub fn new(client: Client, table: &str, patience: Duration) -> Self {
-        Self { table: Table { client, name: table.into(), time: Time::Each(patience) } }
+        Self { table: Table { client, name: table.into(), time: TimeLimit::PerRequest(patience) } }
     }
 
     /// Opens the connection that later requests use, whatever the table says.
@@ -82,7 +82,7 @@ impl Store {
     #[must_use]
     pub fn no_later_than(&self, deadline: Instant) -> Self {
         match self.table.time {
-            Time::Until(earlier) if earlier < deadline => self.clone(),
+            TimeLimit::Until(earlier) if earlier < deadline => self.clone(),
             _ => self.until(deadline),
         }
     }
@@ -90,7 +90,7 @@ impl Store {
     /// The same store, which gives up at the deadline.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
-        Self { table: Table { time: Time::Until(deadline), ..self.table.clone() } }
+        Self { table: Table { time: TimeLimit::Until(deadline), ..self.table.clone() } }
     }
 }
 

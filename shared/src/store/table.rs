@@ -19,7 +19,7 @@ use super::expression::Expression;
 use super::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
 use super::pages::{self, Found};
 use super::transact;
-use crate::aws::retry::{Backoff, Time, attempt, internal, is_transient};
+use crate::aws::retry::{Backoff, TimeLimit, internal, is_retryable, send_with_retry};
 use crate::domain::Error;
 
 /// Keys that one `BatchGetItem` takes.
@@ -33,7 +33,7 @@ const SIDE_BY_SIDE: usize = 16;
 pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: Arc<str>,
-    pub(super) time: Time,
+    pub(super) time: TimeLimit,
 }
 
 /// What came of a write under a condition.
@@ -76,7 +76,7 @@ impl Table {
         const OPERATION: &str = "GetItem";
         let request = self.client.get_item().table_name(&*self.name).consistent_read(true);
         let request = request.set_key(Some(key.to_attributes()));
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
         Ok(sent.map_err(internal(OPERATION))?.item)
     }
 
@@ -102,7 +102,8 @@ impl Table {
             keys.iter().map(|key| Ok(TransactGetItem::builder().get(get(key)?).build())).collect();
         let gets = gets.map_err(|_: BuildError| Error::Internal { operation: OPERATION, code: "not made".into() })?;
         let request = self.client.transact_get_items().set_transact_items(Some(gets));
-        let sent = attempt(OPERATION, self.deadline(), transact::read_passes, || request.clone().send()).await?;
+        let sent =
+            send_with_retry(OPERATION, self.deadline(), transact::read_passes, || request.clone().send()).await?;
         let found = sent.map_err(internal(OPERATION))?.responses.unwrap_or_default().into_iter();
         let found = found.filter_map(|response| response.item.filter(|row| !row.is_empty()));
         Ok(found.filter_map(|row| Some((Key::of_row(&row)?, row))).collect())
@@ -119,7 +120,7 @@ impl Table {
                 .build()
                 .map_err(|_| Error::Internal { operation: OPERATION, code: "request not made".into() })?;
             let request = self.client.batch_get_item().request_items(&*self.name, wanted);
-            let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+            let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
             let output = sent.map_err(internal(OPERATION))?;
             let found = output.responses.into_iter().flatten().flat_map(|(_, rows)| rows);
             rows.extend(found.filter_map(|row| Some((Key::of_row(&row)?, row))));
@@ -156,7 +157,7 @@ impl Table {
             Ok(found.len())
         };
         let page = |request: QueryFluentBuilder| async move {
-            let sent = attempt(QUERY, self.deadline(), is_transient, || pages::send(request.clone())).await?;
+            let sent = send_with_retry(QUERY, self.deadline(), is_retryable, || pages::send(request.clone())).await?;
             sent.map_err(internal(QUERY))
         };
         self.pages(rows, page, take).await?;
@@ -203,7 +204,7 @@ impl Table {
     }
 
     async fn page(&self, request: QueryFluentBuilder) -> Result<(Vec<Attributes>, Option<Attributes>), Error> {
-        let sent = attempt(QUERY, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(QUERY, self.deadline(), is_retryable, || request.clone().send()).await?;
         let output = sent.map_err(internal(QUERY))?;
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
         Ok((output.items.unwrap_or_default(), last))
@@ -239,7 +240,7 @@ impl Table {
             .condition_expression(condition)
             .set_expression_attribute_names(e.names())
             .set_expression_attribute_values(e.values());
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
         match sent {
             Ok(_) => Ok(Written::Done(None)),
             Err(error) if error.is_conditional_check_failed_exception() => Ok(Written::Refused(None)),
@@ -267,7 +268,7 @@ impl Table {
             .set_expression_attribute_values(e.values())
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
         match sent {
             Ok(output) => Ok(Written::Done(output.attributes)),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(Written::Refused(failed.item)),
@@ -279,7 +280,7 @@ impl Table {
     pub(super) async fn delete(&self, key: &Key) -> Result<(), Error> {
         const OPERATION: &str = "DeleteItem";
         let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key.to_attributes()));
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
         sent.map(drop).map_err(internal(OPERATION))
     }
 }

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use super::expression::Expression;
 use super::keys::{Attributes, Key};
 use super::table::Table;
-use crate::aws::retry::{attempt, internal, is_transient};
+use crate::aws::retry::{internal, is_retryable, send_with_retry};
 use crate::domain::Error;
 
 pub(super) const OPERATION: &str = "TransactWriteItems";
@@ -50,7 +50,7 @@ impl Table {
             .transact_write_items()
             .set_transact_items(Some(items))
             .client_request_token(super::random_text());
-        match attempt(OPERATION, self.deadline(), passes, || request.clone().send()).await? {
+        match send_with_retry(OPERATION, self.deadline(), passes, || request.clone().send()).await? {
             Ok(_) => Ok(Commit::Done),
             Err(TransactWriteItemsError::TransactionCanceledException(cancelled))
                 if has(cancelled.cancellation_reasons(), &["ConditionalCheckFailed"]) =>
@@ -71,7 +71,7 @@ fn passes(error: &TransactWriteItemsError) -> bool {
             let reasons = cancelled.cancellation_reasons();
             !has(reasons, &["ConditionalCheckFailed"]) && has(reasons, BUSY)
         }
-        error => is_transient(error),
+        error => is_retryable(error),
     }
 }
 
@@ -79,7 +79,7 @@ fn passes(error: &TransactWriteItemsError) -> bool {
 pub(super) fn read_passes(error: &TransactGetItemsError) -> bool {
     match error {
         TransactGetItemsError::TransactionCanceledException(cancelled) => has(cancelled.cancellation_reasons(), BUSY),
-        error => is_transient(error),
+        error => is_retryable(error),
     }
 }
 

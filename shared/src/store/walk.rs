@@ -13,7 +13,7 @@ use super::items::{
 use super::keys::{Attributes, Key};
 use super::search::suffix_rows;
 use crate::authz::{Granted, Settle};
-use crate::aws::retry::{attempt, internal, is_transient};
+use crate::aws::retry::{internal, is_retryable, send_with_retry};
 use crate::domain::{Account, AccountId, AccountVersion, Edge, EdgeId, Error, GroupId, Job, Membership};
 
 /// Parts of the table that are walked side by side.
@@ -130,7 +130,8 @@ impl Store {
         let (mut facts, mut start) = (Vec::new(), None);
         loop {
             let request = request.clone().set_exclusive_start_key(start);
-            let sent = attempt(OPERATION, self.table.deadline(), is_transient, || request.clone().send()).await?;
+            let sent =
+                send_with_retry(OPERATION, self.table.deadline(), is_retryable, || request.clone().send()).await?;
             let output = sent.map_err(internal(OPERATION))?;
             for row in output.items.unwrap_or_default() {
                 read(row, &mut facts);
