@@ -243,13 +243,13 @@ mod tests {
         [("DEAD_LETTER_QUEUE_URL", "url"), ("REQUEST_PATIENCE_SECONDS", "60"), ("EVENT_BUS_NAME", "bus")];
 
     /// An environment with these variables.
-    fn variables(all: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+    fn variables(all: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
         let all: BTreeMap<String, String> = all.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         move |name| all.get(name).cloned()
     }
 
     /// The same environment with one variable set or, for `None`, removed.
-    fn with(all: &[(&str, &str)], name: &str, value: Option<&str>) -> impl Fn(&str) -> Option<String> {
+    fn with(all: &[(&str, &str)], name: &str, value: Option<&str>) -> impl Fn(&str) -> Option<String> + use<> {
         let mut all = all.to_vec();
         all.retain(|(other, _)| *other != name);
         all.extend(value.map(|value| (name, value)));

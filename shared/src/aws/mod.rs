@@ -139,7 +139,8 @@ pub(crate) fn into_ping(request: &mut HttpRequest) {
 mod tests {
     use super::*;
 
-    /// Both cost time in each call, or would send again what must not be sent twice (docs/decisions/0006, 0018).
+    /// The first would cost time in every call; the second would resend requests that must not be repeated
+    /// (docs/decisions/0006, 0018).
     #[test]
     fn stalled_stream_protection_and_sdk_retries_are_off() {
         let settings = Connection::to("http://127.0.0.1:9").settings(Service::DynamoDb);
