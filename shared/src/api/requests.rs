@@ -34,7 +34,7 @@ impl CreateGroupRequest {
         }))
     }
 
-    /// Returns a SHA-256 over the requested fields. Bodies that differ only in order or white space have the same digest.
+    /// Returns a SHA-256 over the requested fields. The order of fields and white space make no difference.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let GroupProfile { name, description, group_type, is_privileged } = &self.0;
@@ -116,7 +116,7 @@ impl ChangeMembersRequest {
         fields.finish(UnknownFields::Rejected { read_only: &[] }, Some(request))
     }
 
-    /// Returns the requested changes: additions first, then removals, each in the order sent. Impossible ids are left out.
+    /// Returns the requested changes without impossible ids: additions, then removals, each in the order sent.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         let ids = |accounts: &[RequestedAccount]| -> Vec<AccountId> {

@@ -1,5 +1,5 @@
-//! JSON Schemas of the values and requests that are parsed by hand. The bounds are the constants of the code. `tests/openapi`
-//! checks that a text matches its pattern exactly when the parser accepts it.
+//! JSON Schemas of the values and requests that are parsed by hand. The bounds are the constants of the code.
+//! `tests/openapi` checks that a text matches its pattern exactly when the parser accepts it.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupReque
 use crate::domain::group::Description;
 use crate::domain::{AccountId, GroupId, GroupName, GroupType, MembershipType, Timestamp};
 
-/// White space as `str::trim` removes it (Unicode's `White_Space`), for a character class of a regular expression (ECMA-262).
+/// White space as `str::trim` removes it (Unicode's `White_Space`), for a character class of an ECMA-262 expression.
 pub const WHITE_SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 /// Control characters (Unicode's `Cc`), for such a class.
 const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";

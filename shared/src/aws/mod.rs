@@ -34,8 +34,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A response of one megabyte takes a fraction of this.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The root certificates of AWS (Amazon Trust Services, "Root CAs"). Parsing the system's more than 100 roots would slow
-/// down every cold start.
+/// The root certificates of AWS (Amazon Trust Services, "Root CAs"). Parsing the system's more than 100 roots would
+/// slow down every cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
 
 /// The settings of all AWS clients: they share one connection pool and one source of credentials.

@@ -155,7 +155,8 @@ impl EventBus {
     }
 }
 
-/// Splits entries, in order, into requests within the quotas. An entry that is too large is sent alone, and the bus refuses it.
+/// Splits entries, in order, into requests within the quotas. An entry that is too large is alone in its request, which
+/// the bus refuses.
 fn chunks(entries: &[Entry]) -> Vec<&[Entry]> {
     let mut chunks = Vec::new();
     let (mut start, mut bytes) = (0, 0);

@@ -27,8 +27,8 @@ pub struct Account {
 
 /// Orders the events about an account: by the source's `updated_at`, then by content.
 ///
-/// All consumers of the same events end with the same account, in whichever order the events arrive. The text form has 16
-/// characters, base64 with its alphabet in ASCII order: texts sort as versions do.
+/// All consumers of the same events end with the same account, in whichever order the events arrive. The text form has
+/// 16 characters, base64 with its alphabet in ASCII order: texts sort as versions do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountVersion {

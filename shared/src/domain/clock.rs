@@ -60,7 +60,7 @@ impl fmt::Display for Timestamp {
 }
 
 impl From<Timestamp> for String {
-    /// Writes digit by digit: a page of members has a thousand timestamps, and `format!` would cost a tenth of the call.
+    /// Writes digit by digit: a page of members has 1,000 timestamps, and `format!` would cost a tenth of the call.
     fn from(Timestamp(moment): Timestamp) -> Self {
         let (hour, minute, second) = moment.to_hms();
         let mut text = Self::with_capacity("2024-01-15T10:30:00Z".len());

@@ -64,8 +64,8 @@ impl Description {
     }
 }
 
-/// Counts the writes to a group's own fields; sent as the `ETag`. Changes of members do not increase it, so that a rename
-/// does not fail because an account joined.
+/// Counts the writes to a group's own fields; sent as the `ETag`. Changes of members do not increase it, so that a
+/// rename does not fail because an account joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(pub u64);

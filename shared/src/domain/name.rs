@@ -129,7 +129,7 @@ impl FoldedText {
     fn repeats(&self) -> Vec<usize> {
         let text: Vec<char> = self.0.chars().collect();
         let mut repeats = vec![0; text.len()];
-        // The common prefix of two positions is one longer than that of their successors, when their characters are equal.
+        // If two characters are equal, their common prefix is one longer than that of their successors.
         let mut common = vec![0; text.len()];
         for position in (0..text.len()).rev() {
             for earlier in 0..position {
@@ -154,8 +154,8 @@ pub struct Suffix {
     pub gram: usize,
     /// The suffix itself, which orders the results of a search.
     pub text: SortKey,
-    /// The number of leading characters that also occur earlier in the name. A term of at most this length finds the name
-    /// by the earlier row instead.
+    /// The number of leading characters that also occur earlier in the name. A term of at most this length finds the
+    /// name by the earlier row instead.
     pub repeats: usize,
 }
 
@@ -164,8 +164,8 @@ impl Suffix {
     pub const LONGEST_GRAM: usize = 3;
 }
 
-/// The position of a name in a list: at most [`SortKey::MAX_BYTES`] of its folded text. Names with the same sort key are
-/// ordered by id.
+/// The position of a name in a list: at most [`SortKey::MAX_BYTES`] of its folded text. Names with the same sort key
+/// are ordered by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SortKey(String);
 

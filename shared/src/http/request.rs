@@ -21,8 +21,8 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Percent-encodes bytes in the query of an event that a URI may not contain. The adapter would panic on them and end the
-/// process.
+/// Percent-encodes bytes in the query of an event that a URI may not contain. The adapter would panic on them and end
+/// the process.
 #[must_use]
 pub fn escape_query(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest { raw_query_string: Some(query), .. }) =
@@ -36,7 +36,7 @@ pub fn escape_query(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<Lambda
     event
 }
 
-/// Whether a byte may be in a query by RFC 3986, section 3.4, or is left unescaped by browsers (WHATWG URL, "query state").
+/// Whether RFC 3986, section 3.4, allows a byte in a query, or browsers leave it as it is (WHATWG URL, "query state").
 const fn is_query_byte(byte: u8) -> bool {
     matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'~')
 }
@@ -147,8 +147,8 @@ pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, ValidationErr
     Ok(Some(tags.ok_or_else(|| FieldError::new("If-Match", invalid))?.into_iter().flatten().collect()))
 }
 
-/// Parses a list of entity tags. Returns `None` for a malformed list. A tag that matches no version is `None` in the list,
-/// as every weak tag is.
+/// Parses a list of entity tags. Returns `None` for a malformed list. A tag that matches no version is `None` in the
+/// list, as every weak tag is.
 fn entity_tags(mut text: &str) -> Option<Vec<Option<Version>>> {
     let mut tags = Vec::new();
     loop {
