@@ -144,7 +144,7 @@ fn ranges_hold_just_the_rows_they_are_of() {
 #[test]
 fn the_longest_keys_fit_dynamodb() {
     // DynamoDB Developer Guide, "Service, account, and table quotas": 2,048 bytes of partition key, 1,024 of sort key.
-    let longest_name = FoldedText::of(&"\u{fdfa}".repeat(256)).sort_key();
+    let longest_name = FoldedText::fold(&"\u{fdfa}".repeat(256)).sort_key();
     let list_key = ListKey::group(&longest_name, &group());
     assert!(list_key.sort().len() <= 1_024);
     let (partition, sort) = spelled(&Key::membership(&account(&"a".repeat(128)), &group()));
@@ -154,7 +154,7 @@ fn the_longest_keys_fit_dynamodb() {
 proptest! {
     #[test]
     fn index_keys_order_as_names_and_then_ids(a in "[aA !\"]{1,3}|\\PC{1,6}", b in "[aA !\"]{1,3}|\\PC{1,6}", x: u128, y: u128) {
-        let place = |name: &str, random| (FoldedText::of(name).sort_key(), GroupId::new(1, random));
+        let place = |name: &str, random| (FoldedText::fold(name).sort_key(), GroupId::new(1, random));
         let (a, b) = (place(&a, x), place(&b, y));
         let key = |(name, id): &(SortKey, GroupId)| ListKey::group(name, id).sort().to_owned();
         prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));

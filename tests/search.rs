@@ -29,7 +29,7 @@ fn config(cases: u32) -> ProptestConfig {
 
 /// Where a name has the term for the first time, as the order of a search has it.
 fn place(name: &str, term: &str) -> Option<String> {
-    let (name, term) = (FoldedText::of(name), FoldedText::of(term));
+    let (name, term) = (FoldedText::fold(name), FoldedText::fold(term));
     let at = name.as_str().find(term.as_str())?;
     Some(name.as_str()[at..].to_owned())
 }
@@ -39,8 +39,8 @@ fn place(name: &str, term: &str) -> Option<String> {
 fn one_part_of_a_name_stands_for_a_term() {
     let case = (text(1..12), text(1..4));
     let holds = |(name, term): (String, String)| {
-        let (name, term) = (FoldedText::of(&name), FoldedText::of(&term));
-        let length = term.chars();
+        let (name, term) = (FoldedText::fold(&name), FoldedText::fold(&term));
+        let length = term.char_count();
         let is_for = |suffix: &Suffix| suffix.gram == length.min(Suffix::LONGEST_GRAM);
         let begins = |suffix: &Suffix| is_for(suffix) && suffix.text.as_str().starts_with(term.as_str());
         let standing: Vec<_> = name.suffixes().into_iter().filter(|it| begins(it) && it.repeats < length).collect();
@@ -56,7 +56,7 @@ fn one_part_of_a_name_stands_for_a_term() {
 #[test]
 fn no_two_parts_of_a_name_have_the_same_place() {
     for name in ["a", "ab", "abc", "\u{fdfa}", "\u{fdfa}x", "😀", "か\u{3099}"] {
-        let name = FoldedText::of(&name.chars().cycle().take(256).collect::<String>());
+        let name = FoldedText::fold(&name.chars().cycle().take(256).collect::<String>());
         let suffixes = name.suffixes();
         let places: HashSet<_> = suffixes.iter().map(|suffix| (suffix.gram, suffix.text.as_str())).collect();
         assert_eq!(places.len(), suffixes.len(), "{}", name.as_str());

@@ -13,7 +13,6 @@ mod concurrency;
 mod config;
 mod cursors;
 mod deployment;
-mod domain;
 mod faults;
 mod gateway;
 mod guards;

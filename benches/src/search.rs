@@ -69,7 +69,7 @@ async fn search(api: &Api, meter: &Meter, term: &str, groups: usize, told: &mut 
 async fn walk(api: &Api, meter: &Meter, groups: usize, told: &mut String) {
     api.recorder.take();
     meter.take();
-    let (term, mut found, mut after) = (FoldedText::of("00042"), 0, None);
+    let (term, mut found, mut after) = (FoldedText::fold("00042"), 0, None);
     loop {
         let page = api.app.store.list_groups(&read(), Limit::MAX_GROUPS, after.as_ref()).await.unwrap();
         found += page.items.iter().filter(|group| group.profile.name.folded().contains(&term)).count();

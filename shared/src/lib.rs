@@ -1,4 +1,4 @@
-//! The Groups API but for its endpoints: what it speaks about, who may do what, what goes over the wire, the table, and
+//! Everything that the functions of the Groups API have in common: domain types, authorization, wire types, the store and
 //! the frame that runs a handler under Lambda. `ARCHITECTURE.md` has the map.
 
 pub mod api;

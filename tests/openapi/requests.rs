@@ -5,7 +5,7 @@ use jsonschema::Validator;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
-use shared::api::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest, parse_nothing};
+use shared::api::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest, parse_empty_body};
 use shared::domain::group::Description;
 use shared::domain::{AccountId, FoldedText, GroupId, GroupName, Limit, MembershipType};
 use shared::http::request::{idempotency_key, if_match};
@@ -112,7 +112,7 @@ fn bodies_fit_exactly_when_they_are_read() {
         ("CreateGroup", |body| CreateGroupRequest::parse(body).is_ok()),
         ("UpdateGroup", |body| UpdateGroupRequest::parse(body).is_ok()),
         ("ChangeMembers", |body| ChangeMembersRequest::parse(body).is_ok()),
-        ("Nothing", |body| parse_nothing(body).is_ok()),
+        ("Nothing", |body| parse_empty_body(body).is_ok()),
     ];
     let fields = ["name", "description", "group_type", "is_privileged", "add", "remove", "id", "member_count", "other"];
     let mut random = Rng::with_seed(7);
@@ -169,5 +169,5 @@ fn examples_of_bodies_are_read() {
     CreateGroupRequest::parse(&example("create-group")).unwrap();
     UpdateGroupRequest::parse(&example("update-group")).unwrap();
     ChangeMembersRequest::parse(&example("change-members")).unwrap();
-    parse_nothing(&example("add-member")).unwrap();
+    parse_empty_body(&example("add-member")).unwrap();
 }

@@ -47,7 +47,7 @@ async fn groups_come_by_name_without_case_then_id() {
     let groups = list(&api, "").await;
     let mut expected = groups.clone();
     expected.sort_by_key(|group| {
-        let name = FoldedText::of(group["name"].as_str().unwrap()).as_str().to_owned();
+        let name = FoldedText::fold(group["name"].as_str().unwrap()).as_str().to_owned();
         (name, group["id"].as_str().unwrap().to_owned())
     });
     assert_eq!(names(&groups), names(&expected));

@@ -2,7 +2,7 @@
 //!
 //! No body. 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators only.
 
-use shared::api::requests::parse_nothing;
+use shared::api::requests::parse_empty_body;
 use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
@@ -19,7 +19,7 @@ pub const FUNCTION: Function = Function::new("add-member", |app, request| Box::p
 /// 400, 401, 403, 404, 413, 415, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
-    parse_nothing(json_body(&request)?)?;
+    parse_empty_body(json_body(&request)?)?;
     let group = group_id(&request)?;
     let account = account(&request);
     let unknown = Missing::Account(account.text);

@@ -49,7 +49,7 @@ struct Parameters {
 
 impl Parameters {
     fn parse(request: &Request) -> Result<Self, ApiError> {
-        let mut query = Query::of(request);
+        let mut query = Query::parse(request);
         let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_GROUPS));
         let after = query.after();
         let search = query.take("search", FoldedText::search_term).flatten();

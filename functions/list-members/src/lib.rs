@@ -19,7 +19,7 @@ pub const FUNCTION: Function = Function::new("list-members", |app, request| Box:
 /// 400, 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
-    let mut query = Query::of(&request);
+    let mut query = Query::parse(&request);
     let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_MEMBERS));
     let only = query.take("membership_type", MembershipType::parse);
     let after = query.after();

@@ -18,7 +18,7 @@ pub const FUNCTION: Function = Function::new("list-nested-groups", |app, request
 /// 400, 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
-    let mut query = Query::of(&request);
+    let mut query = Query::parse(&request);
     let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_GROUPS));
     let after = query.after();
     query.finish()?;

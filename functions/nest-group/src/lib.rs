@@ -3,7 +3,7 @@
 //! No body. 200 with the nested group; 404 when one of the groups does not exist; 409 when it would make a cycle, naming
 //! the path, or one nesting too many. Administrators only.
 
-use shared::api::requests::parse_nothing;
+use shared::api::requests::parse_empty_body;
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
@@ -21,7 +21,7 @@ pub const FUNCTION: Function = Function::new("nest-group", |app, request| Box::p
 /// 400, 401, 403, 404, 409, 413, 415, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
-    parse_nothing(json_body(&request)?)?;
+    parse_empty_body(json_body(&request)?)?;
     let (parent, child) = (group_id(&request)?, child_id(&request));
     let child = child.map_err(Missing::NestedGroup)?;
     let nested = app.store.nest_group(&granted, &parent, &child, app.clock.now()).await?;

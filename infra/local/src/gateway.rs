@@ -16,7 +16,7 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent};
 use serde_json::Value;
 use shared::app::{App, Function};
-use shared::http::request::readable;
+use shared::http::request::escape_query;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -172,7 +172,7 @@ pub async fn invoke(function: Function, app: &App, event: &Value, context: Conte
         let app = app.clone();
         async move { Ok::<_, std::convert::Infallible>(function.answer(&app, request).await) }
     });
-    let answer = Adapter::from(service).oneshot(readable(LambdaEvent { payload, context }));
+    let answer = Adapter::from(service).oneshot(escape_query(LambdaEvent { payload, context }));
     let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?.ok()?;
     serde_json::to_value(answer).ok()
 }

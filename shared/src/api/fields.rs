@@ -1,4 +1,4 @@
-//! Reads the fields of a JSON object and collects every fault on the way.
+//! Parses the fields of a JSON object and collects all validation errors.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,24 +9,24 @@ use serde_json::Value;
 
 use crate::domain::InvalidValue;
 
-/// One thing wrong with what was sent.
+/// One validation error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field, parameter or header.
+    /// The name of the field, parameter or header.
     pub field: String,
-    /// What is wrong and what would be right.
+    /// The defect and the rule.
     pub invalid: InvalidValue,
 }
 
 impl FieldError {
-    /// A fault of the field, parameter or header.
+    /// Returns an error of this field, parameter or header.
     #[must_use]
     pub fn new(field: impl Into<String>, invalid: InvalidValue) -> Self {
         Self { field: field.into(), invalid }
     }
 }
 
-/// Everything wrong with what was sent; never empty.
+/// All validation errors of a request; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationErrors(pub Vec<FieldError>);
 
@@ -37,7 +37,7 @@ impl From<FieldError> for ValidationErrors {
 }
 
 impl fmt::Display for ValidationErrors {
-    /// One sentence that says what would be right, for every field.
+    /// Writes one sentence with the rule for every invalid field.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, FieldError { field, invalid }) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
@@ -49,15 +49,15 @@ impl fmt::Display for ValidationErrors {
 
 const OBJECT: &str = "a JSON object";
 
-/// The fields of one JSON object, taken out one after the other.
+/// The fields of one JSON object, to be taken out one by one.
 #[derive(Debug)]
 pub struct Fields {
     prefix: &'static str,
-    left: Vec<(String, Value)>,
+    remaining: Vec<(String, Value)>,
     errors: Vec<FieldError>,
 }
 
-/// A JSON object as its fields in order, repeated ones included: a map would keep the last of them in silence.
+/// A JSON object as its fields in order, duplicates included: a map would silently keep the last of them.
 struct Object(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Object {
@@ -85,38 +85,38 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 impl Fields {
-    /// Reads the object that a body holds.
+    /// Parses a body that holds a JSON object.
     ///
     /// # Errors
-    /// Empty, not JSON, or JSON of another type.
-    pub fn of_body(body: &[u8]) -> Result<Self, ValidationErrors> {
+    /// The body is empty, not JSON, or JSON of another type.
+    pub fn from_body(body: &[u8]) -> Result<Self, ValidationErrors> {
         let invalid_body = |reason| ValidationErrors::from(FieldError::new("body", InvalidValue::new(reason, OBJECT)));
         if body.is_empty() {
             return Err(invalid_body("is empty"));
         }
-        let Object(left) = serde_json::from_slice(body).map_err(|error| {
+        let Object(pairs) = serde_json::from_slice(body).map_err(|error| {
             invalid_body(if error.is_data() { "is JSON of another type" } else { "is not readable as JSON" })
         })?;
-        Ok(Self::of_pairs("", left))
+        Ok(Self::from_pairs("", pairs))
     }
 
-    /// Takes the fields of an object inside another; `prefix` goes before their names in errors.
+    /// Reads an object inside another one. In errors, `prefix` is put before the names of its fields.
     ///
     /// # Errors
-    /// JSON of another type.
-    pub fn of_value(value: Value, name: &'static str, prefix: &'static str) -> Result<Self, ValidationErrors> {
+    /// The value is not an object.
+    pub fn from_value(value: Value, name: &'static str, prefix: &'static str) -> Result<Self, ValidationErrors> {
         match value {
-            Value::Object(map) => Ok(Self::of_pairs(prefix, map.into_iter().collect())),
+            Value::Object(map) => Ok(Self::from_pairs(prefix, map.into_iter().collect())),
             _ => Err(FieldError::new(name, InvalidValue::new("is JSON of another type", OBJECT)).into()),
         }
     }
 
-    fn of_pairs(prefix: &'static str, pairs: Vec<(String, Value)>) -> Self {
-        let mut fields = Self { prefix, left: Vec::with_capacity(pairs.len()), errors: Vec::new() };
+    fn from_pairs(prefix: &'static str, pairs: Vec<(String, Value)>) -> Self {
+        let mut fields = Self { prefix, remaining: Vec::with_capacity(pairs.len()), errors: Vec::new() };
         let mut seen = HashSet::with_capacity(pairs.len());
         for (name, value) in pairs {
             if seen.insert(name.clone()) {
-                fields.left.push((name, value));
+                fields.remaining.push((name, value));
             } else {
                 fields.error(&name, InvalidValue::new("is given more than once", "given once"));
             }
@@ -124,47 +124,47 @@ impl Fields {
         fields
     }
 
-    /// Notes a fault of a field.
+    /// Adds an error of a field.
     pub fn error(&mut self, name: &str, invalid: InvalidValue) {
         let field = format!("{}{name}", self.prefix);
         self.errors.push(FieldError { field, invalid });
     }
 
-    /// Takes a field out; `None` when it is not there.
+    /// Takes a field out. Returns `None` when it is absent.
     pub fn take(&mut self, name: &str) -> Option<Value> {
-        let index = self.left.iter().position(|(field, _)| field == name)?;
-        Some(self.left.remove(index).1)
+        let index = self.remaining.iter().position(|(field, _)| field == name)?;
+        Some(self.remaining.remove(index).1)
     }
 
-    /// Takes a text out and reads it; `None` when it is not there or is at fault.
-    pub fn text<T>(
+    /// Takes a string out and parses it. Returns `None` when it is absent or invalid.
+    pub fn optional<T>(
         &mut self,
         name: &str,
         expected: &'static str,
-        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
+        parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         let result = match self.take(name)? {
-            Value::String(text) => read(&text),
+            Value::String(text) => parse(&text),
             Value::Null => Err(InvalidValue::new("is null", expected)),
             _ => Err(InvalidValue::new("is not a string", expected)),
         };
         result.map_err(|invalid| self.error(name, invalid)).ok()
     }
 
-    /// As [`Self::text`], for a text that must be there.
+    /// Like [`Self::optional`], but an absent field is an error.
     pub fn required<T>(
         &mut self,
         name: &str,
         expected: &'static str,
-        read: impl FnOnce(&str) -> Result<T, InvalidValue>,
+        parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
-        if !self.left.iter().any(|(field, _)| field == name) {
+        if !self.remaining.iter().any(|(field, _)| field == name) {
             self.error(name, InvalidValue::new("is missing", expected));
         }
-        self.text(name, expected, read)
+        self.optional(name, expected, parse)
     }
 
-    /// Takes a boolean out; `None` when it is not there or is at fault.
+    /// Takes a boolean out. Returns `None` when it is absent or invalid.
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = self.take(name)?;
         if value.as_bool().is_none() {
@@ -173,8 +173,8 @@ impl Fields {
         value.as_bool()
     }
 
-    /// Takes a list of texts out; empty when it is not there or is at fault.
-    pub fn texts(&mut self, name: &str) -> Vec<String> {
+    /// Takes a list of strings out. Returns an empty list when it is absent or invalid.
+    pub fn strings(&mut self, name: &str) -> Vec<String> {
         let Some(value) = self.take(name) else {
             return Vec::new();
         };
@@ -184,14 +184,15 @@ impl Fields {
         })
     }
 
-    /// Gives what was read, or all errors; fields that are left are among these, but where `others` says not to mind.
-    /// `value` is `None` only where a field that must be there is at fault.
+    /// Returns `value` when there was no error. Fields that nobody took are handled as `unknown` says.
+    ///
+    /// `value` may be `None` only when a required field is invalid.
     ///
     /// # Errors
-    /// Anything was at fault.
-    pub fn finish<T>(mut self, others: Others<'_>, value: Option<T>) -> Result<T, ValidationErrors> {
-        if let Others::Refused { read_only } = others {
-            for (name, _) in std::mem::take(&mut self.left) {
+    /// All errors collected so far.
+    pub fn finish<T>(mut self, unknown: UnknownFields<'_>, value: Option<T>) -> Result<T, ValidationErrors> {
+        if let UnknownFields::Rejected { read_only } = unknown {
+            for (name, _) in std::mem::take(&mut self.remaining) {
                 let reason = if read_only.contains(&name.as_str()) { "is read-only" } else { "is not known here" };
                 self.error(&name, InvalidValue::new(reason, "left out"));
             }
@@ -200,14 +201,14 @@ impl Fields {
     }
 }
 
-/// What becomes of fields that nobody took.
+/// The handling of fields that the parser did not take.
 #[derive(Debug, Clone, Copy)]
-pub enum Others<'a> {
-    /// They are errors; those in `read_only` are known, but not to be written.
-    Refused {
-        /// Fields that only answers have.
+pub enum UnknownFields<'a> {
+    /// Each is an error.
+    Rejected {
+        /// Fields that exist in responses only; their error says so.
         read_only: &'a [&'a str],
     },
-    /// They are none of our business.
+    /// They are skipped.
     Ignored,
 }

@@ -1,4 +1,4 @@
-//! What goes over the wire: requests read field by field, responses in the shape of the contract.
+//! The wire types: request bodies, read field by field, and response bodies, in the shapes of `openapi.yaml`.
 
 pub mod fields;
 pub mod requests;

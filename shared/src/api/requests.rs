@@ -1,13 +1,14 @@
-//! The bodies that clients send.
+//! Request bodies.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fields::{Fields, Others, ValidationErrors};
+use super::fields::{Fields, UnknownFields, ValidationErrors};
 use crate::domain::group::Description;
 use crate::domain::{AccountId, GroupChanges, GroupName, GroupProfile, GroupType, InvalidValue, MemberChange};
 
-const READ_ONLY: Others<'static> = Others::Refused {
+/// Groups are written without the fields that only responses have.
+const WITHOUT_READ_ONLY_FIELDS: UnknownFields<'static> = UnknownFields::Rejected {
     read_only: &["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"],
 };
 
@@ -16,15 +17,15 @@ const READ_ONLY: Others<'static> = Others::Refused {
 pub struct CreateGroupRequest(pub GroupProfile);
 
 impl CreateGroupRequest {
-    /// Reads the body.
+    /// Parses the body.
     ///
     /// # Errors
-    /// Every fault of the body.
+    /// All validation errors of the body.
     pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
-        let mut fields = Fields::of_body(body)?;
+        let mut fields = Fields::from_body(body)?;
         let name = fields.required("name", GroupName::EXPECTED, GroupName::parse);
         let changes = profile_fields(&mut fields);
-        let name = fields.finish(READ_ONLY, name)?;
+        let name = fields.finish(WITHOUT_READ_ONLY_FIELDS, name)?;
         Ok(Self(GroupProfile {
             name,
             description: changes.description.unwrap_or_default(),
@@ -33,7 +34,7 @@ impl CreateGroupRequest {
         }))
     }
 
-    /// Tells one body from another, whatever the order of its fields: SHA-256 over what it asks for.
+    /// Returns a SHA-256 over the requested fields. The order of fields and white space make no difference.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let GroupProfile { name, description, group_type, is_privileged } = &self.0;
@@ -47,19 +48,19 @@ impl CreateGroupRequest {
 pub struct UpdateGroupRequest(pub GroupChanges);
 
 impl UpdateGroupRequest {
-    /// Reads the body.
+    /// Parses the body.
     ///
     /// # Errors
-    /// Every fault of the body.
+    /// All validation errors of the body.
     pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
-        let mut fields = Fields::of_body(body)?;
-        let name = fields.text("name", GroupName::EXPECTED, GroupName::parse);
+        let mut fields = Fields::from_body(body)?;
+        let name = fields.optional("name", GroupName::EXPECTED, GroupName::parse);
         let changes = GroupChanges { name, ..profile_fields(&mut fields) };
-        fields.finish(READ_ONLY, Some(Self(changes)))
+        fields.finish(WITHOUT_READ_ONLY_FIELDS, Some(Self(changes)))
     }
 }
 
-/// The fields that creating and updating read alike: all but the name.
+/// Parses the fields that creating and updating have in common: all but the name.
 fn profile_fields(fields: &mut Fields) -> GroupChanges {
     let description = match fields.take("description") {
         None => None,
@@ -75,47 +76,47 @@ fn profile_fields(fields: &mut Fields) -> GroupChanges {
     GroupChanges {
         name: None,
         description,
-        group_type: fields.text("group_type", "security or distribution", GroupType::parse),
+        group_type: fields.optional("group_type", "security or distribution", GroupType::parse),
         is_privileged: fields.boolean("is_privileged"),
     }
 }
 
-/// The body of `PATCH /api/v1/groups/{id}/members`: ids, none twice.
+/// The body of `PATCH /api/v1/groups/{id}/members`: account ids without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeMembersRequest {
-    /// To add.
+    /// The accounts to add.
     pub add: Vec<RequestedAccount>,
-    /// To remove.
+    /// The accounts to remove.
     pub remove: Vec<RequestedAccount>,
 }
 
 impl ChangeMembersRequest {
-    /// Ids in one request at most.
+    /// The maximum number of ids in one request, both lists together.
     pub const MAX_IDS: usize = 500;
 
-    /// Reads the body.
+    /// Parses the body.
     ///
     /// # Errors
-    /// Every fault of the body.
+    /// All validation errors of the body.
     pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
-        let mut fields = Fields::of_body(body)?;
-        let (add, remove) = (fields.texts("add"), fields.texts("remove"));
+        let mut fields = Fields::from_body(body)?;
+        let (add, remove) = (fields.strings("add"), fields.strings("remove"));
         if add.len() + remove.len() > Self::MAX_IDS {
             fields.error("body", InvalidValue::new("has more than 500 ids", "at most 500 ids in all"));
         }
         let mut seen = std::collections::HashSet::new();
         for (name, ids) in [("add", &add), ("remove", &remove)] {
-            let twice = ids.iter().filter(|id| !seen.insert(id.as_str())).count() > 0;
-            if twice {
+            let has_duplicate = ids.iter().filter(|id| !seen.insert(id.as_str())).count() > 0;
+            if has_duplicate {
                 fields.error(name, InvalidValue::new("names an account a second time", "free of repeated ids"));
             }
         }
-        let read = |ids: Vec<String>| ids.iter().map(|id| RequestedAccount::of(id)).collect();
-        let request = Self { add: read(add), remove: read(remove) };
-        fields.finish(Others::Refused { read_only: &[] }, Some(request))
+        let accounts = |ids: Vec<String>| ids.iter().map(|id| RequestedAccount::parse(id)).collect();
+        let request = Self { add: accounts(add), remove: accounts(remove) };
+        fields.finish(UnknownFields::Rejected { read_only: &[] }, Some(request))
     }
 
-    /// What is asked for, but for ids that no account can have: those to add first, each in the order sent.
+    /// Returns the requested changes without impossible ids: additions, then removals, each in the order sent.
     #[must_use]
     pub fn changes(&self) -> Vec<MemberChange> {
         let ids = |accounts: &[RequestedAccount]| -> Vec<AccountId> {
@@ -126,30 +127,30 @@ impl ChangeMembersRequest {
     }
 }
 
-/// The body of a request that has nothing to say: none, or an object without fields.
+/// Checks the body of a request without fields: it is absent, or an empty object.
 ///
 /// # Errors
-/// Every field, or a body that is no object.
-pub fn parse_nothing(body: &[u8]) -> Result<(), ValidationErrors> {
+/// The body is not an object, or has fields; each is an error.
+pub fn parse_empty_body(body: &[u8]) -> Result<(), ValidationErrors> {
     if body.is_empty() {
         return Ok(());
     }
-    Fields::of_body(body)?.finish(Others::Refused { read_only: &[] }, Some(()))
+    Fields::from_body(body)?.finish(UnknownFields::Rejected { read_only: &[] }, Some(()))
 }
 
-/// An account id as it was sent, in a body, a path or a query.
+/// An account id that a client sent in a body, a path or a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestedAccount {
-    /// As it was sent.
+    /// The text as it was sent.
     pub text: String,
-    /// As it is read: `None` for a text that no account can have, which names an account that does not exist.
+    /// The parsed id; `None` for an impossible id, which names an account that does not exist.
     pub id: Option<AccountId>,
 }
 
 impl RequestedAccount {
-    /// Reads an id.
+    /// Parses an id; an impossible one is no error.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         Self { text: text.to_owned(), id: AccountId::parse(text) }
     }
 }

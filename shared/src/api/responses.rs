@@ -1,4 +1,4 @@
-//! The bodies that clients get.
+//! Response bodies. The doc comments of serialized types and fields are descriptions in `openapi.yaml`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -70,7 +70,7 @@ pub struct PageInfoResponse<'a> {
 }
 
 impl<'a> PageInfoResponse<'a> {
-    fn of<T>(page: &'a Page<T>) -> Self {
+    fn new<T>(page: &'a Page<T>) -> Self {
         let end_cursor = page.next.as_ref().map(|cursor| cursor.0.as_str());
         Self { has_next_page: end_cursor.is_some(), end_cursor }
     }
@@ -88,7 +88,7 @@ pub struct GroupsResponse<'a> {
 impl<'a> From<&'a Page<Group>> for GroupsResponse<'a> {
     fn from(page: &'a Page<Group>) -> Self {
         let groups = page.items.iter().map(GroupResponse::from).collect();
-        Self { groups, page_info: PageInfoResponse::of(page) }
+        Self { groups, page_info: PageInfoResponse::new(page) }
     }
 }
 
@@ -98,7 +98,7 @@ impl<'a> From<&'a Page<(Group, MembershipType)>> for GroupsResponse<'a> {
             membership_type: Some(membership_type.as_str()),
             ..GroupResponse::from(group)
         });
-        Self { groups: groups.collect(), page_info: PageInfoResponse::of(page) }
+        Self { groups: groups.collect(), page_info: PageInfoResponse::new(page) }
     }
 }
 
@@ -151,11 +151,11 @@ pub struct MembersResponse<'a> {
 }
 
 impl<'a> MembersResponse<'a> {
-    /// A page of members and how many there are in all.
+    /// Returns a page of members, with the total `count` of the list.
     #[must_use]
     pub fn new(page: &'a Page<Member>, count: u64) -> Self {
         let members = page.items.iter().map(MemberResponse::from).collect();
-        Self { members, count, page_info: PageInfoResponse::of(page) }
+        Self { members, count, page_info: PageInfoResponse::new(page) }
     }
 }
 
@@ -177,7 +177,7 @@ struct OutcomeResponse<'a> {
 }
 
 impl<'a> OutcomesResponse<'a> {
-    /// The request with the outcomes of [`ChangeMembersRequest::changes`], in that order.
+    /// Combines the request with the outcomes of [`ChangeMembersRequest::changes`], which are in the same order.
     #[must_use]
     pub fn new(request: &'a ChangeMembersRequest, outcomes: Vec<ChangeOutcome>) -> Self {
         let mut outcomes = outcomes.into_iter();

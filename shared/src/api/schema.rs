@@ -1,5 +1,5 @@
-//! What values and requests look like, in JSON Schema: for those that are read and written by hand. Bounds are those of the
-//! code; that a text fits its pattern exactly when it is read, `tests/openapi` holds.
+//! JSON Schemas of the values and requests that are parsed by hand. The bounds are the constants of the code.
+//! `tests/openapi` checks that a text matches its pattern exactly when the parser accepts it.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use super::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupReque
 use crate::domain::group::Description;
 use crate::domain::{AccountId, GroupId, GroupName, GroupType, MembershipType, Timestamp};
 
-/// White space as `str::trim` takes it (Unicode's `White_Space`), in a class of a regular expression (ECMA-262).
+/// White space as `str::trim` removes it (Unicode's `White_Space`), for a character class of an ECMA-262 expression.
 pub const WHITE_SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
-/// Control characters (Unicode's `Cc`), in such a class.
+/// Control characters (Unicode's `Cc`), for such a class.
 const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
 
-/// Gives a type its schema, under the name that it has in documents.
+/// Implements [`JsonSchema`] for a type, under the name that the schema has in `openapi.yaml`.
 macro_rules! schema {
     ($type:ty, $name:literal, |$generator:ident| $schema:expr) => {
         impl JsonSchema for $type {
@@ -37,7 +37,7 @@ schema!(GroupId, "GroupId", |_generator| json_schema!({
 }));
 
 schema!(AccountId, "AccountId", |_generator| {
-    // But for the dot, which may not stand alone or with another.
+    // Without the dot: `.` and `..` are no ids.
     let visible = r#"!"$&-\-0->@-~"#;
     json_schema!({
         "description": "As the account system gives it: visible ASCII characters other than `/ ? # %`, and neither `.` nor `..`.",
@@ -87,7 +87,7 @@ schema!(Timestamp, "Timestamp", |_generator| json_schema!({
     "examples": ["2024-01-15T10:30:00Z"],
 }));
 
-/// What an outcome is called.
+/// The name of an outcome.
 pub(super) struct OutcomeName;
 
 schema!(OutcomeName, "OutcomeName", |_generator| json_schema!({
@@ -142,10 +142,10 @@ schema!(ChangeMembersRequest, "ChangeMembers", |_generator| {
     })
 });
 
-/// The body of a request that has nothing to say, where there is one.
-pub struct NothingRequest;
+/// The body of a request without fields, which may be absent.
+pub struct EmptyRequest;
 
-schema!(NothingRequest, "Nothing", |_generator| json_schema!({
+schema!(EmptyRequest, "Nothing", |_generator| json_schema!({
     "description": "An object without fields, as good as none.",
     "type": "object",
     "additionalProperties": false,

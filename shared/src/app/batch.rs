@@ -13,7 +13,7 @@ use super::run;
 use crate::domain::clock::SystemClock;
 use crate::domain::{Clock, Error};
 use crate::store::{Record, read_records};
-use crate::telemetry::{Invocation, Outcome, counting};
+use crate::telemetry::{Invocation, InvocationSummary, with_counters};
 
 /// An item of a batch.
 pub trait BatchItem: Sized {
@@ -103,9 +103,9 @@ impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
         let batch = T::read_all(event)?;
         let (items, first) = (batch.len(), batch.iter().filter_map(T::happened_at).min());
         let dependencies = dependencies.for_invocation(Some(context));
-        let (failed, counts) = counting((self.handler)(&dependencies, batch)).await;
+        let (failed, counts) = with_counters((self.handler)(&dependencies, batch)).await;
         let lag = first.map(|at| SystemClock.unix_millis().saturating_sub(at));
-        let outcome = Outcome::Batch { items, failed: failed.len(), lag };
+        let outcome = InvocationSummary::Batch { items, failed: failed.len(), lag };
         invocation.end(&context.request_id, context.xray_trace_id.as_deref(), &outcome, counts);
         let failures: Vec<Value> = failed.iter().map(|id| json!({ "itemIdentifier": id })).collect();
         Ok(json!({ "batchItemFailures": failures }))

@@ -18,7 +18,7 @@ use crate::config::{self, Config};
 use crate::domain::{Clock, GroupId};
 use crate::http::{ApiError, HttpResponse, Reply, request};
 use crate::store::Store;
-use crate::telemetry::{self, Invocation, Outcome, counting};
+use crate::telemetry::{self, Invocation, InvocationSummary, with_counters};
 
 /// Reserved at the end of an invocation, for the response that says the time is over.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
@@ -98,11 +98,11 @@ impl Function {
         let [route, caller, trace] = [request::route(&request), request::subject(&request), request::trace(&request)]
             .map(|it| it.map(str::to_owned));
         let app = app.for_invocation(request.lambda_context_ref());
-        let (answer, counts) = counting((self.handler)(&app, request)).await;
+        let (answer, counts) = with_counters((self.handler)(&app, request)).await;
         let cause = answer.as_ref().err().filter(|error| error.is_server_error()).map(ApiError::cause);
         let response = HttpResponse::from(answer.unwrap_or_else(|error| Reply::error(&error, &request_id)));
         let status = response.status().as_u16();
-        let outcome = Outcome::Request { route: route.as_deref(), caller: caller.as_deref(), status, cause };
+        let outcome = InvocationSummary::Request { route: route.as_deref(), caller: caller.as_deref(), status, cause };
         invocation.end(&request_id, trace.as_deref(), &outcome, counts);
         response
     }
@@ -120,7 +120,7 @@ impl Function {
         let service = service_fn(move |request: Request| async move {
             Ok::<_, std::convert::Infallible>(self.answer(app, request).await)
         });
-        let service = ServiceBuilder::new().map_request(request::readable).service(Adapter::from(service));
+        let service = ServiceBuilder::new().map_request(request::escape_query).service(Adapter::from(service));
         lambda_runtime::run(service).await.map_err(|error| error.to_string())
     }
 }

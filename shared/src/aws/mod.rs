@@ -1,5 +1,5 @@
-//! What all that AWS is asked for has in common: a client made of what Lambda's environment says, TLS by ring that trusts
-//! Amazon's roots, short timeouts, no retries of the SDK's own but in `retry` (docs/decisions/0018).
+//! Client settings common to all AWS services: credentials from Lambda's environment, TLS by ring that trusts Amazon's
+//! roots, and short timeouts. The SDK's retries are off; `retry` has the only ones (docs/decisions/0018).
 
 pub(crate) mod retry;
 
@@ -29,16 +29,16 @@ use aws_types::region::Region;
 
 use crate::config::{AwsConfig, ConfigError, Service};
 
-/// A connection on loopback takes microseconds, one inside a region a millisecond.
+/// Opening a connection takes microseconds on loopback and a millisecond inside a region.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// A page of one megabyte takes a fraction of it.
+/// A response of one megabyte takes a fraction of this.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The roots that certificates of AWS end at (Amazon Trust Services, "Root CAs"): the system's hundred and more would have
-/// to be read at every cold start.
+/// The root certificates of AWS (Amazon Trust Services, "Root CAs"). Parsing the system's more than 100 roots would
+/// slow down every cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("roots/amazon.pem");
 
-/// How AWS is reached, whichever of its services: one pool of connections, one source of credentials.
+/// The settings of all AWS clients: they share one connection pool and one source of credentials.
 #[derive(Debug, Clone)]
 pub struct Connection {
     settings: SdkConfig,
@@ -46,14 +46,14 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// As Lambda's environment says.
+    /// Reads the settings from Lambda's environment variables.
     ///
     /// # Errors
-    /// A variable is missing or unreadable.
+    /// A variable is missing or malformed.
     pub fn from_environment() -> Result<Self, ConfigError> {
         let AwsConfig { region, credentials, ca_bundle, endpoints } = AwsConfig::from_environment()?;
         let roots = TrustStore::empty().with_pem_certificate(ca_bundle.as_deref().unwrap_or(AMAZON_ROOTS));
-        // With a trust store that is given, nothing is left that could fail.
+        // Cannot fail: the trust store is given, not loaded from the system.
         let tls = TlsContext::builder().with_trust_store(roots).build().unwrap_or_default();
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls).build_https();
         let [key, secret] = credentials.key;
@@ -61,7 +61,7 @@ impl Connection {
         Ok(Self { settings: settings(http, Region::new(region), credentials).build(), endpoints })
     }
 
-    /// To an emulator at this URL.
+    /// Connects to an emulator at this URL, with dummy credentials.
     #[must_use]
     pub fn to(endpoint: &str) -> Self {
         let credentials = Credentials::new("local", "local", None, None, "emulator");
@@ -69,17 +69,17 @@ impl Connection {
         Self { settings: settings.endpoint_url(endpoint).build(), endpoints: Vec::new() }
     }
 
-    /// As somebody else has found out.
+    /// Uses settings that the caller has loaded.
     #[must_use]
     pub const fn with(settings: SdkConfig) -> Self {
         Self { settings, endpoints: Vec::new() }
     }
 
-    /// As the SDK's client of a service takes it.
+    /// Returns the SDK settings for the client of a service, with the service's own endpoint if there is one.
     #[must_use]
     pub fn settings(&self, service: Service) -> SdkConfig {
-        let own = self.endpoints.iter().find(|(of, _)| *of == service).map(|(_, url)| url.clone());
-        match own {
+        let own_endpoint = self.endpoints.iter().find(|(of, _)| *of == service).map(|(_, url)| url.clone());
+        match own_endpoint {
             Some(url) => self.settings.to_builder().endpoint_url(url).build(),
             None => self.settings.clone(),
         }
@@ -94,18 +94,19 @@ fn settings(http: SharedHttpClient, region: Region, credentials: Credentials) ->
         .region(region)
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
-        // Each attempt has its time as a whole.
+        // The timeout of an attempt covers a stalled stream as well.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .timeout_config(timeouts.build())
 }
 
-/// Leaves out what the SDK tells AWS of itself and of its retries, which are off: a tenth of a call's instructions.
+/// Omits the SDK's headers about itself and its retries, which are off. Building them takes a tenth of a call's
+/// instructions.
 #[derive(Debug)]
 pub struct OmitSdkHeaders;
 
 impl Intercept for OmitSdkHeaders {
     fn name(&self) -> &'static str {
-        "says nothing of itself"
+        "omit SDK headers"
     }
 
     fn read_before_execution(
@@ -113,7 +114,7 @@ impl Intercept for OmitSdkHeaders {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         settings: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        const CAUSE: &str = "nobody asks for it";
+        const CAUSE: &str = "not needed";
         settings.interceptor_state().store_put(disable_interceptor::<UserAgentInterceptor>(CAUSE));
         settings.interceptor_state().store_put(disable_interceptor::<InvocationIdInterceptor>(CAUSE));
         settings.interceptor_state().store_put(disable_interceptor::<RequestInfoInterceptor>(CAUSE));
@@ -121,15 +122,29 @@ impl Intercept for OmitSdkHeaders {
     }
 }
 
-/// Makes a request to a service one that asks for nothing, wants no permission and costs nothing, but opens the connection
-/// that later ones use.
+/// Turns a request into `GET /ping`, which needs no permission and costs nothing. It opens the connection that later
+/// requests reuse.
 pub(crate) fn into_ping(request: &mut HttpRequest) {
-    // Scheme, nothing, and who is there.
+    // The parts between slashes are the scheme, an empty one and the host.
     let origin: String = request.uri().split_inclusive('/').take(3).collect();
-    // Whatever the answer is: what counts is that there is one.
+    // Any response will do, so errors are ignored.
     let _ = request.set_method("GET");
     let _ = request.set_uri(format!("{}/ping", origin.trim_end_matches('/')));
-    // Who waits for a body of that length waits in vain.
+    // The body is removed, so its length must go too: the server would wait for the bytes.
     request.headers_mut().remove("content-length");
     *request.body_mut() = SdkBody::empty();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first would cost time in every call; the second would resend requests that must not be repeated
+    /// (docs/decisions/0006, 0018).
+    #[test]
+    fn stalled_stream_protection_and_sdk_retries_are_off() {
+        let settings = Connection::to("http://127.0.0.1:9").settings(Service::DynamoDb);
+        assert!(!settings.stalled_stream_protection().unwrap().is_enabled());
+        assert!(!settings.retry_config().unwrap().has_retry());
+    }
 }

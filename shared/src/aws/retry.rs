@@ -1,4 +1,4 @@
-//! The one place that tries again. The SDK's own retries are off: they know nothing of transaction conflicts, nor of the
+//! Retries with backoff, for all AWS requests. The SDK's own retries are off: they ignore transaction conflicts and the
 //! time that the invocation has left.
 
 use std::future::Future;
@@ -14,27 +14,27 @@ use crate::domain::Error;
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a request may be repeated.
+/// The time limit for a request and its retries.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Time {
-    /// Each request for this long.
-    Each(Duration),
-    /// All of them until then.
+pub(crate) enum TimeLimit {
+    /// Each request has this time budget.
+    PerRequest(Duration),
+    /// All requests have this deadline.
     Until(Instant),
 }
 
-impl Time {
-    /// When to give up what begins now.
+impl TimeLimit {
+    /// Returns the deadline of a request that starts now.
     pub(crate) fn deadline(self) -> Instant {
         match self {
-            Self::Each(patience) => Instant::now() + patience,
+            Self::PerRequest(time_budget) => Instant::now() + time_budget,
             Self::Until(deadline) => deadline,
         }
     }
 }
 
-/// Whether an error passes by itself.
-pub(crate) fn is_transient<E: ProvideErrorMetadata>(error: &E) -> bool {
+/// Whether an error code is temporary.
+pub(crate) fn is_retryable<E: ProvideErrorMetadata>(error: &E) -> bool {
     matches!(
         error.code(),
         Some(
@@ -48,14 +48,14 @@ pub(crate) fn is_transient<E: ProvideErrorMetadata>(error: &E) -> bool {
     )
 }
 
-/// Sends a request until it is answered for good or the deadline has come. The inner result is the table's word.
+/// Sends a request and retries it until a final response or the deadline. The inner result is the service's response.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when time is up, [`Error::Internal`] when the request could not even be made.
-pub(crate) async fn attempt<T, E, F>(
+/// [`Error::Unavailable`] at the deadline, [`Error::Internal`] when the request could not be built.
+pub(crate) async fn send_with_retry<T, E, F>(
     operation: &'static str,
     deadline: Instant,
-    is_transient: impl Fn(&E) -> bool,
+    is_retryable: impl Fn(&E) -> bool,
     send: impl Fn() -> F,
 ) -> Result<Result<T, E>, Error>
 where
@@ -63,33 +63,33 @@ where
 {
     let mut backoff = Backoff::new(operation, deadline);
     loop {
-        // What is sent may be done, whether or not somebody waits for it.
+        // A request that is sent past the deadline could still take effect.
         if Instant::now() >= deadline {
             return Err(Error::Unavailable { operation });
         }
-        let answer = timeout_at(deadline, send()).await;
-        let cause = match answer.map_err(|_| Error::Unavailable { operation })? {
+        let response = timeout_at(deadline, send()).await;
+        let cause = match response.map_err(|_| Error::Unavailable { operation })? {
             Ok(output) => return Ok(Ok(output)),
             Err(SdkError::ServiceError(error)) => {
-                if !is_transient(error.err()) && error.raw().status().as_u16() < 500 {
+                if !is_retryable(error.err()) && error.raw().status().as_u16() < 500 {
                     return Ok(Err(error.into_err()));
                 }
-                "refused for now"
+                "retryable error"
             }
             Err(SdkError::TimeoutError(_)) => "timed out",
-            Err(SdkError::ResponseError(_)) => "answered unreadably",
-            Err(SdkError::DispatchFailure(failure)) if !failure.is_user() => "not reached",
+            Err(SdkError::ResponseError(_)) => "unreadable response",
+            Err(SdkError::DispatchFailure(failure)) if !failure.is_user() => "connection failed",
             Err(_) => {
                 return Err(Error::Internal { operation, code: "request not made".into() });
             }
         };
-        tracing::debug!(operation, cause, "trying again");
+        tracing::debug!(operation, cause, "retrying");
         backoff.pause().await?;
     }
 }
 
-/// Pauses before another attempt: of a length between nothing and a bound that doubles, so that those who met do not
-/// meet again (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+/// Exponential backoff with full jitter: a pause is random between zero and a bound that doubles, so that clients that
+/// collided spread out (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 pub(crate) struct Backoff {
     operation: &'static str,
     deadline: Instant,
@@ -97,14 +97,15 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
+    /// Starts with the shortest bound; `operation` is named in the error.
     pub(crate) const fn new(operation: &'static str, deadline: Instant) -> Self {
         Self { operation, deadline, longest: FIRST_PAUSE }
     }
 
-    /// Waits.
+    /// Waits before the next attempt.
     ///
     /// # Errors
-    /// [`Error::Unavailable`], at once, when the deadline would come first.
+    /// [`Error::Unavailable`], at once, when the pause would pass the deadline.
     pub(crate) async fn pause(&mut self) -> Result<(), Error> {
         let pause = self.longest.mul_f64(fastrand::f64());
         self.longest = (self.longest * 2).min(LONGEST_PAUSE);
@@ -116,7 +117,7 @@ impl Backoff {
     }
 }
 
-/// What an error is that no caller of the operation can mean anything by.
+/// Converts an error that no caller of the operation handles into [`Error::Internal`] with its code.
 pub(crate) fn internal<E: ProvideErrorMetadata>(operation: &'static str) -> impl Fn(E) -> Error {
     move |error| Error::Internal { operation, code: error.code().unwrap_or("unknown").to_owned() }
 }

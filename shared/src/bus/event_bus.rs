@@ -1,4 +1,4 @@
-//! Events on their way out.
+//! Publishes events to EventBridge.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,90 +9,96 @@ use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use tokio::time::Instant;
 
-use crate::aws::retry::{Backoff, Time, attempt, internal, is_transient};
+use crate::aws::retry::{Backoff, TimeLimit, internal, is_retryable, send_with_retry};
 use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;
 use crate::domain::{Error, Timestamp};
 
 const OPERATION: &str = "PutEvents";
 
-/// Entries in one request, at most, and what the bytes of all of them together must be less than (Amazon EventBridge
-/// quotas).
+/// The maximum number of entries in one request (Amazon EventBridge quotas).
 const MAX_ENTRIES: usize = 10;
+/// The total size of the entries must be below this number of bytes (Amazon EventBridge quotas).
 const MAX_BYTES: usize = 256 * 1024;
-/// What an entry's time counts for (Amazon EventBridge User Guide, "Calculating event entry size").
+/// The size of an entry's time, in bytes (Amazon EventBridge User Guide, "Calculating event entry size").
 const TIME_BYTES: usize = 14;
 
-/// What is wrong with an entry itself: it will not go through later either.
-const FAULTY: &[&str] = &["InvalidArgument", "MalformedDetail"];
+/// Error codes of an entry that no retry can fix.
+const PERMANENT_ERRORS: &[&str] = &["InvalidArgument", "MalformedDetail"];
 
-/// Who is told to send the events.
+/// The `source` of all events.
 const SOURCE: &str = "groups";
 
 /// An event to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What kind of event it is.
+    /// The kind of event, such as `Group Created`.
     pub detail_type: &'static str,
-    /// What it tells, as a JSON object.
+    /// The content, a JSON object.
     pub detail: String,
-    /// When that happened.
+    /// The time of the change.
     pub time: Timestamp,
 }
 
 impl Entry {
+    /// Returns the size that EventBridge counts.
     const fn bytes(&self) -> usize {
         TIME_BYTES + SOURCE.len() + self.detail_type.len() + self.detail.len()
     }
 }
 
-/// What became of an entry.
+/// The result of publishing one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// The bus has it; perhaps twice.
+    /// The bus accepted the entry, perhaps more than once.
     Done,
-    /// The bus will never take it, for this reason.
+    /// The bus will never accept the entry; this is its error code.
     Refused(String),
-    /// The bus did not take it in time.
+    /// The bus did not accept the entry in time.
     Unavailable,
 }
 
-/// A bus of EventBridge.
+/// An EventBridge bus.
 #[derive(Debug, Clone)]
 pub struct EventBus {
     client: Client,
     name: Arc<str>,
-    time: Time,
+    limit: TimeLimit,
 }
 
 impl EventBus {
-    /// The bus of that name; each request to it has so much time, its repetitions included.
+    /// Returns the bus with this name. Each request has `time_budget`, retries included.
     #[must_use]
-    pub fn connected(connection: &Connection, name: &str, patience: Duration) -> Self {
+    pub fn connected(connection: &Connection, name: &str, time_budget: Duration) -> Self {
         let settings = Builder::from(&connection.settings(Service::EventBridge)).interceptor(OmitSdkHeaders);
-        Self { client: Client::from_conf(settings.build()), name: name.into(), time: Time::Each(patience) }
+        Self {
+            client: Client::from_conf(settings.build()),
+            name: name.into(),
+            limit: TimeLimit::PerRequest(time_budget),
+        }
     }
 
-    /// Opens the connection that later requests use, whatever the bus says.
+    /// Opens the connection that later requests reuse. The response is ignored.
     pub async fn connect(&self) {
         let _ = self.client.put_events().customize().mutate_request(into_ping).send().await;
     }
 
-    /// The same bus, given up at the deadline.
+    /// Returns the same bus with a deadline for all its requests.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
-        Self { time: Time::Until(deadline), ..self.clone() }
+        Self { limit: TimeLimit::Until(deadline), ..self.clone() }
     }
 
-    /// Publishes entries, in their order; those that the bus does not take are sent again, before the ones behind them.
-    /// Gives what became of each. One `PutEvents` for up to ten.
+    /// Publishes entries in order and returns one result for each. One `PutEvents` carries up to ten.
+    ///
+    /// Entries that fail are retried before the following ones are sent.
     pub async fn publish(&self, entries: &[Entry]) -> Vec<Delivery> {
         let mut deliveries = Vec::with_capacity(entries.len());
         for chunk in chunks(entries) {
             let mut of_chunk = vec![Delivery::Unavailable; chunk.len()];
-            let outcome = self.publish_chunk(chunk, &mut of_chunk).await;
-            // What is wrong with a request of one entry is wrong with the entry.
-            if let (Err(Error::Internal { code, .. }), [delivery]) = (&outcome, &mut of_chunk[..])
+            let result = self.publish_chunk(chunk, &mut of_chunk).await;
+            // When a request has only one entry, an invalid request means an invalid entry.
+            if let (Err(Error::Internal { code, .. }), [delivery]) = (&result, &mut of_chunk[..])
                 && code == "ValidationException"
             {
                 *delivery = Delivery::Refused(code.clone());
@@ -100,7 +106,7 @@ impl EventBus {
                 continue;
             }
             deliveries.append(&mut of_chunk);
-            if let Err(error) = outcome {
+            if let Err(error) = result {
                 tracing::warn!(reason = %error, "the bus does not take events");
                 deliveries.resize(entries.len(), Delivery::Unavailable);
                 break;
@@ -109,35 +115,36 @@ impl EventBus {
         deliveries
     }
 
+    /// Sends the entries of one request until each has a result, and writes the results to `deliveries`.
     async fn publish_chunk(&self, entries: &[Entry], deliveries: &mut [Delivery]) -> Result<(), Error> {
-        let deadline = self.time.deadline();
+        let deadline = self.limit.deadline();
         let mut backoff = Backoff::new(OPERATION, deadline);
-        let mut waiting: Vec<usize> = (0..entries.len()).collect();
+        let mut pending: Vec<usize> = (0..entries.len()).collect();
         loop {
-            let of_entry = |at: &usize| self.entry(&entries[*at]);
-            let request = self.client.put_events().set_entries(Some(waiting.iter().map(of_entry).collect()));
-            let sent = attempt(OPERATION, deadline, is_transient, || request.clone().send()).await?;
+            let to_request = |at: &usize| self.request_entry(&entries[*at]);
+            let request = self.client.put_events().set_entries(Some(pending.iter().map(to_request).collect()));
+            let sent = send_with_retry(OPERATION, deadline, is_retryable, || request.clone().send()).await?;
             let results = sent.map_err(internal(OPERATION))?.entries.unwrap_or_default();
-            if results.len() != waiting.len() {
-                return Err(Error::Internal { operation: OPERATION, code: "not told of each entry".into() });
+            if results.len() != pending.len() {
+                return Err(Error::Internal { operation: OPERATION, code: "not one result per entry".into() });
             }
-            let mut again = Vec::new();
-            for (at, result) in waiting.into_iter().zip(results) {
+            let mut failed = Vec::new();
+            for (at, result) in pending.into_iter().zip(results) {
                 match result.error_code {
                     None => deliveries[at] = Delivery::Done,
-                    Some(code) if FAULTY.contains(&code.as_str()) => deliveries[at] = Delivery::Refused(code),
-                    Some(_) => again.push(at),
+                    Some(code) if PERMANENT_ERRORS.contains(&code.as_str()) => deliveries[at] = Delivery::Refused(code),
+                    Some(_) => failed.push(at),
                 }
             }
-            if again.is_empty() {
+            if failed.is_empty() {
                 return Ok(());
             }
-            waiting = again;
+            pending = failed;
             backoff.pause().await?;
         }
     }
 
-    fn entry(&self, entry: &Entry) -> PutEventsRequestEntry {
+    fn request_entry(&self, entry: &Entry) -> PutEventsRequestEntry {
         PutEventsRequestEntry::builder()
             .event_bus_name(&*self.name)
             .source(SOURCE)
@@ -148,7 +155,8 @@ impl EventBus {
     }
 }
 
-/// Entries, in their order, by as many as one request takes. One that is too large stands alone, for the bus to refuse.
+/// Splits entries, in order, into requests within the quotas. An entry that is too large is alone in its request, which
+/// the bus refuses.
 fn chunks(entries: &[Entry]) -> Vec<&[Entry]> {
     let mut chunks = Vec::new();
     let (mut start, mut bytes) = (0, 0);

@@ -1,5 +1,4 @@
-//! Where things go that other systems, or an operator, are to know: events to EventBridge, and what cannot be taken to a
-//! queue of dead letters, with its reason.
+//! Outgoing messages: events to EventBridge, and dead letters to an SQS queue, each with its reason.
 
 mod dead_letters;
 mod event_bus;

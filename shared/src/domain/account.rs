@@ -1,4 +1,4 @@
-//! Accounts, which another system owns and tells about by events.
+//! Accounts. Another system owns them and describes them in events.
 
 use std::fmt;
 
@@ -10,24 +10,25 @@ use sha2::{Digest, Sha256};
 
 use super::{AccountId, Moment};
 
-/// An account as its source last described it.
+/// An account, as the account system last described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its id in the account system.
+    /// The id in the account system.
     pub id: AccountId,
-    /// Its name, such as `john.doe`.
+    /// The account name, such as `john.doe`.
     pub name: String,
-    /// Its address.
+    /// The email address; may be empty.
     pub email: String,
-    /// `active`, `inactive`, `suspended` or whatever else the source says.
+    /// `active`, `inactive`, `suspended` or another text of the account system.
     pub status: String,
-    /// Which description this is.
+    /// The version of this description.
     pub version: AccountVersion,
 }
 
-/// Orders what is told of an account: by the source's `updated_at` and, of one moment, by what is told, so that all who
-/// hear the same end with the same, in whatever order they hear it. Written in 16 characters, with base64 in the order of
-/// ASCII, so that texts have the order of versions.
+/// Orders the events about an account: by the source's `updated_at`, then by content.
+///
+/// All consumers of the same events end with the same account, in whichever order the events arrive. The text form has
+/// 16 characters, base64 with its alphabet in ASCII order: texts sort as versions do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountVersion {
@@ -35,22 +36,26 @@ pub struct AccountVersion {
     tie: u32,
 }
 
-const IN_ORDER: GeneralPurpose = GeneralPurpose::new(&CRYPT, NO_PAD);
+/// Base64 whose alphabet is in ASCII order.
+const ORDERED_BASE64: GeneralPurpose = GeneralPurpose::new(&CRYPT, NO_PAD);
 
 impl AccountVersion {
-    /// Before everything that can be told.
+    /// Sorts before every other version.
     pub const EARLIEST: Self = Self::at(Moment::EARLIEST);
-    /// The status of an account that may do what it may do.
+    /// The status of an account with all its rights.
     const ACTIVE: &'static str = "active";
 
-    /// The least version of a moment.
+    /// Returns the lowest version of a moment.
     #[must_use]
     pub const fn at(at: Moment) -> Self {
         Self { at, tie: 0 }
     }
 
-    /// Of a description. Of one moment, another status stands over `active`: a suspension is not lost to a source that
-    /// counts whole seconds. Otherwise 30 bits of what is told decide, for no reason but that they decide alike everywhere.
+    /// Returns the version of a description.
+    ///
+    /// Within one moment any other status wins over `active`: a suspension is not lost when the source counts in whole
+    /// seconds. Further ties are broken by 30 bits of a SHA-256 over the content, an arbitrary order that is the same
+    /// everywhere.
     #[must_use]
     pub fn described(at: Moment, name: &str, email: &str, status: &str) -> Self {
         let digest = Sha256::new_with_prefix([name, email, status].join("\0")).finalize();
@@ -59,20 +64,20 @@ impl AccountVersion {
         Self { at, tie: rank | (u32::from_be_bytes([a, b, c, d]) >> 2) }
     }
 
-    /// Of a deletion: of one moment, it stands over every description.
+    /// Returns the version of a deletion. Within one moment it wins over every description.
     #[must_use]
     pub const fn deleted(at: Moment) -> Self {
         Self { at, tie: u32::MAX }
     }
 
-    /// The source's `updated_at`.
+    /// Returns the source's `updated_at`.
     #[must_use]
     pub const fn moment(self) -> Moment {
         self.at
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; 12] = IN_ORDER.decode(text).ok()?.try_into().ok()?;
+        let bytes: [u8; 12] = ORDERED_BASE64.decode(text).ok()?.try_into().ok()?;
         let [a, b, c, d, e, f, g, h, tie @ ..] = bytes;
         let at = Moment::from_ordinal(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
         Some(Self { at, tie: u32::from_be_bytes(tie) })
@@ -84,7 +89,7 @@ impl fmt::Display for AccountVersion {
         let mut bytes = [0; 12];
         bytes[..8].copy_from_slice(&self.at.ordinal().to_be_bytes());
         bytes[8..].copy_from_slice(&self.tie.to_be_bytes());
-        f.write_str(&IN_ORDER.encode(bytes))
+        f.write_str(&ORDERED_BASE64.encode(bytes))
     }
 }
 
@@ -99,5 +104,39 @@ impl TryFrom<String> for AccountVersion {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         Self::parse(&text).ok_or("not an account's version")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table compares versions by their texts.
+    #[test]
+    fn version_texts_sort_as_versions_do() {
+        let moment = Moment::from_unix_nanos;
+        let described = |nanos, status: &str| AccountVersion::described(moment(nanos), "name", "email", status);
+        let ascending = [
+            AccountVersion::EARLIEST,
+            described(-1, "active"),
+            AccountVersion::deleted(moment(-1)),
+            AccountVersion::at(moment(0)),
+            described(0, "active"),
+            described(0, "suspended"),
+            AccountVersion::deleted(moment(0)),
+            described(1, "active"),
+            AccountVersion::deleted(moment(i64::MAX)),
+        ];
+        assert!(ascending.is_sorted());
+        let texts = ascending.map(|version| version.to_string());
+        assert!(texts.is_sorted() && texts.iter().all(|text| text.len() == 16));
+        assert_eq!(texts.map(|text| AccountVersion::try_from(text).unwrap()), ascending);
+    }
+
+    #[test]
+    fn malformed_version_text_is_rejected() {
+        for text in ["", "1", "...............", ".................", "...............+", "............===="] {
+            assert!(AccountVersion::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 }

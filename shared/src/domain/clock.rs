@@ -1,4 +1,4 @@
-//! Time, as a dependency: nothing reads the system's clock but [`SystemClock`].
+//! Time as a dependency: only [`SystemClock`] reads the system's clock.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use time::format_description::well_known::Rfc3339;
 
 use super::InvalidValue;
 
-/// Where the present comes from.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z.
     fn unix_millis(&self) -> u64;
 
-    /// The present as the API shows it.
+    /// Returns the current time in the API's resolution, whole seconds.
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_seconds((self.unix_millis() / 1_000).cast_signed())
     }
@@ -32,13 +32,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// A moment in UTC with whole seconds, written as RFC 3339 with `Z`: `2024-01-15T10:30:00Z`.
+/// A time in UTC with whole seconds, written as RFC 3339 with `Z`: `2024-01-15T10:30:00Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(OffsetDateTime);
 
 impl Timestamp {
-    /// The moment so many seconds after 1970; beyond the years that RFC 3339 can write, the epoch.
+    /// Converts seconds since 1970-01-01T00:00:00Z. Outside the years 0 to 9999 of RFC 3339 it returns the epoch.
     #[must_use]
     pub fn from_unix_seconds(seconds: i64) -> Self {
         let moment =
@@ -46,7 +46,7 @@ impl Timestamp {
         Self(moment.unwrap_or(OffsetDateTime::UNIX_EPOCH))
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn unix_seconds(self) -> i64 {
         self.0.unix_timestamp()
@@ -60,7 +60,7 @@ impl fmt::Display for Timestamp {
 }
 
 impl From<Timestamp> for String {
-    /// Digit by digit: a page of members has a thousand of them, and formatting would be a tenth of what it costs.
+    /// Writes digit by digit: a page of members has 1,000 timestamps, and `format!` would cost a tenth of the call.
     fn from(Timestamp(moment): Timestamp) -> Self {
         let (hour, minute, second) = moment.to_hms();
         let mut text = Self::with_capacity("2024-01-15T10:30:00Z".len());
@@ -90,31 +90,31 @@ impl TryFrom<String> for Timestamp {
     }
 }
 
-/// A moment as another system tells it, to the nanosecond: nanoseconds since 1970, in the years 1678 to 2261.
+/// A time from another system: nanoseconds since 1970-01-01T00:00:00Z, in the years 1678 to 2261.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Moment(i64);
 
 impl Moment {
-    /// Before every other.
+    /// Sorts before every other moment.
     pub const EARLIEST: Self = Self(i64::MIN);
 
-    /// So many nanoseconds after 1970.
+    /// Converts nanoseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn from_unix_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// Nanoseconds since 1970.
+    /// Returns the nanoseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn unix_nanos(self) -> i64 {
         self.0
     }
 
-    /// Reads RFC 3339, any offset, up to nanoseconds.
+    /// Parses RFC 3339 with any offset and up to nine digits of a second.
     ///
     /// # Errors
-    /// Not RFC 3339, or in another century than nanoseconds in 64 bits can tell.
+    /// The text is not RFC 3339, or lies outside the years that 64 bits of nanoseconds hold.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         OffsetDateTime::parse(text, &Rfc3339)
             .ok()
@@ -123,19 +123,60 @@ impl Moment {
             .ok_or(InvalidValue::new("is not a time in RFC 3339", "a time such as 2024-01-15T10:30:00Z"))
     }
 
-    /// Its place among all moments, counted from the first.
+    /// Returns the position among all moments; unsigned, so that its big-endian bytes sort as moments do.
     pub(super) const fn ordinal(self) -> u64 {
         self.0.wrapping_sub(i64::MIN).cast_unsigned()
     }
 
+    /// The inverse of [`Self::ordinal`].
     pub(super) const fn from_ordinal(ordinal: u64) -> Self {
         Self(ordinal.cast_signed().wrapping_add(i64::MIN))
     }
 }
 
 impl From<Timestamp> for Moment {
-    /// The beginning of its second; beyond the years that nanoseconds can tell, the nearest that they can.
+    /// Returns the start of the second, clamped to the years that nanoseconds can represent.
     fn from(timestamp: Timestamp) -> Self {
         Self(timestamp.unix_seconds().saturating_mul(1_000_000_000))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamp_is_written_with_whole_seconds_and_z() {
+        assert_eq!(Timestamp::from_unix_seconds(1_705_314_600).to_string(), "2024-01-15T10:30:00Z");
+        assert_eq!(Timestamp::from_unix_seconds(-1).to_string(), "1969-12-31T23:59:59Z");
+        let leap_day = "2024-02-29T23:59:59Z".to_owned();
+        assert_eq!(Timestamp::try_from(leap_day.clone()).unwrap().to_string(), leap_day);
+    }
+
+    #[test]
+    fn timestamp_beyond_rfc_3339_becomes_the_epoch() {
+        assert_eq!(Timestamp::from_unix_seconds(i64::MAX), Timestamp::from_unix_seconds(0));
+    }
+
+    #[test]
+    fn system_clock_is_past_the_year_of_its_writing() {
+        assert!(SystemClock.now() > Timestamp::from_unix_seconds(1_705_314_600));
+    }
+
+    #[test]
+    fn moments_compare_by_instant_across_utc_offsets() {
+        let moment = |text| Moment::parse(text).unwrap();
+        assert_eq!(moment("2024-01-15T10:30:00Z"), moment("2024-01-15T12:30:00+02:00"));
+        assert!(moment("2024-01-15T10:30:00.000000001Z") > moment("2024-01-15T10:30:00Z"));
+        assert!(moment("2024-01-15T10:30:00Z") < moment("2024-01-15T10:30:00-01:00"));
+    }
+
+    #[test]
+    fn moment_rejects_other_formats_and_centuries_beyond_its_range() {
+        let invalid =
+            ["", "2024-01-15", "2024-01-15 10:30", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"];
+        for text in invalid {
+            assert!(Moment::parse(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! Groups.
+//! Groups and their fields.
 
 use serde::{Deserialize, Serialize};
 
 use super::{GroupId, GroupName, InvalidValue, SortKey, Timestamp};
 
-/// What a group is for.
+/// The purpose of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GroupType {
@@ -16,10 +16,10 @@ pub enum GroupType {
 }
 
 impl GroupType {
-    /// Reads the lower-case name of a type.
+    /// Parses the lower-case name of a type.
     ///
     /// # Errors
-    /// Anything else.
+    /// The text is not the name of a type.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match text {
             "security" => Ok(Self::Security),
@@ -28,7 +28,7 @@ impl GroupType {
         }
     }
 
-    /// The lower-case name.
+    /// Returns the lower-case name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -43,13 +43,13 @@ impl GroupType {
 pub struct Description(String);
 
 impl Description {
-    /// Characters in the longest description.
+    /// The longest description, in characters.
     pub const MAX_CHARS: usize = 1_024;
 
-    /// Checks a description; it is kept as given.
+    /// Checks the length of a description. The text itself is unchanged.
     ///
     /// # Errors
-    /// Longer than 1,024 characters.
+    /// The text is longer than 1,024 characters.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         if text.chars().count() > Self::MAX_CHARS {
             return Err(InvalidValue::new("is longer than 1024 characters", "at most 1024 characters"));
@@ -57,81 +57,81 @@ impl Description {
         Ok(Self(text.to_owned()))
     }
 
-    /// The description as text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Counts how often a group's own fields were written; the `ETag`. Members coming and going leave it alone, so that a
-/// rename is not refused because somebody joined.
+/// Counts the writes to a group's own fields; sent as the `ETag`. Changes of members do not increase it, so that a
+/// rename does not fail because an account joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(pub u64);
 
 impl Version {
-    /// Of a group just created.
+    /// The version of a new group.
     pub const FIRST: Self = Self(1);
 }
 
-/// The fields of a group that its administrators decide.
+/// The fields of a group that administrators set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupProfile {
-    /// Shown to people; need not be unique.
+    /// The display name; need not be unique.
     pub name: GroupName,
-    /// Free text.
+    /// Free text, may be empty.
     pub description: Description,
-    /// What it is for.
+    /// The purpose of the group.
     pub group_type: GroupType,
-    /// Whether it grants elevated rights.
+    /// Whether the group grants elevated rights.
     pub is_privileged: bool,
 }
 
-/// The fields of a group to change; `None` leaves one as it is.
+/// The fields of a group to change; `None` leaves a field unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GroupChanges {
-    /// A new name.
+    /// The new name.
     pub name: Option<GroupName>,
-    /// A new description.
+    /// The new description.
     pub description: Option<Description>,
-    /// A new type.
+    /// The new type.
     pub group_type: Option<GroupType>,
-    /// A new privilege.
+    /// The new value of `is_privileged`.
     pub is_privileged: Option<bool>,
 }
 
 impl GroupChanges {
-    /// Whether nothing is to change.
+    /// Whether no field is to change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A group.
+/// A group, with its counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Its id.
+    /// The group's id.
     pub id: GroupId,
-    /// What its administrators decide.
+    /// The fields that administrators set.
     pub profile: GroupProfile,
-    /// Accounts that are members, each once.
+    /// The number of distinct member accounts, direct and inherited.
     pub member_count: u64,
-    /// Accounts added to this group itself.
+    /// The number of direct members.
     pub direct_member_count: u64,
-    /// Groups nested directly in it.
+    /// The number of child groups.
     pub nested_group_count: u64,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When a field of its profile was last written.
+    /// The time of the last write to the profile.
     pub updated_at: Timestamp,
-    /// Its optimistic lock.
+    /// The optimistic lock.
     pub version: Version,
 }
 
 impl Group {
-    /// A group as it is when just created.
+    /// Returns a new group without members or nested groups.
     #[must_use]
     pub const fn new(id: GroupId, profile: GroupProfile, created_at: Timestamp) -> Self {
         Self {
@@ -146,7 +146,7 @@ impl Group {
         }
     }
 
-    /// Its place in an order by name: the name without case, then the id.
+    /// Returns the position in the list of groups: the folded name, then the id.
     #[must_use]
     pub fn list_position(&self) -> (SortKey, GroupId) {
         (self.profile.name.sort_key(), self.id)

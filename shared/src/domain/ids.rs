@@ -1,11 +1,11 @@
-//! Ids: of groups, which this product makes, and of accounts, which come from another system.
+//! Ids of groups, which this product generates, and ids of accounts, which come from the account system.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// A group's id: `grp-` and a UUIDv7 (RFC 9562) in lower case. Never used again after the group is gone.
+/// A group's id: `grp-` and a UUIDv7 (RFC 9562) in lower case. The id of a deleted group is never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GroupId(Uuid);
@@ -13,7 +13,7 @@ pub struct GroupId(Uuid);
 impl GroupId {
     const PREFIX: &'static str = "grp-";
 
-    /// An id for a group created at this moment; of `random`, 74 bits are used.
+    /// Returns an id for a group created at this time, in milliseconds since 1970. It uses 74 bits of `random`.
     #[must_use]
     pub fn new(unix_millis: u64, random: u128) -> Self {
         let random = random.to_be_bytes();
@@ -22,7 +22,7 @@ impl GroupId {
         Self(uuid::Builder::from_unix_timestamp_millis(unix_millis, &tail).into_uuid())
     }
 
-    /// Reads an id as [`fmt::Display`] writes it; `None` for a text that no group can have.
+    /// Parses the text form of [`fmt::Display`]. Returns `None` for a text that is never a group's id.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let uuid = Uuid::try_parse(text.strip_prefix(Self::PREFIX)?).ok()?;
@@ -30,13 +30,13 @@ impl GroupId {
         (uuid.get_version_num() == 7 && id.to_string() == text).then_some(id)
     }
 
-    /// The UUID alone, 16 bytes.
+    /// Returns the 16 bytes of the UUID.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
 
-    /// The id with this UUID.
+    /// Returns the id with this UUID.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
@@ -63,29 +63,29 @@ impl TryFrom<String> for GroupId {
     }
 }
 
-/// An account's id, as the account system gives it: 1 to 128 visible ASCII characters other than `/ ? # %`, and neither
-/// `.` nor `..`, so that it stands in a path as it is.
+/// An account's id, assigned by the account system: 1 to 128 visible ASCII characters other than `/ ? # %`, and neither
+/// `.` nor `..`. It can be used in a path without escaping.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountId(String);
 
 impl AccountId {
-    /// Characters in the longest id.
+    /// The longest id, in characters.
     pub const MAX_CHARS: usize = 128;
-    /// What an account id is, after "must be".
+    /// The rule for an account id, to follow "must be" in a message.
     pub const EXPECTED: &'static str = "1 to 128 visible ASCII characters other than / ? # %, and neither . nor ..";
 
-    /// Reads an id; `None` for a text that no account can have.
+    /// Parses an id. Returns `None` for a text that is never an account's id.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_CHARS).contains(&text.len());
         let clean = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/?#%".contains(&byte));
-        // Clients take these two out of a path.
-        let stays = !matches!(text, "." | "..");
-        (fits && clean && stays).then(|| Self(text.to_owned()))
+        // Clients remove these two segments from a path.
+        let is_dot_segment = matches!(text, "." | "..");
+        (fits && clean && !is_dot_segment).then(|| Self(text.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -109,5 +109,52 @@ impl TryFrom<String> for AccountId {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         Self::parse(&text).ok_or("not an account id")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_close_to_a_group_id_is_rejected() {
+        for text in [
+            "grp-123",
+            "x",
+            "018d0cab-c440-7000-8000-000000000001",
+            "GRP-018d0cab-c440-7000-8000-000000000001",
+            "grp-018D0CAB-C440-7000-8000-000000000001",
+            "grp-018d0cab-c440-4000-8000-000000000001",
+        ] {
+            assert_eq!(GroupId::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn group_id_round_trips_and_sorts_by_time(millis in 0_u64..1 << 48, random: u128, later in 1_u64..1 << 20) {
+            let id = GroupId::new(millis, random);
+            prop_assert_eq!(GroupId::parse(&id.to_string()), Some(id));
+            prop_assert_eq!(GroupId::from_bytes(*id.as_bytes()), id);
+            if millis + later < 1 << 48 {
+                prop_assert!(GroupId::new(millis + later, !random) > id);
+            }
+        }
+
+        #[test]
+        fn arbitrary_text_is_no_group_id(text in "\\PC{0,44}") {
+            prop_assert_eq!(GroupId::parse(&text), None);
+        }
+
+        #[test]
+        fn account_id_is_visible_ascii_usable_in_a_path(text in "\\PC{0,130}") {
+            let is_valid = (1..=128).contains(&text.len())
+                && text.chars().all(|c| c.is_ascii_graphic() && !"/?#%".contains(c))
+                && text != "."
+                && text != "..";
+            prop_assert_eq!(AccountId::parse(&text).is_some(), is_valid);
+        }
     }
 }

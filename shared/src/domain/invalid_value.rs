@@ -1,16 +1,16 @@
-//! How a value says that it cannot be.
+//! The error of parsing a single value.
 
-/// Why a value was refused and what would be right; both read on after the name of a field.
+/// The reason why a value is invalid and the rule for a valid one. Both texts follow the name of a field in a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidValue {
-    /// What is wrong with it, as in "`name` **is empty**".
+    /// The defect, as in "`name` **is empty**".
     pub reason: &'static str,
-    /// What would be right, as in "`name` must be **1 to 256 characters**".
+    /// The rule, as in "`name` must be **1 to 256 characters**".
     pub expected: &'static str,
 }
 
 impl InvalidValue {
-    /// A violation with its reason and what would be right.
+    /// Returns an error with this reason and rule.
     #[must_use]
     pub const fn new(reason: &'static str, expected: &'static str) -> Self {
         Self { reason, expected }

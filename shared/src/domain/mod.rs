@@ -1,4 +1,4 @@
-//! What the product speaks about: ids, groups, members, nesting, accounts, jobs, pages, time. Pure: no AWS, no HTTP, no async.
+//! The domain types: ids, groups, members, nesting, accounts, jobs, pages, time. Pure: no AWS, no HTTP, no async.
 
 pub mod account;
 pub mod actor;

@@ -1,4 +1,4 @@
-//! Names of groups, and the one way that names and search terms are compared.
+//! Names of groups, and the folding by which names and search terms are compared.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -10,15 +10,15 @@ use super::InvalidValue;
 pub struct GroupName(String);
 
 impl GroupName {
-    /// Characters in the longest name.
+    /// The longest name, in characters.
     pub const MAX_CHARS: usize = 256;
-    /// What a name is, after "must be".
+    /// The rule for a name, to follow "must be" in a message.
     pub const EXPECTED: &'static str = "1 to 256 characters";
 
     /// Trims and checks a name.
     ///
     /// # Errors
-    /// Empty after trimming, longer than 256 characters, or with a control character.
+    /// The name is empty after trimming, longer than 256 characters, or has a control character.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let text = text.trim();
         if text.is_empty() {
@@ -33,153 +33,195 @@ impl GroupName {
         Ok(Self(text.to_owned()))
     }
 
-    /// Its place in an order by name.
+    /// Returns the position of this name in a list by name.
     #[must_use]
     pub fn sort_key(&self) -> SortKey {
         self.folded().sort_key()
     }
 
-    /// The name as it is compared.
+    /// Returns the folded name.
     #[must_use]
     pub fn folded(&self) -> FoldedText {
-        FoldedText::of(&self.0)
+        FoldedText::fold(&self.0)
     }
 
-    /// The name as text.
+    /// Returns the trimmed text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Text as it is compared: Unicode NFKC (UAX #15), then full case folding (The Unicode Standard, section 3.13).
+/// Text in the form used for comparison: Unicode NFKC (UAX #15), then full case folding (The Unicode Standard, section
+/// 3.13).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldedText(String);
 
 impl FoldedText {
-    /// Characters in the longest search term.
+    /// The longest search term, in characters before folding.
     pub const MAX_TERM_CHARS: usize = 64;
 
     /// Folds a name or a search term.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub fn fold(text: &str) -> Self {
         let normal = const { ComposingNormalizerBorrowed::new_nfkc() }.normalize(text);
         Self(CaseMapper::new().fold_string(&normal).into_owned())
     }
 
-    /// Folds a search term after trimming: `None` when nothing is left.
+    /// Trims and folds a search term. Returns `None` for an empty one.
     ///
     /// # Errors
-    /// Longer than 64 characters.
+    /// The trimmed term is longer than 64 characters.
     pub fn search_term(text: &str) -> Result<Option<Self>, InvalidValue> {
         let text = text.trim();
         if text.chars().count() > Self::MAX_TERM_CHARS {
             return Err(InvalidValue::new("is longer than 64 characters", "1 to 64 characters"));
         }
-        Ok((!text.is_empty()).then(|| Self::of(text)))
+        Ok((!text.is_empty()).then(|| Self::fold(text)))
     }
 
-    /// The place of this text in an order by name.
+    /// Returns the position of this text in a list by name.
     #[must_use]
     pub fn sort_key(&self) -> SortKey {
         SortKey::cut(&self.0)
     }
 
-    /// Whether the term is any part of this text.
+    /// Whether this text contains the term.
     #[must_use]
     pub fn contains(&self, term: &Self) -> bool {
         self.0.contains(&term.0)
     }
 
-    /// Whether no name holds this text: it has a character that names are free of.
+    /// Whether no name can contain this text, because it has a control character.
     #[must_use]
     pub fn is_in_no_name(&self) -> bool {
         self.0.chars().any(char::is_control)
     }
 
-    /// Its characters (Unicode scalar values).
+    /// Returns the number of characters (Unicode scalar values).
     #[must_use]
-    pub fn chars(&self) -> usize {
+    pub fn char_count(&self) -> usize {
         self.0.chars().count()
     }
 
-    /// What a search may find it by: the text from each of its characters on, for terms of one character, of two, and of
-    /// three and more.
+    /// Returns the rows of the search index for this name: one suffix per position and gram length, without duplicates.
+    ///
+    /// A search term is looked up in the rows of its own length, from one character to [`Suffix::LONGEST_GRAM`].
     #[must_use]
     pub fn suffixes(&self) -> Vec<Suffix> {
-        let places: Vec<_> = self.0.char_indices().map(|(start, _)| &self.0[start..]).zip(self.repeats()).collect();
-        let of_gram = |gram: usize| {
-            let stand = places.iter().filter(move |(text, repeats)| {
-                // Who is looked for by less than three characters is found at the first place that has them.
+        let positions: Vec<_> = self.0.char_indices().map(|(start, _)| &self.0[start..]).zip(self.repeats()).collect();
+        let suffixes_of = |gram: usize| {
+            let candidates = positions.iter().filter(move |(text, repeats)| {
+                // A term of one or two characters finds the name at its first occurrence only.
                 text.chars().nth(gram - 1).is_some() && (*repeats < gram || gram == Suffix::LONGEST_GRAM)
             });
             let suffix = move |(text, repeats): &(&str, usize)| {
                 let text = SortKey::cut(text);
-                // What begins earlier as far as a key can tell has its key there: no two rows of a name have the same.
+                // A suffix that repeats an earlier one over the whole key would be a second row with the same key.
                 (*repeats < text.as_str().chars().count()).then_some(Suffix { gram, text, repeats: *repeats })
             };
-            stand.filter_map(suffix)
+            candidates.filter_map(suffix)
         };
-        (1..=Suffix::LONGEST_GRAM).flat_map(of_gram).collect()
+        (1..=Suffix::LONGEST_GRAM).flat_map(suffixes_of).collect()
     }
 
-    /// For each character, how much of what begins there begins earlier in the text as well.
+    /// Returns for each position how many of the characters that begin there also occur at an earlier position.
     fn repeats(&self) -> Vec<usize> {
         let text: Vec<char> = self.0.chars().collect();
         let mut repeats = vec![0; text.len()];
-        // What two places have in common is one more than what the places behind them have, where they agree.
+        // If two characters are equal, their common prefix is one longer than that of their successors.
         let mut common = vec![0; text.len()];
-        for place in (0..text.len()).rev() {
-            for earlier in 0..place {
-                common[earlier] = if text[earlier] == text[place] { common[earlier + 1] + 1 } else { 0 };
-                repeats[place] = repeats[place].max(common[earlier]);
+        for position in (0..text.len()).rev() {
+            for earlier in 0..position {
+                common[earlier] = if text[earlier] == text[position] { common[earlier + 1] + 1 } else { 0 };
+                repeats[position] = repeats[position].max(common[earlier]);
             }
         }
         repeats
     }
 
-    /// The folded text.
+    /// Returns the folded text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A name from one of its characters on.
+/// A folded name from one of its characters to its end: one row of the search index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suffix {
-    /// Characters of the terms that find the name here: one, two, or three and more.
+    /// The length of the search terms that find the name by this row: 1, 2, or 3 and more characters.
     pub gram: usize,
-    /// Its place in the order of a search.
+    /// The suffix itself, which orders the results of a search.
     pub text: SortKey,
-    /// Characters at its beginning that occur earlier in the name as well: a term of no more than these finds the name
-    /// there, and not here.
+    /// The number of leading characters that also occur earlier in the name. A term of at most this length finds the
+    /// name by the earlier row instead.
     pub repeats: usize,
 }
 
 impl Suffix {
-    /// From so many characters on, terms have their places in common.
+    /// Terms of this length and longer share their rows.
     pub const LONGEST_GRAM: usize = 3;
 }
 
-/// The place of a name in an order: folded text, at most [`SortKey::MAX_BYTES`] of it. Names that agree so far are
-/// ordered by id.
+/// The position of a name in a list: at most [`SortKey::MAX_BYTES`] of its folded text. Names with the same sort key
+/// are ordered by id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SortKey(String);
 
 impl SortKey {
-    /// A sort key of DynamoDB holds 1,024 bytes; a group id and a separator want 41 of them.
+    /// A sort key of DynamoDB holds 1,024 bytes, of which a group id and a separator take 41.
     pub const MAX_BYTES: usize = 960;
 
-    /// The text, cut at a character boundary.
+    /// Cuts folded text to the maximum size, at a character boundary.
     #[must_use]
     pub fn cut(folded: &str) -> Self {
         Self(folded[..folded.floor_char_boundary(Self::MAX_BYTES)].to_owned())
     }
 
-    /// The key as text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn folding_follows_unicode() {
+        for (text, folded) in [
+            ("Straße", "strasse"),
+            ("STRASSE", "strasse"),
+            ("ﬁnance", "finance"),
+            ("Ａ１", "a1"),
+            ("e\u{301}", "é"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφοσ"),
+            ("İ", "i\u{307}"),
+            ("𝔄", "a"),
+            ("か\u{3099}", "が"),
+        ] {
+            assert_eq!(FoldedText::fold(text).as_str(), folded);
+        }
+    }
+
+    #[test]
+    fn sort_key_is_cut_at_a_character_boundary() {
+        assert_eq!(SortKey::cut(&"😀".repeat(300)).as_str(), "😀".repeat(240));
+        assert_eq!(SortKey::cut(&"n".repeat(961)).as_str().len(), 960);
+    }
+
+    proptest! {
+        #[test]
+        fn folding_ignores_case_and_is_idempotent(text in "[a-zA-Zäöüß ]{0,20}") {
+            let folded = FoldedText::fold(&text);
+            prop_assert_eq!(&FoldedText::fold(&text.to_uppercase()), &folded);
+            prop_assert_eq!(&FoldedText::fold(&text.to_lowercase()), &folded);
+            prop_assert_eq!(&FoldedText::fold(folded.as_str()), &folded);
+        }
     }
 }

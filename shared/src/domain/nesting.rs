@@ -1,4 +1,4 @@
-//! Groups in groups.
+//! Nesting of groups in groups.
 
 use std::fmt;
 
@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::GroupId;
 
-/// Names one nesting: the nested group, and 64 random bits that no other nesting of it ever has. Written as
-/// `grp-…~0123456789abcdef`. It says which group a member comes through without another look at the table.
+/// Identifies one edge: the child group and a 64-bit nonce that no other edge of that child ever has.
+///
+/// The text form is `grp-…~0123456789abcdef`. It names the child, so that the `via` of a member needs no further read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EdgeId {
@@ -18,13 +19,13 @@ pub struct EdgeId {
 impl EdgeId {
     const SEPARATOR: char = '~';
 
-    /// The id of a new nesting of the group.
+    /// Returns the id of a new edge to `child`.
     #[must_use]
     pub const fn new(child: GroupId, random: u64) -> Self {
         Self { child, nonce: random }
     }
 
-    /// Reads an id as [`fmt::Display`] writes it.
+    /// Parses the text form of [`fmt::Display`].
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (child, nonce) = text.split_once(Self::SEPARATOR)?;
@@ -32,7 +33,7 @@ impl EdgeId {
         (id.to_string() == text).then_some(id)
     }
 
-    /// The nested group.
+    /// Returns the child group.
     #[must_use]
     pub const fn child(&self) -> GroupId {
         self.child
@@ -59,26 +60,26 @@ impl TryFrom<String> for EdgeId {
     }
 }
 
-/// A group nested directly in another, from one nesting to the unnesting after it.
+/// One nesting of a child group in a parent group, until it is unnested. Nesting it again makes another edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Edge {
-    /// The group that contains the other.
+    /// The parent group.
     pub parent: GroupId,
-    /// Which nesting, and of which group.
+    /// The id of the edge, which names the child group.
     pub id: EdgeId,
 }
 
 impl Edge {
-    /// The nested group.
+    /// Returns the child group.
     #[must_use]
     pub const fn child(&self) -> GroupId {
         self.id.child()
     }
 }
 
-/// Groups that may be nested directly in one group.
+/// The maximum number of children of a group.
 pub const MAX_CHILDREN: u64 = 100;
 
-/// Groups that may be above a group that another is nested in, itself counted: each is a condition of the transaction
-/// that nests, and a transaction holds a hundred.
+/// The maximum number of ancestors of a child, its parent included. Each ancestor is a condition check in the nesting
+/// transaction, and a transaction holds 100 items.
 pub const MAX_ANCESTORS: usize = 90;

@@ -1,42 +1,42 @@
-//! Events that other systems send by EventBridge, read; `docs/events` has their schemas.
+//! Parses the events that other systems send through EventBridge. Their schemas are in `docs/events`.
 
 use serde_json::Value;
 
-use crate::api::fields::Others;
+use crate::api::fields::UnknownFields;
 use crate::api::{Fields, ValidationErrors};
 use crate::domain::{
     Account, AccountId, AccountVersion, GroupId, InvalidValue, MemberChange, MembershipRequest, Moment,
 };
 
-/// What another system tells or asks for.
+/// An event from another system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IncomingEvent {
-    /// The account system tells of an account.
+    /// The account system describes an account or reports its deletion.
     Account {
-        /// What it tells.
+        /// The new state of the account.
         event: AccountEvent,
-        /// Which system.
+        /// The `source` of the event.
         source: String,
     },
-    /// `Group Membership Requested`: an account is to be a member of a group, or none.
+    /// `Group Membership Requested`: a system asks to add an account to a group or to remove it.
     Membership {
-        /// What is asked for.
+        /// The requested change.
         request: MembershipRequest,
-        /// Who asks.
+        /// The name of the requester.
         requested_by: String,
     },
 }
 
-/// What the account system tells.
+/// The new state of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountEvent {
-    /// `Account Created` or `Account Updated`: the account is as described.
+    /// `Account Created` or `Account Updated`: the fields of the account.
     Described(Account),
-    /// `Account Deleted`: it is gone.
+    /// `Account Deleted`: the account no longer exists.
     Deleted(AccountId, AccountVersion),
 }
 
-/// The kinds of events there are.
+/// The kinds of incoming events.
 #[derive(Clone, Copy)]
 enum Kind {
     Description,
@@ -46,7 +46,7 @@ enum Kind {
 
 const DETAIL_TYPES: &str = "Account Created, Account Updated, Account Deleted or Group Membership Requested";
 const TEXT: &str = "1 to 256 characters without control characters";
-/// Some accounts have no address.
+/// May be empty: some accounts have no address.
 const EMAIL: &str = "at most 256 characters without control characters";
 const EVENT_ID: &str = "1 to 128 visible ASCII characters";
 const TIME: &str = "a time in RFC 3339";
@@ -54,13 +54,13 @@ const ACTION: &str = "add or remove";
 const GROUP: &str = "a group's id";
 
 impl IncomingEvent {
-    /// Reads an event as EventBridge delivers it: an envelope with `id`, `source`, `time`, `detail-type` and `detail`,
-    /// and whatever else.
+    /// Parses an event as EventBridge delivers it: an envelope with `id`, `source`, `time`, `detail-type` and `detail`.
+    /// Other fields are ignored.
     ///
     /// # Errors
-    /// Every fault of the event.
+    /// All validation errors of the event.
     pub fn parse(event: Value) -> Result<Self, ValidationErrors> {
-        let mut envelope = Fields::of_value(event, "event", "")?;
+        let mut envelope = Fields::from_value(event, "event", "")?;
         let kind = |text: &str| match text {
             "Account Created" | "Account Updated" => Ok(Kind::Description),
             "Account Deleted" => Ok(Kind::Deletion),
@@ -72,15 +72,15 @@ impl IncomingEvent {
         let source = envelope.required("source", TEXT, text);
         let time = envelope.required("time", TIME, Moment::parse);
         let detail = envelope.take("detail").unwrap_or_default();
-        let all = (|| Some((kind?, id?, source?, time?)))();
-        let (kind, id, source, time) = envelope.finish(Others::Ignored, all)?;
-        let mut detail = Fields::of_value(detail, "detail", "detail.")?;
+        let header = (|| Some((kind?, id?, source?, time?)))();
+        let (kind, id, source, time) = envelope.finish(UnknownFields::Ignored, header)?;
+        let mut detail = Fields::from_value(detail, "detail", "detail.")?;
         let event = match kind {
             Kind::Description => description(&mut detail).map(|event| Self::Account { event, source }),
             Kind::Deletion => deletion(&mut detail).map(|event| Self::Account { event, source }),
             Kind::Request => request(&mut detail, id, time),
         };
-        detail.finish(Others::Ignored, event)
+        detail.finish(UnknownFields::Ignored, event)
     }
 }
 
@@ -99,7 +99,7 @@ fn description(detail: &mut Fields) -> Option<AccountEvent> {
     Some(AccountEvent::Described(Account { id: id?, name, email, status, version }))
 }
 
-/// A request was made when it says or, when it does not, when its event came about.
+/// Parses a membership request. Without `requested_at`, the time of the event counts.
 fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEvent> {
     let invalid = InvalidValue::new("is not a group's id", GROUP);
     let group = detail.required("group_id", GROUP, |text| GroupId::parse(text).ok_or(invalid));
@@ -110,7 +110,7 @@ fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEven
         _ => Err(InvalidValue::new("is no action", ACTION)),
     });
     let requested_by = detail.required("requested_by", TEXT, text);
-    let requested_at = detail.text("requested_at", TIME, Moment::parse).unwrap_or(time);
+    let requested_at = detail.optional("requested_at", TIME, Moment::parse).unwrap_or(time);
     let change = if is_addition? { MemberChange::Add(account?) } else { MemberChange::Remove(account?) };
     let request = MembershipRequest { id, requested_at, group: group?, change };
     Some(IncomingEvent::Membership { request, requested_by: requested_by? })
@@ -131,14 +131,14 @@ fn event_id(text: &str) -> Result<String, InvalidValue> {
 }
 
 fn text(text: &str) -> Result<String, InvalidValue> {
-    if text.is_empty() { Err(InvalidValue::new("is empty", TEXT)) } else { read_text(text, TEXT) }
+    if text.is_empty() { Err(InvalidValue::new("is empty", TEXT)) } else { possibly_empty_text(text, TEXT) }
 }
 
 fn address(text: &str) -> Result<String, InvalidValue> {
-    read_text(text, EMAIL)
+    possibly_empty_text(text, EMAIL)
 }
 
-fn read_text(text: &str, expected: &'static str) -> Result<String, InvalidValue> {
+fn possibly_empty_text(text: &str, expected: &'static str) -> Result<String, InvalidValue> {
     if text.chars().count() > 256 || text.chars().any(char::is_control) {
         return Err(InvalidValue::new("is longer than 256 characters or has a control character", expected));
     }

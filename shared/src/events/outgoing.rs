@@ -1,4 +1,4 @@
-//! Events that other systems are sent by EventBridge; `docs/events` has their schemas.
+//! Builds the events that this system sends through EventBridge. Their schemas are in `docs/events`.
 
 use serde::Serialize;
 
@@ -6,14 +6,14 @@ use crate::bus::Entry;
 use crate::domain::{AccountId, Error, Group, GroupId, GroupType, Membership, Timestamp};
 use crate::store::{Announcement, Subject};
 
-/// What every event tells.
+/// The detail of an event: fields common to all, the subject, and its state before and after.
 #[derive(Debug, Serialize)]
 struct Detail<'a, S, T> {
-    /// The same, however often the event is sent.
+    /// Identical in every delivery of the same event.
     id: String,
     occurred_at: Timestamp,
     actor: &'a str,
-    /// Of two events of the same subject, the one with the higher number tells what came later.
+    /// Grows with each change of the subject; consumers order the subject's events by it.
     revision: u64,
     #[serde(flatten)]
     subject: S,
@@ -28,7 +28,7 @@ struct GroupSubject {
     group_id: GroupId,
 }
 
-/// A group's own fields.
+/// The fields of a group, without members.
 #[derive(Debug, Serialize)]
 struct GroupState<'a> {
     name: &'a str,
@@ -49,7 +49,7 @@ impl<'a> From<&'a Group> for GroupState<'a> {
     }
 }
 
-/// Of who becomes a member, how; of who is none any more, how it was one.
+/// The account and its membership: the new one of a member that was added, the last one of a member that was removed.
 #[derive(Debug, Serialize)]
 struct MemberSubject<'a> {
     group_id: GroupId,
@@ -58,7 +58,7 @@ struct MemberSubject<'a> {
     membership: Option<MembershipState>,
 }
 
-/// How an account is a member.
+/// The type and origin of a membership.
 #[derive(Debug, Clone, Serialize)]
 struct MembershipState {
     membership_type: &'static str,
@@ -71,10 +71,10 @@ impl From<&Membership> for MembershipState {
     }
 }
 
-/// The event that tells of a change.
+/// Builds the event of an announced change.
 ///
 /// # Errors
-/// [`Error::Internal`]: it cannot be written.
+/// [`Error::Internal`]: the detail cannot be serialized.
 pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
     let Announcement { subject, revision, actor, occurred_at } = announcement;
     let (revision, actor, occurred_at) = (*revision, actor.as_str(), *occurred_at);
@@ -88,7 +88,7 @@ pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
             let state = |group: &'_ Option<Group>| group.as_ref().map(GroupState::from).map(|it| serde_json::json!(it));
             let (id, subject) = (format!("{group}/{revision}"), GroupSubject { group_id: *group });
             let (before, after) = (state(before), state(after));
-            (detail_type, written(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
+            (detail_type, to_json(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
         }
         Subject::Member { group, account, before, after } => {
             let detail_type = if after.is_some() { "Group Member Added" } else { "Group Member Removed" };
@@ -96,12 +96,12 @@ pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
             let membership = after.clone().or_else(|| before.clone());
             let id = format!("{group}/{account}/{revision}");
             let subject = MemberSubject { group_id: *group, account_id: account, membership };
-            (detail_type, written(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
+            (detail_type, to_json(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
         }
     };
     Ok(Entry { detail_type, detail, time: occurred_at })
 }
 
-fn written(detail: &impl Serialize) -> Result<String, Error> {
+fn to_json(detail: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(detail).map_err(|_| Error::Internal { operation: "event", code: "not written".into() })
 }

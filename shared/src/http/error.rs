@@ -1,4 +1,4 @@
-//! The one table from what went wrong to what the client is told.
+//! The one table from errors to statuses, codes and messages.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use crate::api::{FieldError, ValidationErrors};
 use crate::authz::Denied;
 use crate::domain::{Error, InvalidValue, Missing};
 
-/// Why a request is not answered as asked.
+/// The reason why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
-    /// The request is not as the contract says.
+    /// The request violates the contract.
     Validation(ValidationErrors),
-    /// No caller, or none that the gateway verified.
+    /// The gateway verified no caller.
     Unauthorized,
-    /// The caller lacks the role.
+    /// The caller lacks the required role.
     Forbidden,
     /// The body is over 64 KiB.
     PayloadTooLarge,
-    /// The body is not JSON by its content type.
+    /// The content type of the body is not JSON.
     UnsupportedMediaType,
-    /// The store says no.
+    /// The store refused or failed the operation.
     Store(Error),
 }
 
@@ -58,27 +58,27 @@ impl From<Missing> for ApiError {
     }
 }
 
-/// What the client is told: status, code, sentence.
+/// The parts of an error response.
 #[derive(Debug)]
 pub struct ErrorReply {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The code of the contract.
+    /// The error code of the contract, such as `NOT_FOUND`.
     pub code: &'static str,
-    /// A sentence without anything of our inside.
+    /// A sentence for people, without internal details.
     pub message: String,
-    /// When to try again.
+    /// The time after which to retry; only with 503.
     pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
-    /// Whether it is ours.
+    /// Whether the status is 5xx.
     #[must_use]
     pub fn is_server_error(&self) -> bool {
         self.reply().status.is_server_error()
     }
 
-    /// What the log is told of a fault of ours; the client is not.
+    /// Returns the cause for the log, with internal details that the client must not see.
     #[must_use]
     pub fn cause(&self) -> String {
         match self {
@@ -87,7 +87,7 @@ impl ApiError {
         }
     }
 
-    /// What the client is told.
+    /// Returns the parts of the response.
     #[must_use]
     pub fn reply(&self) -> ErrorReply {
         let (status, code, message) = match self {

@@ -1,5 +1,4 @@
-//! Between API Gateway and the handlers: what a request says, what an answer looks like, and the one table that turns
-//! what went wrong into a status.
+//! Between API Gateway and the handlers: reading requests, building replies, and the one table from errors to statuses.
 
 pub mod error;
 pub mod reply;
@@ -9,5 +8,5 @@ pub use error::ApiError;
 pub use lambda_http::{Request, Response};
 pub use reply::Reply;
 
-/// An answer as the gateway takes it.
+/// A response in the type that the runtime hands to API Gateway.
 pub type HttpResponse = Response<lambda_http::Body>;

@@ -1,4 +1,4 @@
-//! Answers.
+//! Replies of the handlers.
 
 use lambda_http::Body;
 use lambda_http::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -12,7 +12,7 @@ use crate::domain::{GroupId, Version};
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const MEMBERSHIP_SETTLED: HeaderName = HeaderName::from_static("membership-settled");
 
-/// An answer in the making.
+/// A response under construction: status, headers and body.
 #[derive(Debug)]
 pub struct Reply {
     status: StatusCode,
@@ -21,67 +21,67 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// 200 with a body.
+    /// Returns 200 with a body.
     pub fn ok(body: &impl Serialize) -> Self {
         Self::json(StatusCode::OK, body)
     }
 
-    /// 201 with a body and where the new group is.
+    /// Returns 201 with a body, and the URL of the new group in `Location`.
     pub fn created(body: &impl Serialize, id: &GroupId) -> Self {
         let reply = Self::json(StatusCode::CREATED, body);
         reply.header(LOCATION, format!("/api/v1/groups/{id}"))
     }
 
-    /// 204.
+    /// Returns 204 without a body.
     #[must_use]
     pub fn no_content() -> Self {
         Self { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Body::Empty }
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        // Serializing a response type cannot fail: no maps with keys other than strings, no fallible implementations.
+        // Serializing a response type cannot fail: no map has keys other than strings, no implementation is fallible.
         let text = serde_json::to_string(body).unwrap_or_default();
         Self { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]), body: Body::Text(text) }
     }
 
-    /// With the version as `ETag`.
+    /// Adds the version as `ETag`.
     #[must_use]
     pub fn etag(self, version: Version) -> Self {
         self.header(ETAG, format!("\"{}\"", version.0))
     }
 
-    /// With whether every effect of a change of members is visible already, in all groups above.
+    /// Adds `Membership-Settled`: whether all ancestors already show the change of members.
     #[must_use]
     pub fn membership_settled(self, settled: bool) -> Self {
         self.header(MEMBERSHIP_SETTLED, settled.to_string())
     }
 
     fn header(mut self, name: HeaderName, value: String) -> Self {
-        // Every value here is ASCII of our own making.
+        // Every value here is generated ASCII.
         if let Ok(value) = HeaderValue::try_from(value) {
             self.headers.insert(name, value);
         }
         self
     }
 
-    /// The answer to a request that failed; `request_id` names it in the logs.
+    /// Returns the reply to a failed request; `request_id` identifies it in the logs.
     #[must_use]
     pub fn error(error: &ApiError, request_id: &str) -> Self {
-        let parts = error.reply();
+        let reply = error.reply();
         let details = match error {
             ApiError::Validation(errors) => {
                 errors.0.iter().map(|error| ErrorDetail { field: &error.field, reason: error.invalid.reason }).collect()
             }
             _ => Vec::new(),
         };
-        let body = ErrorBody { code: parts.code, message: &parts.message, details, request_id };
-        let mut reply = Self::json(parts.status, &ErrorResponse { error: body });
-        if parts.status == StatusCode::UNAUTHORIZED {
-            reply = reply.header(WWW_AUTHENTICATE, "Bearer".into());
+        let body = ErrorBody { code: reply.code, message: &reply.message, details, request_id };
+        let mut response = Self::json(reply.status, &ErrorResponse { error: body });
+        if reply.status == StatusCode::UNAUTHORIZED {
+            response = response.header(WWW_AUTHENTICATE, "Bearer".into());
         }
-        match parts.retry_after {
-            Some(after) => reply.header(RETRY_AFTER, after.as_secs().to_string()),
-            None => reply,
+        match reply.retry_after {
+            Some(after) => response.header(RETRY_AFTER, after.as_secs().to_string()),
+            None => response,
         }
     }
 }

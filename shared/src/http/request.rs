@@ -1,4 +1,4 @@
-//! What a request says.
+//! Reads the parts of a request: caller, path, headers, query and body.
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext};
 use lambda_http::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
@@ -10,63 +10,65 @@ use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
 use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing, Version};
 
-/// Bytes in the largest body.
+/// The largest body, in bytes.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// Entity tags that one `If-Match` may list: each becomes a part of a condition, whose length is bounded.
+/// The maximum number of entity tags in `If-Match`: each becomes part of a condition expression, whose size is limited.
 pub const MAX_ENTITY_TAGS: usize = 20;
 
-/// Characters in the longest `Idempotency-Key`.
+/// The longest `Idempotency-Key`, in characters.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The event with nothing in its query but what a URI may hold: at anything else the adapter would panic, and end the process.
+/// Percent-encodes bytes in the query of an event that a URI may not contain. The adapter would panic on them and end
+/// the process.
 #[must_use]
-pub fn readable(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+pub fn escape_query(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest { raw_query_string: Some(query), .. }) =
         &mut event.payload
-        && !query.bytes().all(is_of_query)
+        && !query.bytes().all(is_query_byte)
     {
-        let escaped = |byte: u8| if is_of_query(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+        let escaped =
+            |byte: u8| if is_query_byte(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
         *query = query.bytes().map(escaped).collect();
     }
     event
 }
 
-/// RFC 3986, section 3.4, and what browsers leave as it is (WHATWG URL, "query state").
-const fn is_of_query(byte: u8) -> bool {
+/// Whether RFC 3986, section 3.4, allows a byte in a query, or browsers leave it as it is (WHATWG URL, "query state").
+const fn is_query_byte(byte: u8) -> bool {
     matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'~')
 }
 
-/// The caller that the gateway's JWT authorizer verified, with the roles in the claim of that name.
+/// Returns the caller that the gateway's JWT authorizer verified, with the roles from the claim `roles_claim`.
 ///
 /// # Errors
-/// Without claims, or without a `sub` among them, there is no caller: 401.
+/// [`ApiError::Unauthorized`] when the token has no claims, or no `sub` among them.
 pub fn caller(request: &Request, roles_claim: &str) -> Result<Caller, ApiError> {
     let roles = claim(request, roles_claim).map(read_roles_claim).unwrap_or_default();
     subject(request).and_then(|subject| Caller::new(subject, roles)).ok_or(ApiError::Unauthorized)
 }
 
-/// Who the token is of.
+/// Returns the `sub` of the token.
 #[must_use]
 pub fn subject(request: &Request) -> Option<&str> {
     claim(request, "sub")
 }
 
-/// A claim of the token, as the gateway tells it.
+/// Returns a claim of the token, from the gateway's request context.
 fn claim<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     let jwt = gateway(request)?.authorizer.as_ref()?.jwt.as_ref()?;
     jwt.claims.get(name).map(String::as_str)
 }
 
-/// Which route the gateway took, as it is written in the template.
+/// Returns the matched route as written in the template, such as `GET /api/v1/groups/{id}`.
 #[must_use]
 pub fn route(request: &Request) -> Option<&str> {
     gateway(request)?.route_key.as_deref()
 }
 
-/// Where the request belongs in a trace (AWS X-Ray, "Tracing header").
+/// Returns the trace id (AWS X-Ray, "Tracing header").
 #[must_use]
 pub fn trace(request: &Request) -> Option<&str> {
     request.lambda_context_ref()?.xray_trace_id.as_deref()
@@ -79,43 +81,43 @@ fn gateway(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     }
 }
 
-/// Names the request in answers and logs: API Gateway's id of it, else Lambda's.
+/// Returns the id of the request in responses and logs: API Gateway's, else Lambda's.
 #[must_use]
 pub fn request_id(request: &Request) -> String {
-    let gateway = gateway(request).and_then(|context| context.request_id.clone());
-    let lambda = || request.lambda_context_ref().map(|context| context.request_id.clone());
-    gateway.or_else(lambda).unwrap_or_default()
+    let of_gateway = gateway(request).and_then(|context| context.request_id.clone());
+    let of_lambda = || request.lambda_context_ref().map(|context| context.request_id.clone());
+    of_gateway.or_else(of_lambda).unwrap_or_default()
 }
 
-/// The group that the path names.
+/// Returns the group id in the path.
 ///
 /// # Errors
-/// An id that cannot exist is not found.
+/// [`Missing::Group`] for an impossible id.
 pub fn group_id(request: &Request) -> Result<GroupId, Missing> {
     let parameters = request.path_parameters();
     parameters.first("id").and_then(GroupId::parse).ok_or(Missing::Group)
 }
 
-/// The nested group that the path names.
+/// Returns the nested group's id in the path.
 ///
 /// # Errors
-/// The text, where no group can have such an id.
+/// The text itself when it is an impossible id.
 pub fn child_id(request: &Request) -> Result<GroupId, String> {
     let parameters = request.path_parameters();
     let text = parameters.first("childId").unwrap_or_default();
     GroupId::parse(text).ok_or_else(|| text.to_owned())
 }
 
-/// The account that the path names.
+/// Returns the account id in the path.
 #[must_use]
 pub fn account(request: &Request) -> RequestedAccount {
-    RequestedAccount::of(request.path_parameters().first("accountId").unwrap_or_default())
+    RequestedAccount::parse(request.path_parameters().first("accountId").unwrap_or_default())
 }
 
-/// The body.
+/// Returns the body, which may be empty.
 ///
 /// # Errors
-/// Over 64 KiB, or not JSON by its content type.
+/// The body is over 64 KiB, or its content type is not JSON.
 pub fn json_body(request: &Request) -> Result<&[u8], ApiError> {
     let body: &[u8] = request.body();
     if body.len() > MAX_BODY_BYTES {
@@ -128,10 +130,10 @@ pub fn json_body(request: &Request) -> Result<&[u8], ApiError> {
     if body.is_empty() || is_json { Ok(body) } else { Err(ApiError::UnsupportedMediaType) }
 }
 
-/// The versions that `If-Match` names; `None` where any will do.
+/// Returns the versions in `If-Match`, or `None` when every version matches (no header, or `*`).
 ///
 /// # Errors
-/// Not a list of entity tags (RFC 9110, section 13.1.1).
+/// The header is not a list of up to 20 entity tags (RFC 9110, section 13.1.1).
 pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, ValidationErrors> {
     let Some(value) = request.headers().get(IF_MATCH) else {
         return Ok(None);
@@ -145,8 +147,8 @@ pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, ValidationErr
     Ok(Some(tags.ok_or_else(|| FieldError::new("If-Match", invalid))?.into_iter().flatten().collect()))
 }
 
-/// Reads a list of entity tags: `None` for what is none; among them `None` for those that no group has (a weak one
-/// never matches).
+/// Parses a list of entity tags. Returns `None` for a malformed list. A tag that matches no version is `None` in the
+/// list, as every weak tag is.
 fn entity_tags(mut text: &str) -> Option<Vec<Option<Version>>> {
     let mut tags = Vec::new();
     loop {
@@ -161,10 +163,10 @@ fn entity_tags(mut text: &str) -> Option<Vec<Option<Version>>> {
     }
 }
 
-/// The `Idempotency-Key`, when there is one.
+/// Returns the `Idempotency-Key`, if there is one.
 ///
 /// # Errors
-/// Not 1 to 255 visible ASCII characters.
+/// The key is not 1 to 255 visible ASCII characters.
 pub fn idempotency_key(request: &Request) -> Result<Option<&str>, ValidationErrors> {
     let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else {
         return Ok(None);
@@ -176,62 +178,62 @@ pub fn idempotency_key(request: &Request) -> Result<Option<&str>, ValidationErro
     key.map(Some).ok_or_else(|| FieldError::new("Idempotency-Key", invalid).into())
 }
 
-/// The parameters of a query, taken one after the other; errors are collected.
+/// The parameters of a query string, to be taken out one by one. Errors are collected.
 #[derive(Debug)]
 pub struct Query {
-    left: Vec<(String, String)>,
+    remaining: Vec<(String, String)>,
     errors: Vec<FieldError>,
 }
 
 impl Query {
-    /// The query of a request.
+    /// Reads the query of a request. A repeated parameter is an error.
     #[must_use]
-    pub fn of(request: &Request) -> Self {
+    pub fn parse(request: &Request) -> Self {
         let parameters = request.query_string_parameters();
-        let mut query = Self { left: Vec::new(), errors: Vec::new() };
+        let mut query = Self { remaining: Vec::new(), errors: Vec::new() };
         let mut pairs: Vec<_> = parameters.iter().collect();
         pairs.sort_unstable();
         for (name, value) in pairs {
-            if query.left.iter().any(|(earlier, _)| earlier == name) {
+            if query.remaining.iter().any(|(earlier, _)| earlier == name) {
                 query.error(name, InvalidValue::new("is given more than once", "given once"));
             } else {
-                query.left.push((name.to_owned(), value.to_owned()));
+                query.remaining.push((name.to_owned(), value.to_owned()));
             }
         }
         query
     }
 
-    /// Notes a fault of a parameter.
+    /// Adds an error of a parameter.
     pub fn error(&mut self, name: &str, invalid: InvalidValue) {
         self.errors.push(FieldError::new(name, invalid));
     }
 
-    /// Takes a parameter out and reads it; `None` when it is not there or is at fault.
-    pub fn take<T>(&mut self, name: &str, read: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
-        let index = self.left.iter().position(|(parameter, _)| parameter == name)?;
-        let (name, value) = self.left.swap_remove(index);
-        read(&value).map_err(|invalid| self.error(&name, invalid)).ok()
+    /// Takes a parameter out and parses it. Returns `None` when it is absent or invalid.
+    pub fn take<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
+        let index = self.remaining.iter().position(|(parameter, _)| parameter == name)?;
+        let (name, value) = self.remaining.swap_remove(index);
+        parse(&value).map_err(|invalid| self.error(&name, invalid)).ok()
     }
 
-    /// Takes the cursor out.
+    /// Takes the cursor `after` out.
     pub fn after(&mut self) -> Option<Cursor> {
         self.take("after", |text| Ok(Cursor(text.to_owned())))
     }
 
-    /// Takes the account out whose groups are asked for.
+    /// Takes out `member`, the account whose groups are listed.
     pub fn member(&mut self) -> Option<RequestedAccount> {
         self.take("member", |text| match text {
             "" => Err(InvalidValue::new("is empty", AccountId::EXPECTED)),
-            text => Ok(RequestedAccount::of(text)),
+            text => Ok(RequestedAccount::parse(text)),
         })
     }
 
-    /// Gives all errors, parameters that are left among them.
+    /// Checks that there was no error and that every parameter was taken.
     ///
     /// # Errors
-    /// Anything was at fault.
+    /// All errors collected, and one for each unknown parameter.
     pub fn finish(mut self) -> Result<(), ValidationErrors> {
-        for (name, _) in std::mem::take(&mut self.left) {
+        for (name, _) in std::mem::take(&mut self.remaining) {
             self.error(&name, InvalidValue::new("is not known here", "left out"));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(ValidationErrors(self.errors)) }

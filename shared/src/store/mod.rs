@@ -30,7 +30,7 @@ pub use self::pending::Unsettled;
 pub use self::rows::{GroupCounts, PendingName};
 pub use self::stream::{Announcement, MemberRowChange, Record, RowChange, RowId, Subject, read_records};
 use self::table::{Metering, Table};
-use crate::aws::retry::Time;
+use crate::aws::retry::TimeLimit;
 use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;
 
@@ -55,7 +55,7 @@ impl Store {
     /// The store in the table of that name. `time_budget` is for each request with its retries.
     #[must_use]
     pub fn new(client: Client, table: &str, time_budget: Duration) -> Self {
-        Self { table: Table { client, name: table.into(), time: Time::Each(time_budget) } }
+        Self { table: Table { client, name: table.into(), time: TimeLimit::PerRequest(time_budget) } }
     }
 
     /// Opens the connection that later requests use, whatever the response.
@@ -68,7 +68,7 @@ impl Store {
     #[must_use]
     pub fn no_later_than(&self, deadline: Instant) -> Self {
         match self.table.time {
-            Time::Until(earlier) if earlier < deadline => self.clone(),
+            TimeLimit::Until(earlier) if earlier < deadline => self.clone(),
             _ => self.until(deadline),
         }
     }
@@ -76,7 +76,7 @@ impl Store {
     /// The same store with this deadline.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
-        Self { table: Table { time: Time::Until(deadline), ..self.table.clone() } }
+        Self { table: Table { time: TimeLimit::Until(deadline), ..self.table.clone() } }
     }
 }
 

@@ -1,24 +1,24 @@
-//! What is counted of an invocation, wherever in it that happens.
+//! Counters of an invocation. Any code that runs within it can increase them.
 
 use std::cell::Cell;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use tokio::task_local;
 
-/// What is counted.
+/// A counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counter {
-    /// Requests to the table, each attempt.
+    /// Requests to the table; each attempt counts.
     TableRequests,
-    /// Read units, as the table tells them.
+    /// Read units that the table reported.
     ReadUnits,
-    /// Write units, as the table tells them.
+    /// Write units that the table reported.
     WriteUnits,
-    /// Jobs that came to their end.
+    /// Jobs that finished.
     JobsDone,
-    /// Steps of jobs that failed.
+    /// Job steps that failed.
     JobsFailed,
-    /// Jobs that failed so often that they wait for an operator.
+    /// Jobs that failed too often and wait for an operator.
     JobsSetAside,
 }
 
@@ -26,7 +26,7 @@ impl Counter {
     pub(super) const ALL: [Self; 6] =
         [Self::TableRequests, Self::ReadUnits, Self::WriteUnits, Self::JobsDone, Self::JobsFailed, Self::JobsSetAside];
 
-    /// In lines and metrics.
+    /// Returns the name in log lines and metrics.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::TableRequests => "table_requests",
@@ -39,32 +39,32 @@ impl Counter {
     }
 }
 
-/// What was counted; units come in halves.
+/// The values of all counters. Capacity units can be halves.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Counts([f64; Counter::ALL.len()]);
+pub struct Counters([f64; Counter::ALL.len()]);
 
-impl Counts {
-    /// How many.
+impl Counters {
+    /// Returns the value of a counter.
     #[must_use]
-    pub const fn of(&self, counter: Counter) -> f64 {
+    pub const fn get(&self, counter: Counter) -> f64 {
         self.0[counter as usize]
     }
 
-    /// What was counted at all, by its name.
-    pub(super) fn counted(&self) -> impl Iterator<Item = (&'static str, f64)> {
-        Counter::ALL.into_iter().map(|counter| (counter.name(), self.of(counter))).filter(|(_, count)| *count > 0.0)
+    /// Returns the names and values of the counters above zero.
+    pub(super) fn non_zero(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        Counter::ALL.into_iter().map(|counter| (counter.name(), self.get(counter))).filter(|(_, value)| *value > 0.0)
     }
 }
 
-impl Serialize for Counts {
+impl Serialize for Counters {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, count) in self.counted() {
-            // Whole ones as such.
-            if count.fract() == 0.0 {
-                map.serialize_entry(name, &(count as u64))?;
+        for (name, value) in self.non_zero() {
+            // A whole number is written without a fraction.
+            if value.fract() == 0.0 {
+                map.serialize_entry(name, &(value as u64))?;
             } else {
-                map.serialize_entry(name, &count)?;
+                map.serialize_entry(name, &value)?;
             }
         }
         map.end()
@@ -72,20 +72,20 @@ impl Serialize for Counts {
 }
 
 task_local! {
-    static COUNTS: Cell<Counts>;
+    static COUNTERS: Cell<Counters>;
 }
 
-/// Counts for the invocation that this is a part of; outside of one, nothing.
+/// Increases a counter of the current invocation. Outside of [`with_counters`] it does nothing.
 pub fn count(counter: Counter, by: f64) {
-    let _ = COUNTS.try_with(|counts| {
-        let mut now = counts.get();
-        now.0[counter as usize] += by;
-        counts.set(now);
+    let _ = COUNTERS.try_with(|cell| {
+        let mut counters = cell.get();
+        counters.0[counter as usize] += by;
+        cell.set(counters);
     });
 }
 
-/// Does the work; gives what was counted meanwhile, too.
-pub async fn counting<T>(work: impl Future<Output = T>) -> (T, Counts) {
-    let counted = async { (work.await, COUNTS.with(Cell::get)) };
-    COUNTS.scope(Cell::default(), counted).await
+/// Runs `work` with counters that start at zero. Returns its result and the final counters.
+pub async fn with_counters<T>(work: impl Future<Output = T>) -> (T, Counters) {
+    let counted = async { (work.await, COUNTERS.with(Cell::get)) };
+    COUNTERS.scope(Cell::default(), counted).await
 }

@@ -1,5 +1,6 @@
-//! The line that tells what an invocation came to, in the form that CloudWatch also makes metrics of (CloudWatch User Guide,
-//! "Specification: Embedded metric format"). Texts of others' making are in it without what would move, hide or end text.
+//! The summary line of an invocation, in the embedded metric format (CloudWatch User Guide, "Specification: Embedded
+//! metric format"), from which CloudWatch derives metrics. In texts from clients, characters that move, hide or end text
+//! are replaced.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,19 +9,19 @@ use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 
 use super::LINES;
-use super::counters::{Counter, Counts};
+use super::counters::{Counter, Counters};
 use crate::domain::clock::SystemClock;
 use crate::domain::{Clock, Timestamp};
 
-/// No invocation has come to this process.
+/// Whether this process has had no invocation yet.
 static IS_COLD: AtomicBool = AtomicBool::new(true);
 
-// Fields of the line that are metrics, beside what is counted.
+// Fields of the line that are metrics, besides the counters.
 const MILLISECONDS: &str = "milliseconds";
 const LAG: &str = "lag";
 const FAILED: &str = "failed";
 
-/// An invocation that is under way.
+/// A running invocation.
 #[derive(Debug)]
 pub struct Invocation {
     function: &'static str,
@@ -28,31 +29,31 @@ pub struct Invocation {
     cold_start: bool,
 }
 
-/// What an invocation came to.
+/// The result of an invocation.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "lowercase", tag = "message")]
-pub enum Outcome<'a> {
-    /// A request was answered.
+pub enum InvocationSummary<'a> {
+    /// The function answered a request.
     Request {
-        /// Method and path, as the gateway's route has them.
-        #[serde(serialize_with = "plainly")]
+        /// The gateway's route: method and path pattern.
+        #[serde(serialize_with = "serialize_printable")]
         route: Option<&'a str>,
-        /// `sub` of the token.
-        #[serde(serialize_with = "plainly")]
+        /// The `sub` of the token.
+        #[serde(serialize_with = "serialize_printable")]
         caller: Option<&'a str>,
-        /// Of the answer.
+        /// The HTTP status.
         status: u16,
-        /// What went wrong on our side.
+        /// The cause of an internal error.
         #[serde(skip_serializing_if = "Option::is_none")]
         cause: Option<String>,
     },
-    /// A batch of records or messages was worked through.
+    /// The function processed a batch of records or messages.
     Batch {
-        /// How many there were.
+        /// The number of items in the batch.
         items: usize,
-        /// How many have to come again.
+        /// The number of items to be delivered again.
         failed: usize,
-        /// Milliseconds since the first of them happened.
+        /// The age of the oldest item, in milliseconds.
         #[serde(skip_serializing_if = "Option::is_none")]
         lag: Option<u64>,
     },
@@ -67,11 +68,11 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Cow<'a, str>>,
     #[serde(flatten)]
-    outcome: &'a Outcome<'a>,
+    summary: &'a InvocationSummary<'a>,
     milliseconds: u64,
     cold_start: bool,
     #[serde(flatten)]
-    counts: Counts,
+    counters: Counters,
     #[serde(rename = "_aws", skip_serializing_if = "Option::is_none")]
     metrics: Option<Metadata<'a>>,
 }
@@ -98,8 +99,8 @@ struct Metric {
     unit: &'static str,
 }
 
-impl Outcome<'_> {
-    const fn is_fault(&self) -> bool {
+impl InvocationSummary<'_> {
+    const fn is_server_error(&self) -> bool {
         matches!(self, Self::Request { status: 500.., .. })
     }
 
@@ -109,14 +110,14 @@ impl Outcome<'_> {
 }
 
 impl Invocation {
-    /// One of this function begins.
+    /// Starts the clock of an invocation of `function`.
     #[must_use]
     pub fn begin(function: &'static str) -> Self {
         Self { function, started: Instant::now(), cold_start: IS_COLD.swap(false, Ordering::Relaxed) }
     }
 
-    /// Tells what it came to, where anybody listens.
-    pub fn end(self, request_id: &str, trace: Option<&str>, outcome: &Outcome<'_>, counts: Counts) {
+    /// Writes the summary line, unless no output is set.
+    pub fn end(self, request_id: &str, trace: Option<&str>, summary: &InvocationSummary<'_>, counters: Counters) {
         let Some((output, namespace)) = LINES.get() else { return };
         let now = SystemClock.unix_millis();
         let metrics = namespace.as_deref().map(|namespace| Metadata {
@@ -124,22 +125,22 @@ impl Invocation {
             cloud_watch_metrics: [Directive {
                 namespace,
                 dimensions: [["function"]],
-                metrics: metrics(outcome, counts),
+                metrics: metrics(summary, counters),
             }],
         });
         let line = Line {
             timestamp: timestamp(now),
-            level: if outcome.is_fault() { "ERROR" } else { "INFO" },
+            level: if summary.is_server_error() { "ERROR" } else { "INFO" },
             function: self.function,
-            request_id: plain(request_id),
-            trace: trace.map(plain),
-            outcome,
+            request_id: printable(request_id),
+            trace: trace.map(printable),
+            summary,
             milliseconds: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             cold_start: self.cold_start,
-            counts,
+            counters,
             metrics,
         };
-        // Whoever cannot be told is not told.
+        // A line that cannot be written must not fail the invocation.
         if let Ok(mut text) = serde_json::to_vec(&line) {
             text.push(b'\n');
             let _ = output().write_all(&text);
@@ -147,25 +148,25 @@ impl Invocation {
     }
 }
 
-/// What there may be metrics of, by their names.
+/// Returns the names of all metrics.
 pub fn metric_names() -> impl Iterator<Item = &'static str> {
     [MILLISECONDS, LAG, FAILED].into_iter().chain(Counter::ALL.into_iter().map(Counter::name))
 }
 
-fn metrics(outcome: &Outcome<'_>, counts: Counts) -> Vec<Metric> {
-    let times = [MILLISECONDS].into_iter().chain(outcome.has_lag().then_some(LAG));
+fn metrics(summary: &InvocationSummary<'_>, counters: Counters) -> Vec<Metric> {
+    let times = [MILLISECONDS].into_iter().chain(summary.has_lag().then_some(LAG));
     let times = times.map(|name| Metric { name, unit: "Milliseconds" });
-    let counts = counts.counted().map(|(name, _)| Metric { name, unit: "Count" });
-    let failed = matches!(outcome, Outcome::Batch { .. }).then_some(Metric { name: FAILED, unit: "Count" });
+    let counts = counters.non_zero().map(|(name, _)| Metric { name, unit: "Count" });
+    let failed = matches!(summary, InvocationSummary::Batch { .. }).then_some(Metric { name: FAILED, unit: "Count" });
     times.chain(counts).chain(failed).collect()
 }
 
-fn plainly<S: Serializer>(text: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
-    text.map(plain).serialize(serializer)
+fn serialize_printable<S: Serializer>(text: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.map(printable).serialize(serializer)
 }
 
-/// Without what moves, hides or ends text where a line is shown: JSON lets most of it stand.
-fn plain(text: &str) -> Cow<'_, str> {
+/// Replaces characters that move, hide or end text when a line is displayed. JSON escapes only a few of them.
+fn printable(text: &str) -> Cow<'_, str> {
     let is_shown = |c: char| {
         !c.is_control()
             && !matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -1,5 +1,5 @@
-//! Logs and metrics: one JSON object a line, on standard output, as CloudWatch takes them. What an invocation came to is one
-//! line, which CloudWatch makes metrics of as well.
+//! Logs and metrics: one JSON object per line on standard output, for CloudWatch. Each invocation ends with one summary
+//! line, from which CloudWatch also derives the metrics.
 
 mod counters;
 mod line;
@@ -9,22 +9,22 @@ use std::sync::OnceLock;
 
 use tracing::Level;
 
-pub use self::counters::{Counter, Counts, count, counting};
-pub use self::line::{Invocation, Outcome, metric_names};
+pub use self::counters::{Counter, Counters, count, with_counters};
+pub use self::line::{Invocation, InvocationSummary, metric_names};
 
-/// Makes what a line is written to.
+/// Opens the writer for one line.
 pub type Output = fn() -> Box<dyn Write>;
 
-/// Where lines go and, where there are metrics, their namespace.
+/// The output of summary lines and the namespace of their metrics, if they have any.
 static LINES: OnceLock<(Output, Option<String>)> = OnceLock::new();
 
-/// Starts logging for this process, to standard output, with metrics in this namespace; a second start changes nothing.
+/// Starts logging to standard output, with metrics in `namespace`. Later calls in the same process have no effect.
 pub fn start(namespace: Option<String>) {
     let output: Output = || Box::new(io::stdout());
     let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_max_level(Level::INFO);
-    // Whoever came first stays.
+    // An existing subscriber is kept.
     let _ = subscriber.with_current_span(false).with_span_list(false).with_writer(output).try_init();
-    // Without its message, which may have anything in it.
+    // The panic message is left out: it may contain any data.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "a panic");
@@ -32,7 +32,7 @@ pub fn start(namespace: Option<String>) {
     write_lines_to(output, namespace);
 }
 
-/// Has what invocations come to written there, beside a log that somebody else keeps.
+/// Writes summary lines to `output`, for processes that set up their own log. The first call wins.
 pub fn write_lines_to(output: Output, namespace: Option<String>) {
     let _ = LINES.set((output, namespace));
 }

@@ -7,7 +7,7 @@ use shared::api::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGrou
 use shared::api::responses::{
     ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse,
 };
-use shared::api::schema::NothingRequest;
+use shared::api::schema::EmptyRequest;
 
 /// Every schema, by its name.
 pub(super) fn schemas() -> Map<String, Value> {
@@ -22,7 +22,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     generator.subschema_for::<CreateGroupRequest>();
     generator.subschema_for::<UpdateGroupRequest>();
     generator.subschema_for::<ChangeMembersRequest>();
-    generator.subschema_for::<NothingRequest>();
+    generator.subschema_for::<EmptyRequest>();
     generator.subschema_for::<GroupResponse>();
     generator.subschema_for::<GroupsResponse>();
     generator.subschema_for::<MemberResponse>();

@@ -52,7 +52,7 @@ impl Store {
 
     /// The next places at which the index has the term for the first time in a name. Fewer than wanted only at the end.
     async fn hits(&self, term: &FoldedText, after: Option<&Place>, wanted: usize) -> Result<Vec<Place>, Error> {
-        let length = term.chars();
+        let length = term.char_count();
         let (mut hits, mut after) = (Vec::new(), after.cloned());
         let mut at_most = wanted + SPARE;
         while hits.len() < wanted {

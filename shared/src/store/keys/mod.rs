@@ -3,6 +3,8 @@
 mod attribute;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

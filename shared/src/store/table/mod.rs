@@ -22,7 +22,7 @@ pub(super) use self::requests::UpdateResult;
 pub(super) use self::row::Row;
 pub(super) use self::transaction::{Attempt, Commit, MAX_ACTIONS};
 pub(super) use self::write::{Update, Write};
-use crate::aws::retry::Time;
+use crate::aws::retry::TimeLimit;
 use crate::domain::Error;
 
 /// Requests of one call that are sent side by side.
@@ -33,7 +33,7 @@ pub(super) const SIDE_BY_SIDE: usize = 16;
 pub(super) struct Table {
     pub(super) client: Client,
     pub(super) name: Arc<str>,
-    pub(super) time: Time,
+    pub(super) time: TimeLimit,
 }
 
 impl Table {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Table;
 use super::condition::{Condition, Placeholders};
 use super::typed_query::{self, TypedRows};
-use crate::aws::retry::{attempt, internal, is_transient};
+use crate::aws::retry::{internal, is_retryable, send_with_retry};
 use crate::domain::Error;
 use crate::store::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
 
@@ -60,7 +60,8 @@ impl Table {
             Ok(found.len())
         };
         let page = |request: QueryFluentBuilder| async move {
-            let sent = attempt(OPERATION, self.deadline(), is_transient, || typed_query::send(request.clone())).await?;
+            let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || typed_query::send(request.clone()))
+                .await?;
             sent.map_err(internal(OPERATION))
         };
         self.query_pages(spec, page, take).await?;
@@ -110,7 +111,7 @@ impl Table {
     }
 
     async fn send(&self, request: QueryFluentBuilder) -> Result<(Vec<Attributes>, Option<Attributes>), Error> {
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
         let output = sent.map_err(internal(OPERATION))?;
         let last = output.last_evaluated_key.filter(|key| !key.is_empty());
         Ok((output.items.unwrap_or_default(), last))

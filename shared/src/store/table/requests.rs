@@ -9,7 +9,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use super::condition::Placeholders;
 use super::write::{Update, with_condition};
 use super::{SIDE_BY_SIDE, Table};
-use crate::aws::retry::{Backoff, attempt, internal, is_transient};
+use crate::aws::retry::{Backoff, internal, is_retryable, send_with_retry};
 use crate::domain::Error;
 use crate::store::keys::{Attributes, Key};
 
@@ -31,7 +31,7 @@ impl Table {
         const OPERATION: &str = "GetItem";
         let request = self.client.get_item().table_name(&*self.name).consistent_read(true);
         let request = request.set_key(Some(key.to_attributes()));
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
         Ok(sent.map_err(internal(OPERATION))?.item)
     }
 
@@ -58,7 +58,7 @@ impl Table {
                 .build()
                 .map_err(|_| Error::Internal { operation: OPERATION, code: "request not made".into() })?;
             let request = self.client.batch_get_item().request_items(&*self.name, wanted);
-            let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+            let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
             let output = sent.map_err(internal(OPERATION))?;
             let found = output.responses.into_iter().flatten().flat_map(|(_, rows)| rows);
             rows.extend(found.filter_map(|row| Some((Key::from_row(&row)?, row))));
@@ -78,7 +78,7 @@ impl Table {
         let condition = Some(super::Condition::row_absent());
         let request = with_condition!(self.client.put_item(), &*self.name, condition, Placeholders::default());
         let request = request.set_item(Some(row));
-        match attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await? {
+        match send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await? {
             Ok(_) => Ok(()),
             Err(error) if error.is_conditional_check_failed_exception() => Ok(()),
             Err(error) => Err(internal(OPERATION)(error)),
@@ -96,7 +96,7 @@ impl Table {
             .update_expression(changes)
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await? {
+        match send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await? {
             Ok(output) => Ok(UpdateResult::Updated(output.attributes.unwrap_or_default())),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(UpdateResult::ConditionFailed(failed.item))
@@ -109,7 +109,7 @@ impl Table {
     pub(in crate::store) async fn delete(&self, key: &Key) -> Result<(), Error> {
         const OPERATION: &str = "DeleteItem";
         let request = self.client.delete_item().table_name(&*self.name).set_key(Some(key.to_attributes()));
-        let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
         sent.map(drop).map_err(internal(OPERATION))
     }
 }

@@ -3,7 +3,7 @@
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::Table;
-use crate::aws::retry::{attempt, internal, is_transient};
+use crate::aws::retry::{internal, is_retryable, send_with_retry};
 use crate::domain::Error;
 use crate::store::keys::Attributes;
 
@@ -27,7 +27,7 @@ impl Table {
         let (mut values, mut start) = (Vec::new(), None);
         loop {
             let request = request.clone().set_exclusive_start_key(start);
-            let sent = attempt(OPERATION, self.deadline(), is_transient, || request.clone().send()).await?;
+            let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
             let output = sent.map_err(internal(OPERATION))?;
             for row in output.items.unwrap_or_default() {
                 read(row, &mut values);

@@ -9,14 +9,14 @@ use aws_sdk_dynamodb::types::{CancellationReason, Get, TransactGetItem};
 
 use super::Table;
 use super::write::Write;
-use crate::aws::retry::{Backoff, attempt, internal, is_transient};
+use crate::aws::retry::{Backoff, internal, is_retryable, send_with_retry};
 use crate::domain::Error;
 use crate::store::keys::{Attributes, Key};
 
 const OPERATION: &str = "TransactWriteItems";
 
 /// Reasons for which a transaction may succeed later.
-const TRANSIENT_REASONS: &[&str] =
+const RETRYABLE_REASONS: &[&str] =
     &["ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError", "TransactionConflict"];
 
 /// Actions in one transaction, at most (Amazon DynamoDB Developer Guide, "Service, account, and table quotas").
@@ -68,7 +68,7 @@ impl Table {
             .transact_write_items()
             .set_transact_items(Some(items))
             .client_request_token(super::random_text());
-        match attempt(OPERATION, self.deadline(), is_transient_write, || request.clone().send()).await? {
+        match send_with_retry(OPERATION, self.deadline(), is_retryable_write, || request.clone().send()).await? {
             Ok(_) => Ok(Commit::Done),
             Err(TransactWriteItemsError::TransactionCanceledException(cancelled))
                 if has_reason(cancelled.cancellation_reasons(), &["ConditionalCheckFailed"]) =>
@@ -90,7 +90,7 @@ impl Table {
             keys.iter().map(|key| Ok(TransactGetItem::builder().get(get(key)?).build())).collect();
         let gets = gets.map_err(|_: BuildError| Error::Internal { operation: OPERATION, code: "not made".into() })?;
         let request = self.client.transact_get_items().set_transact_items(Some(gets));
-        let sent = attempt(OPERATION, self.deadline(), is_transient_read, || request.clone().send()).await?;
+        let sent = send_with_retry(OPERATION, self.deadline(), is_retryable_read, || request.clone().send()).await?;
         let found = sent.map_err(internal(OPERATION))?.responses.unwrap_or_default().into_iter();
         let found = found.filter_map(|response| response.item.filter(|row| !row.is_empty()));
         Ok(found.filter_map(|row| Some((Key::from_row(&row)?, row))).collect())
@@ -117,23 +117,23 @@ impl Table {
 }
 
 /// Whether a failed transaction may succeed later. One with a failed condition may not, whatever else failed.
-fn is_transient_write(error: &TransactWriteItemsError) -> bool {
+fn is_retryable_write(error: &TransactWriteItemsError) -> bool {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
             let reasons = cancelled.cancellation_reasons();
-            !has_reason(reasons, &["ConditionalCheckFailed"]) && has_reason(reasons, TRANSIENT_REASONS)
+            !has_reason(reasons, &["ConditionalCheckFailed"]) && has_reason(reasons, RETRYABLE_REASONS)
         }
-        error => is_transient(error),
+        error => is_retryable(error),
     }
 }
 
 /// Whether a failed transactional read may succeed later: it met a transaction, or the table throttled.
-fn is_transient_read(error: &TransactGetItemsError) -> bool {
+fn is_retryable_read(error: &TransactGetItemsError) -> bool {
     match error {
         TransactGetItemsError::TransactionCanceledException(cancelled) => {
-            has_reason(cancelled.cancellation_reasons(), TRANSIENT_REASONS)
+            has_reason(cancelled.cancellation_reasons(), RETRYABLE_REASONS)
         }
-        error => is_transient(error),
+        error => is_retryable(error),
     }
 }
 
