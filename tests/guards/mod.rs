@@ -92,7 +92,7 @@ fn parts(text: &str) -> Vec<(String, Value)> {
     let document = document(text).unwrap();
     let mut parts = vec![("Globals".to_owned(), document["Globals"]["Function"].clone())];
     parts.retain(|(_, globals)| !globals.is_null());
-    for resource in document["Dependencies"].as_object().unwrap().values() {
+    for resource in document["Resources"].as_object().unwrap().values() {
         let mut part = resource["Properties"].clone();
         for attribute in ["DeletionPolicy", "UpdateReplacePolicy"] {
             part[attribute] = resource[attribute].clone();
@@ -121,7 +121,7 @@ fn follow(document: &Value, part: &mut Value) {
         }
     }
     if let Some(queue) = part["Queue"]["Fn::GetAtt"].as_str().and_then(|name| name.strip_suffix(".Arn")) {
-        part["Redrive"] = document["Dependencies"][queue]["Properties"]["RedrivePolicy"].clone();
+        part["Redrive"] = document["Resources"][queue]["Properties"]["RedrivePolicy"].clone();
     }
 }
 
