@@ -1,4 +1,4 @@
-//! What other systems tell: once, twice, late, in any order, at fault, and while the table is busy.
+//! Incoming events: duplicated, late, in any order, invalid, and while the table is busy.
 
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Api, NO_GROUP, schemas, template};
 
-/// What the account is called now, seen through a group of its own; `None` when it is not known.
+/// Returns the name of the account, or `None` if the account is unknown.
 async fn name_of(api: &Api, id: &str) -> Option<Value> {
     member_of(api, id).await.map(|member| member["name"].clone())
 }
 
+/// Returns the account as a member of a new group, or `None` if the account is unknown.
 async fn member_of(api: &Api, id: &str) -> Option<Value> {
     let group = api.group("Probe").await;
     let answer = api.put(&format!("/{group}/members/{id}"), Value::Null).await;
@@ -23,37 +24,38 @@ async fn member_of(api: &Api, id: &str) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn accounts_end_as_their_newest_version_whatever_the_order() {
+async fn newest_version_of_account_wins_in_any_order() {
     let api = Api::start().await;
     for (number, order) in ORDERS.into_iter().enumerate() {
-        for told in [2, 3] {
-            let id = format!("acc-{number}-{told}");
+        for count in [2, 3] {
+            let id = format!("acc-{number}-{count}");
             let events = [
                 account_event("Created", &id, "first", T1),
                 account_event("Updated", &id, "second", T2),
                 account_event("Deleted", &id, "gone", T3),
             ];
-            for index in order.into_iter().filter(|index| *index < told) {
-                // Everything is delivered twice.
+            for index in order.into_iter().filter(|index| *index < count) {
+                // Every event is delivered twice.
                 assert!(api.hand(&[events[index].clone(), events[index].clone()]).await.is_empty());
             }
-            let expected = (told == 2).then(|| json!("second"));
-            assert_eq!(name_of(&api, &id).await, expected, "order {order:?} of {told}");
+            let expected = (count == 2).then(|| json!("second"));
+            assert_eq!(name_of(&api, &id).await, expected, "order {order:?} of {count}");
         }
     }
     assert!(api.dead().is_empty());
 }
 
-/// Of one moment: a deletion, then another status than active, then either, but the same whatever the order.
+/// Among events of one moment a deletion wins, then a status other than active. Between two active ones the choice is
+/// arbitrary, but the same in any order.
 #[tokio::test]
-async fn what_is_told_of_one_moment_comes_to_the_same() {
+async fn events_of_one_moment_have_the_same_winner_in_any_order() {
     let api = Api::start().await;
     let with_status = |id: &str, name: &str, status: &str| {
         let mut event = account_event("Updated", id, name, T1);
         event["detail"]["status"] = json!(status);
         event
     };
-    let mut told = Vec::new();
+    let mut active_winners = Vec::new();
     for (number, order) in ORDERS.into_iter().enumerate() {
         let id = format!("acc-{number}");
         let events =
@@ -63,28 +65,26 @@ async fn what_is_told_of_one_moment_comes_to_the_same() {
         }
         let member = member_of(&api, &id).await.unwrap();
         assert_eq!((&member["name"], &member["status"]), (&json!("c"), &json!("suspended")));
-        // Between two that are active, what decides is anything, but the same thing.
         let id = format!("acc-{number}-active");
         for index in order.into_iter().filter(|index| *index < 2) {
             let name = ["a", "b"][index];
             api.hand(&[with_status(&id, name, "active")]).await;
         }
-        told.push(name_of(&api, &id).await.unwrap());
-        let gone = account_event("Deleted", &id, "", T1);
-        for event in [gone, with_status(&id, "back", "suspended")] {
+        active_winners.push(name_of(&api, &id).await.unwrap());
+        let deletion = account_event("Deleted", &id, "", T1);
+        for event in [deletion, with_status(&id, "back", "suspended")] {
             api.hand(&[event]).await;
         }
-        assert_eq!(name_of(&api, &id).await, None, "the deletion stands");
+        assert_eq!(name_of(&api, &id).await, None, "the deletion wins");
         api.hand(&[account_event("Created", &id, "back", T2)]).await;
         assert_eq!(name_of(&api, &id).await, Some(json!("back")), "a newer description makes it known again");
     }
-    told.dedup();
-    assert_eq!(told.len(), 1);
+    active_winners.dedup();
+    assert_eq!(active_winners.len(), 1);
 }
 
-/// Copies follow a description that stands over another of the same moment.
 #[tokio::test]
-async fn members_are_as_what_stands_of_one_moment() {
+async fn member_rows_copy_the_winner_of_one_moment() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let mut pump = Pump::of(&api).await;
     let group = api.group("A").await;
@@ -98,9 +98,9 @@ async fn members_are_as_what_stands_of_one_moment() {
     assert_sound(&violations(&api).await);
 }
 
-/// Every fault of an event, its field, and a batch that goes on without it.
+/// Each invalid field, in a batch with a valid event.
 #[tokio::test]
-async fn an_event_at_fault_becomes_a_dead_letter_and_is_in_nobodys_way() {
+async fn invalid_event_becomes_a_dead_letter_and_blocks_no_other() {
     let api = Api::start().await;
     let account = account_event("Created", "good", "good", T1);
     let request = request_event("add", NO_GROUP, "good", T1);
@@ -115,7 +115,7 @@ async fn an_event_at_fault_becomes_a_dead_letter_and_is_in_nobodys_way() {
         event.as_object_mut().unwrap().remove(name);
         event
     };
-    let faulty = [
+    let invalid = [
         (with(&account, "/detail-type", json!("Account Renamed")), "detail-type"),
         (without(&account, "detail-type"), "detail-type"),
         (without(&account, "id"), "id"),
@@ -135,72 +135,69 @@ async fn an_event_at_fault_becomes_a_dead_letter_and_is_in_nobodys_way() {
         (with(&request, "/detail/requested_by", json!("")), "detail.requested_by"),
         (with(&request, "/detail/requested_at", json!("2024")), "detail.requested_at"),
     ];
-    let is_valid = |event: &Value| {
-        // The schemas are of the same opinion.
-        schemas::is_valid(event)
-    };
-    assert!(is_valid(&account) && is_valid(&request));
-    for (event, field) in &faulty {
-        assert!(!is_valid(event), "{event}");
+    // The published schemas agree with the code.
+    assert!(schemas::is_valid(&account) && schemas::is_valid(&request));
+    for (event, field) in &invalid {
+        assert!(!schemas::is_valid(event), "{event}");
         assert!(api.hand(&[event.clone(), account.clone()]).await.is_empty());
         let reason = api.dead().pop().unwrap();
         assert!(reason.starts_with(&format!("{field} must be ")), "{reason}");
-        assert_eq!(api.bus.dead_letters().unwrap().pop().unwrap().body, event.to_string(), "as it came");
+        assert_eq!(api.bus.dead_letters().unwrap().pop().unwrap().body, event.to_string(), "as received");
     }
     assert_eq!(name_of(&api, "good").await, Some(json!("good")));
-    for (text, told) in [("no JSON", "the event is not JSON"), ("[]", "event must be a JSON object")] {
+    for (text, reason) in [("no JSON", "the event is not JSON"), ("[]", "event must be a JSON object")] {
         assert!(api.hand(&[json!(text)]).await.is_empty());
-        assert_eq!(api.dead().pop().unwrap(), told);
+        assert_eq!(api.dead().pop().unwrap(), reason);
     }
-    // Fields that nobody knows are nobody's business.
+    // Unknown fields are ignored.
     let more = with(&with(&account, "/detail/more", json!(1)), "/more", json!([]));
-    assert!(is_valid(&more) && api.hand(&[more]).await.is_empty());
-    assert_eq!(api.dead().len(), faulty.len() + 2);
+    assert!(schemas::is_valid(&more) && api.hand(&[more]).await.is_empty());
+    assert_eq!(api.dead().len(), invalid.len() + 2);
 }
 
-/// A table that does not answer, a queue of dead letters that does not, and a fault of ours: nothing is lost.
+/// A busy table, an internal error, and a queue of dead letters that does not answer: no event is lost.
 #[tokio::test]
-async fn what_cannot_be_done_now_comes_again() {
+async fn event_is_retried_while_a_dependency_fails() {
     let faults = Faults::default();
     let api = Api::start_faulty(&faults).await;
     api.accounts(&["acc-1"]).await;
     let group = api.group("A").await;
     let soon = tokio::time::Instant::now() + Duration::from_millis(500);
-    let mut intake = api.intake();
-    intake.app.store = intake.app.store.until(soon);
+    let mut deps = api.intake();
+    deps.app.store = deps.app.store.until(soon);
     let request = request_event("add", &group, "acc-1", T1);
+    let too_old = 0;
+    // A busy table: retried at any age.
     faults.repeat("BatchGetItem", Fault::Throttle, 1_000);
-    // However old it is.
-    assert_eq!(hand(&intake, std::slice::from_ref(&request), 0).await, [0]);
+    assert_eq!(hand(&deps, std::slice::from_ref(&request), too_old).await, [0]);
     faults.stop();
-    // A fault of ours is not given up at once either.
+    // An internal error: retried at first, then a dead letter.
     faults.repeat("BatchGetItem", Fault::Malformed, 2);
-    let intake = api.intake();
-    assert_eq!(hand(&intake, std::slice::from_ref(&request), millis()).await, [0]);
+    let deps = api.intake();
+    assert_eq!(hand(&deps, std::slice::from_ref(&request), millis()).await, [0]);
     assert!(api.dead().is_empty());
-    assert!(hand(&intake, std::slice::from_ref(&request), 0).await.is_empty());
+    assert!(hand(&deps, std::slice::from_ref(&request), too_old).await.is_empty());
     assert_eq!(api.dead(), ["BatchGetItem failed: ValidationException"]);
-    // The answer gets lost after the commit: it is done, and once.
+    // An answer lost after the commit: applied, once.
     faults.next("TransactWriteItems", Fault::AnswerLost);
-    assert!(hand(&intake, std::slice::from_ref(&request), millis()).await.is_empty());
+    assert!(hand(&deps, std::slice::from_ref(&request), millis()).await.is_empty());
     assert_eq!(api.get(&format!("/{group}")).await.ok()["member_count"], json!(1));
-    // Nowhere to put what can never be done.
+    // An invalid event, and no queue for its dead letter.
     let letters = Faults::default();
-    let mut intake = api.intake();
-    intake.dead_letters = api.outlet(&letters.stand_before(&api.bus_endpoint()).await).dead_letters;
+    let mut deps = api.intake();
+    deps.dead_letters = api.outlet(&letters.stand_before(&api.bus_endpoint()).await).dead_letters;
     letters.next("SendMessage", Fault::Malformed);
-    assert_eq!(hand(&intake, &[json!("no JSON")], millis()).await, [0]);
+    assert_eq!(hand(&deps, &[json!("no JSON")], millis()).await, [0]);
     letters.next("SendMessage", Fault::AnswerLost);
-    assert!(hand(&intake, &[json!("no JSON")], millis()).await.is_empty());
+    assert!(hand(&deps, &[json!("no JSON")], millis()).await.is_empty());
 }
 
-/// A thousand accounts fed twice in random order, with updates, deletions and requests mixed in, end as their newest
-/// versions say; all members are as asked for last, and the table is sound.
+/// Events of a thousand accounts, with requests for membership, each delivered twice and all in random order.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_accounts_in_any_order_end_as_their_newest_versions_say() {
+async fn thousand_accounts_end_in_their_newest_state_in_any_order() {
     let count = if crate::harness::is_embedded() { 1_000 } else { 100 };
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
-    let groups = api.chain(&["above", "below"]).await;
+    let [parent, child] = api.chain(&["above", "below"]).await.try_into().unwrap();
     let mut random = fastrand::Rng::with_seed(5);
     let (mut events, mut expected) = (Vec::new(), Vec::new());
     for number in 0..count {
@@ -214,39 +211,41 @@ async fn a_thousand_accounts_in_any_order_end_as_their_newest_versions_say() {
         let is_deleted = random.u8(0..5) == 0;
         events.extend(is_deleted.then(|| account_event("Deleted", &id, "gone", &time(9))));
         let name = updates.checked_sub(1).map_or("created".to_owned(), |last| format!("update-{last}"));
-        let asks = random.usize(0..3);
-        for ask in 0..asks {
-            let action = if ask == 0 { "add" } else { "remove" };
-            events.push(request_event(action, &groups[1], &id, &time(20 + ask)));
+        let requests = random.usize(0..3);
+        for request in 0..requests {
+            let action = if request == 0 { "add" } else { "remove" };
+            events.push(request_event(action, &child, &id, &time(20 + request)));
         }
-        expected.extend((!is_deleted && asks == 1).then_some((id, name)));
+        expected.extend((!is_deleted && requests == 1).then_some((id, name)));
     }
-    let mut fed: Vec<Value> = events.iter().chain(&events).cloned().collect();
-    random.shuffle(&mut fed);
-    let (intake, mut pump) = (api.intake(), Pump::of(&api).await);
+    let mut delivered: Vec<Value> = events.iter().chain(&events).cloned().collect();
+    random.shuffle(&mut delivered);
+    let (deps, mut pump) = (api.intake(), Pump::of(&api).await);
     let mut waiting: Vec<Value> = Vec::new();
-    for batch in fed.chunks(50) {
-        let again = hand(&intake, batch, millis()).await;
-        waiting.extend(again.into_iter().map(|place| batch[place].clone()));
+    for batch in delivered.chunks(50) {
+        let failed = hand(&deps, batch, millis()).await;
+        waiting.extend(failed.into_iter().map(|index| batch[index].clone()));
         pump.drain(&api.app).await;
     }
-    // Those whose accounts were not known then; of accounts that are gone, for the last time.
-    let for_the_last_time = 0;
-    assert!(hand(&intake, &waiting, for_the_last_time).await.is_empty());
+    // Requests that came before their account. Those of deleted accounts are now too old and become dead letters.
+    let too_old = 0;
+    assert!(hand(&deps, &waiting, too_old).await.is_empty());
     pump.drain(&api.app).await;
-    for group in &groups {
+    for group in [&parent, &child] {
         let members = api.walk(&format!("/{group}/members?limit=1000"), "members").await;
         let text = |member: &Value, field: &str| member[field].as_str().unwrap().to_owned();
         let found: Vec<_> = members.iter().map(|member| (text(member, "id"), text(member, "name"))).collect();
         assert_eq!(found, expected);
     }
-    assert!(api.dead().iter().all(|reason| reason.ends_with("does not exist, after all this time")));
+    let dead_letters = api.dead();
+    assert!(!dead_letters.is_empty());
+    assert!(dead_letters.iter().all(|reason| reason.ends_with("does not exist, after all this time")));
     assert_sound(&violations(&api).await);
 }
 
-/// The queue of this machine is as SQS is: what fails comes again, alone, and not for ever.
+/// The local queue behaves like SQS.
 #[tokio::test]
-async fn the_queue_hands_out_what_failed_until_it_has_had_enough() {
+async fn queue_redelivers_a_failed_message_alone_until_the_receive_limit() {
     let api = Api::start().await;
     let group = api.group("A").await;
     let mut source = template().queue.clone();
@@ -258,13 +257,13 @@ async fn the_queue_hands_out_what_failed_until_it_has_had_enough() {
     assert_eq!(poller.poll().await.unwrap(), 3);
     assert!(!api.bus.has_new().unwrap());
     assert_eq!(api.dead(), ["event must be a JSON object"]);
-    assert_eq!(poller.poll().await.unwrap(), 0, "what failed comes after a while");
-    let mut handed_out = 1;
+    assert_eq!(poller.poll().await.unwrap(), 0, "a failed message is redelivered after a pause");
+    let mut deliveries = 1;
     while api.dead().len() == 1 {
-        handed_out += poller.poll().await.unwrap();
+        deliveries += poller.poll().await.unwrap();
         tokio::task::yield_now().await;
     }
-    assert_eq!(handed_out, 3);
+    assert_eq!(deliveries, 3);
     let dead = api.bus.dead_letters().unwrap();
     assert_eq!((&dead[1].body, &dead[1].reason), (&request.to_string(), &None));
     api.accounts(&["acc-1"]).await;

@@ -1,4 +1,4 @@
-//! The poller of `cargo local` against what Lambda does: filters, batches, partial failures, halves.
+//! The poller of `cargo local` behaves like Lambda: filters, batches, partial failures, bisection.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::harness::pump::Pump;
 use crate::harness::{Api, template};
 
 #[test]
-fn a_pattern_matches_what_it_says_and_nothing_else() {
+fn pattern_matches_only_events_with_its_values() {
     let pattern =
         json!({ "eventName": ["INSERT", "MODIFY"], "dynamodb": { "Keys": { "SK": { "S": [{ "prefix": "A#" }] } } } });
     let event = |name: &str, key: Value| json!({ "eventName": name, "dynamodb": { "Keys": { "SK": key } } });
@@ -37,12 +37,12 @@ fn a_pattern_matches_what_it_says_and_nothing_else() {
     assert!(!matches(&json!("text"), &json!("text")));
 }
 
-/// What the template's filters let through, by what is done.
+/// Asserts which records of each write pass the template's filters.
 #[tokio::test]
-async fn records_that_nothing_follows_from_do_not_come() {
+async fn records_without_consequences_are_filtered_out() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let mut pump = Pump::of(&api).await;
-    let mut came = async || {
+    let mut received = async || {
         pump.fetch().await;
         let keys = pump.waiting.drain(..).map(|record| {
             let key = record["dynamodb"]["Keys"]["SK"]["S"].as_str().unwrap().to_owned();
@@ -51,30 +51,30 @@ async fn records_that_nothing_follows_from_do_not_come() {
         keys.collect::<Vec<_>>()
     };
     let record = |event: &str, row: &str| (event.to_owned(), row.to_owned());
-    let ids = [api.group("A").await, api.group("B").await];
-    api.put(&format!("/{}", ids[0]), json!({ "description": "C" })).await.ok();
+    let [parent, child] = [api.group("A").await, api.group("B").await];
+    api.put(&format!("/{parent}"), json!({ "description": "C" })).await.ok();
     api.accounts(&["acc-1"]).await;
-    assert_eq!(came().await, [], "groups and accounts that are new or described anew");
-    // Not what the search was given, nor that it has it.
-    api.put(&format!("/{}", ids[0]), json!({ "name": "C" })).await.ok();
-    assert_eq!(came().await, [record("MODIFY", "GROUP")]);
-    // Neither the counts, nor the mirrors.
-    api.put(&format!("/{}/members/acc-1", ids[1]), Value::Null).await.ok();
-    assert_eq!(came().await, [record("INSERT", "MEMBER")]);
-    // Neither the nesting's rows nor the job's end.
-    api.nest(&ids[0], &ids[1]).await;
-    let mut nested = came().await;
+    assert_eq!(received().await, [], "new groups and accounts, and a new description");
+    // The new name passes; the rows of the search that follow do not.
+    api.put(&format!("/{parent}"), json!({ "name": "C" })).await.ok();
+    assert_eq!(received().await, [record("MODIFY", "GROUP")]);
+    // The member's row passes; counts and mirror do not.
+    api.put(&format!("/{child}/members/acc-1"), Value::Null).await.ok();
+    assert_eq!(received().await, [record("INSERT", "MEMBER")]);
+    // The new job and the inherited member pass; the edge's rows and the end of the job do not.
+    api.nest(&parent, &child).await;
+    let mut nested = received().await;
     nested.sort();
     assert_eq!(nested, [record("INSERT", "JOB"), record("INSERT", "MEMBER")]);
-    assert_eq!(api.delete(&format!("/{}", ids[1])).await.status, 204);
-    assert_eq!(came().await, [record("MODIFY", "GROUP")]);
+    assert_eq!(api.delete(&format!("/{child}")).await.status, 204);
+    assert_eq!(received().await, [record("MODIFY", "GROUP")]);
 }
 
-/// What the function below was handed, batch by batch.
+/// The sequence numbers of each batch that [`UNRELIABLE`] received.
 static BATCHES: Mutex<Vec<Vec<String>>> = Mutex::new(Vec::new());
 
-/// Panics at first, then fails the second record of a batch, then takes everything.
-const MOODY: StreamFunction<App> = StreamFunction::new("moody", |_, records| {
+/// Panics on the first batch, fails the second record of the second one, and succeeds afterwards.
+const UNRELIABLE: StreamFunction<App> = StreamFunction::new("unreliable", |_, records| {
     Box::pin(async move {
         let numbers: Vec<String> = records.into_iter().map(|record| record.sequence_number).collect();
         let mut batches = BATCHES.lock().unwrap();
@@ -82,7 +82,7 @@ const MOODY: StreamFunction<App> = StreamFunction::new("moody", |_, records| {
         let count = batches.len();
         drop(batches);
         match count {
-            1 => panic!("the first batch is too much"),
+            1 => panic!("the first batch fails"),
             2 => vec![numbers[1].clone()],
             _ => Vec::new(),
         }
@@ -90,12 +90,12 @@ const MOODY: StreamFunction<App> = StreamFunction::new("moody", |_, records| {
 });
 
 #[tokio::test]
-async fn a_batch_that_fails_comes_again_in_halves_and_from_where_it_failed() {
+async fn failed_batch_is_retried_in_halves_from_the_failed_record() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let id = api.group("A").await;
     api.members(&id, 0..8).await;
     let source = StreamSource { batch_size: 1_000, ..template().stream_of("propagate").unwrap().clone() };
-    let poller = Poller::new((&api.endpoint, &api.table), &source, MOODY, api.app.clone(), None).await.unwrap();
+    let poller = Poller::new((&api.endpoint, &api.table), &source, UNRELIABLE, api.app.clone(), None).await.unwrap();
     let mut progress = poller.progress();
     let running = tokio::spawn(poller.run());
     tokio::time::timeout(Duration::from_secs(60), progress.caught_up()).await.unwrap();
@@ -103,6 +103,6 @@ async fn a_batch_that_fails_comes_again_in_halves_and_from_where_it_failed() {
     let batches = BATCHES.lock().unwrap().clone();
     let all = &batches[0];
     assert_eq!(all.len(), 8);
-    // The whole batch; its first half, of which the second record fails; from there on; the second half.
+    // The whole batch; its first half, whose second record fails; the rest of that half; the second half.
     assert_eq!(batches, [&all[..], &all[..4], &all[1..4], &all[4..]].map(<[String]>::to_vec));
 }

@@ -1,4 +1,4 @@
-//! What the API answers, and what every answer must be.
+//! Sends requests to the API and checks every answer against the contract.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::contract::assert_documented;
 use super::log::canary_in;
 
-/// What came back.
+/// An answer of the API. `body` is null where the answer has none.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -16,7 +16,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Sends the request, and holds the answer to the OpenAPI document.
+    /// Sends the request. Asserts that the answer is one that the OpenAPI document describes, and that an error leaks no
+    /// canary.
     pub async fn to(request: RequestBuilder) -> Self {
         let (client, request) = request.build_split();
         let request = request.unwrap();
@@ -24,8 +25,9 @@ impl Answer {
         let response = client.execute(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        let told = format!("{headers:?} {text}");
-        assert!(!status.is_client_error() && !status.is_server_error() || canary_in(&told).is_none(), "{told}");
+        let received = format!("{headers:?} {text}");
+        let is_error = status.is_client_error() || status.is_server_error();
+        assert!(!is_error || canary_in(&received).is_none(), "{received}");
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         assert_documented(method.as_str(), url.path(), status.as_u16(), &headers, &body);
         Self { status, headers, text, body }
@@ -35,28 +37,28 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The body of a 200.
+    /// Returns the body of a 200.
     pub fn ok(self) -> Value {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text);
         assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
         self.body
     }
 
-    /// The fields and reasons of a 400, in the contract's envelope.
+    /// Returns the fields of a 400 and the reason for each. Asserts the contract's envelope.
     pub fn faults(self) -> Vec<(String, String)> {
         self.refused(400, "VALIDATION_ERROR");
         let details = self.body["error"]["details"].as_array().expect("a validation error names the fields");
         assert!(!details.is_empty());
         let message = self.body["error"]["message"].as_str().unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let faults: Vec<_> = details.iter().map(|it| (text(&it["field"]), text(&it["reason"]))).collect();
-        for (field, _) in &faults {
-            assert!(message.contains(&format!("{field} must be ")), "{message} says what is right for {field}");
+        let errors: Vec<_> = details.iter().map(|error| (text(&error["field"]), text(&error["reason"]))).collect();
+        for (field, _) in &errors {
+            assert!(message.contains(&format!("{field} must be ")), "{message} names the valid values of {field}");
         }
-        faults
+        errors
     }
 
-    /// Holds that it is this error, in the contract's envelope; gives its message.
+    /// Asserts this error in the contract's envelope. Returns its message.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> &str {
         assert_eq!((self.status.as_u16(), self.body["error"]["code"].as_str()), (status, Some(code)), "{}", self.text);

@@ -1,4 +1,4 @@
-//! The OpenAPI document, as what every answer of the API must be.
+//! Checks answers of the API against the OpenAPI document.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use super::template;
 
-/// Headers that say something of an answer: none of them comes where the document has none.
+/// Headers that belong to the contract. An answer has only those that the document describes for it.
 const HEADERS: [&str; 5] = ["etag", "location", "membership-settled", "retry-after", "www-authenticate"];
 
-/// The document.
+/// Returns the OpenAPI document.
 pub fn document() -> &'static Value {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
     DOCUMENT.get_or_init(|| groups_local::openapi::document(template()).unwrap())
 }
 
-/// What a reference stands for.
+/// Returns the part of the document that `$ref` points to, or the value itself without one.
 pub fn resolve(value: &Value) -> &Value {
     match value["$ref"].as_str() {
         Some(reference) => document().pointer(reference.strip_prefix('#').unwrap()).unwrap(),
@@ -26,7 +26,7 @@ pub fn resolve(value: &Value) -> &Value {
     }
 }
 
-/// Holds values to a schema of the document. Fields that it has not are refused: answers may get more, but not unsaid.
+/// Compiles a schema of the document. Refuses fields that the schema lacks: a new field needs a description.
 pub fn validator(schema: &Value) -> Validator {
     let mut components = document()["components"]["schemas"].clone();
     for schema in components.as_object_mut().unwrap().values_mut().filter(|schema| schema["type"] == "object") {
@@ -37,17 +37,17 @@ pub fn validator(schema: &Value) -> Validator {
     jsonschema::options().should_validate_formats(true).build(&root).unwrap()
 }
 
-/// Every operation, by method and path.
+/// Returns every operation by method and path.
 pub fn operations() -> BTreeMap<(String, String), &'static Value> {
     let paths = document()["paths"].as_object().unwrap();
     let of_path = |(path, item): (&String, &'static Value)| {
-        let told = |(method, operation): (&String, _)| ((method.to_uppercase(), path.clone()), operation);
-        item.as_object().unwrap().iter().map(told).collect::<Vec<_>>()
+        let entry = |(method, operation): (&String, _)| ((method.to_uppercase(), path.clone()), operation);
+        item.as_object().unwrap().iter().map(entry).collect::<Vec<_>>()
     };
     paths.iter().flat_map(of_path).collect()
 }
 
-/// An answer as the document has it.
+/// An answer as the document describes it.
 struct Documented {
     body: Option<Validator>,
     headers: BTreeMap<String, Header>,
@@ -72,31 +72,31 @@ impl Documented {
         Self { body, headers: response["headers"].as_object().into_iter().flatten().map(header).collect() }
     }
 
-    fn assert(&self, what: &str, headers: &HeaderMap, body: &Value) {
+    fn assert(&self, answer: &str, headers: &HeaderMap, body: &Value) {
         match &self.body {
             Some(schema) => {
                 if !schema.is_valid(body) {
-                    let faults: Vec<String> = schema.iter_errors(body).map(|error| error.to_string()).collect();
-                    panic!("{what}: {faults:?} of {body}");
+                    let errors: Vec<String> = schema.iter_errors(body).map(|error| error.to_string()).collect();
+                    panic!("{answer}: {errors:?} of {body}");
                 }
-                assert!(headers["content-type"].to_str().unwrap().starts_with("application/json"), "{what}");
+                assert!(headers["content-type"].to_str().unwrap().starts_with("application/json"), "{answer}");
             }
-            None => assert!(body.is_null(), "{what} has a body: {body}"),
+            None => assert!(body.is_null(), "{answer} has a body: {body}"),
         }
         for name in HEADERS {
             let (header, value) = (self.headers.get(name), headers.get(name));
             let Some(value) = value.map(|value| value.to_str().unwrap()) else {
-                assert!(!header.is_some_and(|header| header.is_required), "{what} has no {name}");
+                assert!(!header.is_some_and(|header| header.is_required), "{answer} has no {name}");
                 continue;
             };
-            let header = header.unwrap_or_else(|| panic!("{what} has {name}, which the document has not"));
+            let header = header.unwrap_or_else(|| panic!("{answer} has {name}, which the document lacks"));
             let read = if header.is_text { json!(value) } else { serde_json::from_str(value).unwrap() };
-            assert!(header.value.is_valid(&read), "{what}: {name} is {value}");
+            assert!(header.value.is_valid(&read), "{answer}: {name} is {value}");
         }
     }
 }
 
-/// Holds an answer to what the document says of it; does nothing where no operation was asked.
+/// Asserts that the document describes this answer. Ignores paths that are no operation of the document.
 #[track_caller]
 pub fn assert_documented(method: &str, path: &str, status: u16, headers: &HeaderMap, body: &Value) {
     static ANSWERS: OnceLock<BTreeMap<(String, String), BTreeMap<u16, Documented>>> = OnceLock::new();
@@ -107,18 +107,19 @@ pub fn assert_documented(method: &str, path: &str, status: u16, headers: &Header
         };
         operations().into_iter().map(|(route, operation)| (route, answers(operation))).collect()
     });
-    let of_route = all.iter().find(|((of_method, of_path), _)| of_method == method && is_of(of_path, path));
-    let Some((_, answers)) = of_route else { return };
-    let what = format!("{method} {path}, {status}");
-    answers.get(&status).unwrap_or_else(|| panic!("{what} is not in the document")).assert(&what, headers, body);
+    let operation =
+        all.iter().find(|((operation_method, route), _)| operation_method == method && matches_route(route, path));
+    let Some((_, answers)) = operation else { return };
+    let answer = format!("{method} {path}, {status}");
+    answers.get(&status).unwrap_or_else(|| panic!("{answer} is not in the document")).assert(&answer, headers, body);
 }
 
-/// Whether a path is one of a route's.
-fn is_of(route: &str, path: &str) -> bool {
+/// Whether a path matches a route, whose parameters are in braces.
+fn matches_route(route: &str, path: &str) -> bool {
     let (mut route, mut path) = (route.split('/'), path.split('/'));
-    let fits = route.by_ref().zip(path.by_ref()).all(|(of_route, part)| {
-        let is_parameter = of_route.starts_with('{') && !part.is_empty();
-        is_parameter || of_route == part
+    let parts_match = route.by_ref().zip(path.by_ref()).all(|(expected, part)| {
+        let is_parameter = expected.starts_with('{') && !part.is_empty();
+        is_parameter || expected == part
     });
-    fits && route.next().is_none() && path.next().is_none()
+    parts_match && route.next().is_none() && path.next().is_none()
 }

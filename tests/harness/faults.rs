@@ -1,4 +1,4 @@
-//! A proxy between the SDK and the table that does what networks and busy tables do.
+//! A proxy between the SDK and the table that injects faults of networks and busy tables.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -11,42 +11,44 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What becomes of one request.
+/// What the proxy does to one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// None after all: it is a later one's turn.
+    /// Forwards it unchanged, so that a later one meets the next fault.
     Passes,
-    /// The table is too busy for it.
+    /// Answers that the table is too busy.
     Throttle,
-    /// It meets a transaction: as the SDK sees it for a single write.
+    /// Answers a single write with a conflict with a transaction.
     Conflict,
-    /// It is a transaction that meets another.
+    /// Answers a transaction with a conflict with another one.
     TransactionConflict,
-    /// The table has a fault of its own.
+    /// Answers with an internal error of the table.
     InternalError,
-    /// It is done, but the answer never arrives.
+    /// Forwards it and drops the answer.
     AnswerLost,
-    /// The connection breaks before the table sees it.
+    /// Breaks the connection before the table sees it.
     NeverArrives,
-    /// The table says that it is wrong, in words that nobody outside should read.
+    /// Answers with a validation error whose text must not leave the system.
     Malformed,
-    /// Of a batch, this many keys come back as not looked at.
+    /// Returns the last so many keys of a batch as unprocessed.
     Unprocessed(usize),
-    /// None; the members' rows that it reads are remembered.
+    /// Forwards it and remembers the members' rows in its answer.
     Remembers,
-    /// The members' rows that it reads are those that were remembered, as if a transaction were half applied.
+    /// Answers with the remembered members' rows, as if a transaction were half applied.
     OldMembers,
-    /// Of the events to publish, the first so many are not taken, for this reason.
+    /// Refuses the first so many events to publish, with this error code.
     NotTaken(usize, &'static str),
 }
 
 /// Faults that wait for requests of an operation, first in, first out.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(
-    Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
-    Arc<Mutex<Option<(u8, fastrand::Rng)>>>,
-    Arc<Mutex<Vec<Value>>>,
-);
+pub struct Faults {
+    waiting: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
+    /// Percentage and source of random faults.
+    random: Arc<Mutex<Option<(u8, fastrand::Rng)>>>,
+    /// Rows for [`Fault::OldMembers`].
+    remembered: Arc<Mutex<Vec<Value>>>,
+}
 
 #[derive(Clone)]
 struct Proxy {
@@ -56,45 +58,46 @@ struct Proxy {
 }
 
 impl Faults {
-    /// The next request of the operation meets this fault.
+    /// Injects this fault into the next request of the operation.
     pub fn next(&self, operation: &'static str, fault: Fault) -> &Self {
-        self.0.lock().unwrap().push_back((operation, fault));
+        self.waiting.lock().unwrap().push_back((operation, fault));
         self
     }
 
-    /// The next so many requests of the operation meet this fault.
+    /// Injects this fault into the next `times` requests of the operation.
     pub fn repeat(&self, operation: &'static str, fault: Fault, times: usize) {
         for _ in 0..times {
             self.next(operation, fault);
         }
     }
 
-    /// Every request from now on meets, so many times in a hundred, a fault that passes, drawn by this seed.
+    /// From now on, injects a transient fault into this percentage of requests, drawn by the seed.
     pub fn at_random(&self, percent: u8, seed: u64) {
-        *self.1.lock().unwrap() = Some((percent, fastrand::Rng::with_seed(seed)));
+        *self.random.lock().unwrap() = Some((percent, fastrand::Rng::with_seed(seed)));
     }
 
-    /// No request meets a fault any more.
+    /// Injects no more faults.
     pub fn stop(&self) {
-        *self.1.lock().unwrap() = None;
-        self.0.lock().unwrap().clear();
+        *self.random.lock().unwrap() = None;
+        self.waiting.lock().unwrap().clear();
     }
 
-    /// How many have not been met.
+    /// Counts the faults that still wait for a request.
     pub fn left(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.waiting.lock().unwrap().len()
     }
 
-    fn meet(&self, operation: &str) -> Option<Fault> {
-        let mut faults = self.0.lock().unwrap();
-        match faults.iter().position(|(of, _)| *of == operation) {
-            Some(index) => faults.remove(index).map(|(_, fault)| fault),
+    /// Takes the fault for a request that has just arrived.
+    fn take(&self, operation: &str) -> Option<Fault> {
+        let mut waiting = self.waiting.lock().unwrap();
+        match waiting.iter().position(|(of, _)| *of == operation) {
+            Some(index) => waiting.remove(index).map(|(_, fault)| fault),
             None => self.draw(operation),
         }
     }
 
     fn draw(&self, operation: &str) -> Option<Fault> {
-        let mut drawn = self.1.lock().unwrap();
+        let mut drawn = self.random.lock().unwrap();
         let (percent, random) = drawn.as_mut()?;
         if random.u8(0..100) >= *percent {
             return None;
@@ -103,11 +106,11 @@ impl Faults {
         if operation == "PutEvents" && random.bool() {
             return Some(Fault::NotTaken(random.usize(1..4), "InternalFailure"));
         }
-        let meets = operation.starts_with("Transact") && random.bool();
-        Some(if meets { Fault::TransactionConflict } else { fault })
+        let conflicts = operation.starts_with("Transact") && random.bool();
+        Some(if conflicts { Fault::TransactionConflict } else { fault })
     }
 
-    /// Starts the proxy before the table at this URL; gives the proxy's.
+    /// Starts the proxy in front of the service at this URL. Returns the URL of the proxy.
     pub async fn stand_before(&self, endpoint: &str) -> String {
         let proxy = Proxy { faults: self.clone(), endpoint: endpoint.to_owned(), client: reqwest::Client::new() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -121,7 +124,7 @@ impl Faults {
 async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers["x-amz-target"].to_str().unwrap();
     let operation = target.rsplit('.').next().unwrap();
-    match proxy.faults.meet(operation) {
+    match proxy.faults.take(operation) {
         None | Some(Fault::Passes) => proxy.forward(&headers, body).await,
         Some(Fault::Throttle) => error(400, json!({ "__type": code("ThrottlingException") })),
         Some(Fault::Conflict) => error(400, json!({ "__type": code("TransactionConflictException") })),
@@ -148,7 +151,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
             let rows =
                 answer["Responses"].as_object_mut().unwrap().values_mut().next().unwrap().as_array_mut().unwrap();
             let is_member = |row: &Value| row["SK"]["S"].as_str().unwrap().starts_with("MEMBER#");
-            let mut remembered = proxy.faults.2.lock().unwrap();
+            let mut remembered = proxy.faults.remembered.lock().unwrap();
             if fault == Fault::Remembers {
                 *remembered = rows.iter().filter(|row| is_member(row)).cloned().collect();
             } else {
@@ -170,7 +173,7 @@ fn error(status: u16, body: Value) -> Response {
     (StatusCode::from_u16(status).unwrap(), content_type, body.to_string()).into_response()
 }
 
-/// A body that ends before it has begun: to the client, a broken connection.
+/// A body that fails before its first byte: to the client, a broken connection.
 fn broken() -> Response {
     let stream = futures::stream::iter([Err::<Bytes, _>(std::io::Error::other("cut"))]);
     axum::body::Body::from_stream(stream).into_response()

@@ -1,5 +1,5 @@
-//! A proxy between the SDK and the table that counts units, and that lets transactions conflict as DynamoDB does:
-//! an emulator that works on one at a time never has two meet.
+//! A proxy between the SDK and the table that counts capacity units and makes transactions conflict as in DynamoDB. An
+//! emulator runs one transaction at a time, so two never conflict there.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What was consumed.
+/// Consumed capacity units.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Units {
     pub read: f64,
@@ -22,8 +22,8 @@ pub struct Units {
 #[derive(Debug, Default)]
 struct Counted {
     units: Units,
-    /// Keys of transactions that are under way.
-    held: HashSet<String>,
+    /// Keys of transactions in flight.
+    locked: HashSet<String>,
     conflicts: usize,
     traces: Vec<String>,
 }
@@ -44,17 +44,17 @@ impl Meter {
         std::mem::take(&mut self.0.lock().unwrap().units)
     }
 
-    /// Transactions that met another one.
+    /// Counts the transactions that conflicted with another one since the last call.
     pub fn take_conflicts(&self) -> usize {
         std::mem::take(&mut self.0.lock().unwrap().conflicts)
     }
 
-    /// Where in a trace each request said that it belongs, or nothing.
+    /// Returns the trace header of each request since the last call, empty where it had none.
     pub fn take_traces(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap().traces)
     }
 
-    /// Starts the proxy before the table at this URL; gives the proxy's.
+    /// Starts the proxy in front of the table at this URL. Returns the URL of the proxy.
     pub async fn stand_before(&self, endpoint: &str) -> String {
         let proxy = Proxy { meter: self.clone(), endpoint: endpoint.to_owned(), client: reqwest::Client::new() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -64,22 +64,22 @@ impl Meter {
         url
     }
 
-    /// Takes hold of the keys of a transaction, all of them or none.
-    fn hold(&self, keys: &[String]) -> bool {
+    /// Locks the keys of a transaction, all or none. Returns whether it did.
+    fn lock(&self, keys: &[String]) -> bool {
         let mut counted = self.0.lock().unwrap();
-        let meets = keys.iter().any(|key| counted.held.contains(key));
-        if meets {
+        let conflicts = keys.iter().any(|key| counted.locked.contains(key));
+        if conflicts {
             counted.conflicts += 1;
         } else {
-            counted.held.extend(keys.iter().cloned());
+            counted.locked.extend(keys.iter().cloned());
         }
-        !meets
+        !conflicts
     }
 
-    fn release(&self, keys: &[String]) {
+    fn unlock(&self, keys: &[String]) {
         let mut counted = self.0.lock().unwrap();
         for key in keys {
-            counted.held.remove(key);
+            counted.locked.remove(key);
         }
     }
 
@@ -103,7 +103,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
     let trace = headers.get("x-amzn-trace-id").map_or("", |value| value.to_str().unwrap());
     proxy.meter.0.lock().unwrap().traces.push(trace.to_owned());
     let keys = keys_of(operation, &request);
-    if !proxy.meter.hold(&keys) {
+    if !proxy.meter.lock(&keys) {
         return conflict(&request);
     }
     request["ReturnConsumedCapacity"] = json!("TOTAL");
@@ -115,13 +115,13 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
     }
     let response = forwarded.send().await.unwrap();
     let (status, answer) = (response.status(), response.bytes().await.unwrap());
-    proxy.meter.release(&keys);
-    let told: Value = serde_json::from_slice(&answer).unwrap_or_default();
-    proxy.meter.count(operation, &told["ConsumedCapacity"]);
+    proxy.meter.unlock(&keys);
+    let body: Value = serde_json::from_slice(&answer).unwrap_or_default();
+    proxy.meter.count(operation, &body["ConsumedCapacity"]);
     (status, [("content-type", "application/x-amz-json-1.0")], answer).into_response()
 }
 
-/// The rows that a transaction writes or checks.
+/// Returns the keys that a transaction writes or checks.
 fn keys_of(operation: &str, request: &Value) -> Vec<String> {
     if operation != "TransactWriteItems" {
         return Vec::new();

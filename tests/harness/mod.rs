@@ -1,4 +1,4 @@
-//! What every test starts from: the whole API over a fresh table, and short words for calling it.
+//! Starts the whole API over a fresh table and offers short calls to it. Every test begins here.
 
 mod answer;
 pub mod contract;
@@ -36,18 +36,18 @@ use tokio::net::TcpListener;
 
 pub use answer::Answer;
 use faults::Faults;
-use log::Watch;
+use log::LogCapture;
 use meter::Meter;
 use recorder::Recorder;
 pub use tokens::{key, token};
 
-/// The template of the workspace, read once.
+/// Returns the template of the workspace, read once.
 pub fn template() -> &'static Template {
     static TEMPLATE: OnceLock<Template> = OnceLock::new();
     TEMPLATE.get_or_init(|| Template::find(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap())
 }
 
-/// The configuration that the template gives, but for the table.
+/// Returns the configuration of the template with this table.
 pub fn config(table: &str) -> Config {
     let environment = &template().environment;
     let variable = |name: &str| match name {
@@ -55,11 +55,11 @@ pub fn config(table: &str) -> Config {
         name => environment.get(name).cloned(),
     };
     let config = Config::from_variables(variable).unwrap();
-    // Whether what follows from a write is done in time is not to depend on how busy the machine is.
+    // Writes settle in time even on a busy machine.
     Config { settle_budget: Duration::from_secs(60), ..config }
 }
 
-/// What stands between the API and its table.
+/// The proxy between the API and its table.
 enum Between<'a> {
     Nothing,
     Faults(&'a Faults),
@@ -68,19 +68,24 @@ enum Between<'a> {
 
 /// The whole API over a fresh table.
 pub struct Api {
+    /// The URL of the API.
     pub base: String,
+    /// A store of the test's own: its requests pass neither `recorder` nor a proxy.
     pub store: Store,
     pub app: App,
+    /// Records the requests of `app` to the table.
     pub recorder: Recorder,
-    /// What comes in and goes out.
+    /// Incoming and published events.
     pub bus: Bus,
-    /// Where the table is, and its name.
+    /// The URL of the table, without a proxy.
     pub endpoint: String,
+    /// The name of the table.
     pub table: String,
+    /// The log of this test.
+    pub log: LogCapture,
     administrator: String,
     reader: String,
     client: reqwest::Client,
-    _watch: Watch,
 }
 
 impl Api {
@@ -88,30 +93,30 @@ impl Api {
         Self::start_as(template(), |_| {}, Between::Nothing).await
     }
 
-    /// With another configuration than the template's.
+    /// Starts with another configuration than the template's.
     pub async fn start_configured(configure: impl FnOnce(&mut Config)) -> Self {
         Self::start_as(template(), configure, Between::Nothing).await
     }
 
-    /// With faults between the API and its table.
+    /// Starts with faults between the API and its table.
     pub async fn start_faulty(faults: &Faults) -> Self {
         Self::start_as(template(), |_| {}, Between::Faults(faults)).await
     }
 
-    /// With a meter between the API and its table, where transactions conflict.
+    /// Starts with a meter between the API and its table, where transactions conflict.
     pub async fn start_metered(meter: &Meter) -> Self {
         let template = Template { timeout_seconds: 600, ..template().clone() };
         Self::start_as(&template, |config| config.settle_budget = Duration::from_secs(600), Between::Meter(meter)).await
     }
 
-    /// With a minute for each call instead of the template's ten seconds: for what must come out right on a table that
-    /// does one thing at a time, however long that takes.
+    /// Starts with a minute for each call instead of the template's ten seconds. For tests that put so much load on an
+    /// emulator, which serves one request at a time, that calls take long.
     pub async fn start_patient() -> Self {
         let template = Template { timeout_seconds: 60, ..template().clone() };
         Self::start_as(&template, |_| {}, Between::Nothing).await
     }
 
-    /// With a stream of the table, and with faults between the API and it.
+    /// Starts with a stream of the table, and with faults between the API and its table.
     pub async fn start_streaming(configure: impl FnOnce(&mut Config), faults: &Faults) -> Self {
         Self::start_over(&template().table, template(), configure, Between::Faults(faults)).await
     }
@@ -127,11 +132,11 @@ impl Api {
         between: Between<'_>,
     ) -> Self {
         let mut template = template.clone();
-        // A slow table is no reason to give up, unless giving up is what it is about.
+        // A table outside this process may be slow. Only tests of faults need the template's time budget.
         if !is_embedded() && matches!(between, Between::Nothing) {
             template.timeout_seconds = template.timeout_seconds.max(60);
         }
-        let watch = Watch::start();
+        let log = LogCapture::start();
         let endpoint = table_endpoint().await;
         let table = format!("groups-{:016x}", unique());
         let plain = client_for(&endpoint, |builder| builder);
@@ -161,14 +166,14 @@ impl Api {
             bus,
             endpoint,
             table,
+            log,
             administrator: token("alice", &["Administrator"]),
             reader: token("bob", &[]),
             client: reqwest::Client::new(),
-            _watch: watch,
         }
     }
 
-    /// A request with a token, to a path after the base of the groups.
+    /// Builds a request with this token. The path is relative to `/api/v1/groups`.
     pub fn request_as(&self, token: Option<&str>, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}/api/v1/groups{path}", self.base));
         match token {
@@ -177,7 +182,7 @@ impl Api {
         }
     }
 
-    /// A request of an administrator.
+    /// Builds a request of an administrator.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.request_as(Some(&self.administrator), method, path)
     }
@@ -203,20 +208,20 @@ impl Api {
         Answer::to(self.request(Method::DELETE, path)).await
     }
 
-    /// A new group; its id.
+    /// Creates a group. Returns its id.
     pub async fn group(&self, name: &str) -> String {
         let answer = self.post("", json!({ "name": name })).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
         answer.body["id"].as_str().unwrap().to_owned()
     }
 
-    /// Groups with these names, each nested in the one before it; their ids.
+    /// Creates groups with these names and nests each in the one before it. Returns their ids.
     pub async fn chain(&self, names: &[&str]) -> Vec<String> {
         let mut ids: Vec<String> = Vec::new();
         for name in names {
             let id = self.group(name).await;
-            if let Some(above) = ids.last() {
-                self.nest(above, &id).await;
+            if let Some(parent) = ids.last() {
+                self.nest(parent, &id).await;
             }
             ids.push(id);
         }
@@ -228,7 +233,7 @@ impl Api {
         self.put(&format!("/{parent}/groups/{child}"), Value::Null).await.ok();
     }
 
-    /// The ids of a group's members, each with how it is one.
+    /// Returns the ids of a group's members, each with its membership type.
     pub async fn member_types(&self, group: &str) -> Vec<(String, String)> {
         let body = self.get(&format!("/{group}/members")).await.ok();
         let members = body["members"].as_array().unwrap();
@@ -237,21 +242,21 @@ impl Api {
         members.iter().map(|member| (text(&member["id"]), text(&member["membership_type"]))).collect()
     }
 
-    /// Accounts that the system knows from now on, named after their ids.
+    /// Stores accounts named after their ids.
     pub async fn accounts(&self, ids: &[&str]) {
         for id in ids {
             self.store.put_account(&ingest(), &account(id)).await.unwrap();
         }
     }
 
-    /// Accounts with these numbers, known from now on.
+    /// Stores accounts with these numbers.
     pub async fn numbered_accounts(&self, numbers: Range<usize>) {
         for number in numbers {
             self.accounts(&[&numbered(number)]).await;
         }
     }
 
-    /// Accounts with these numbers, and direct members of the group, with all that follows.
+    /// Stores accounts with these numbers, adds them to the group, and propagates them to its ancestors.
     pub async fn members(&self, group: &str, numbers: Range<usize>) {
         self.numbered_accounts(numbers.clone()).await;
         let ids: Vec<AccountId> = numbers.map(|number| AccountId::parse(&numbered(number)).unwrap()).collect();
@@ -265,7 +270,7 @@ impl Api {
         }
     }
 
-    /// All pages of a list, item by item.
+    /// Returns the items of all pages of a list.
     pub async fn walk(&self, path: &str, items: &str) -> Vec<Value> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut found = Vec::new();
@@ -285,21 +290,21 @@ impl Api {
     }
 }
 
-/// The template's table, but for the stream: both emulators slow down with every record they keep of it, Amazon's across
-/// all tables at once. Tests of `cargo local` have it.
+/// Returns the template's table without its stream. Both emulators slow down with every record of a stream, Amazon's across
+/// all tables at once.
 pub fn table_without_stream() -> Value {
     let mut properties = template().table.clone();
     properties.as_object_mut().unwrap().remove("StreamSpecification");
     properties
 }
 
-/// Whether the table is the embedded one, which takes transactions by the thousand.
+/// Whether the table is the embedded one, which is fast enough for thousands of transactions.
 #[expect(clippy::disallowed_methods, reason = "which table to test is the developer's to say")]
 pub fn is_embedded() -> bool {
     std::env::var_os("DYNAMODB_ENDPOINT").is_none()
 }
 
-/// The embedded table, or whatever `DYNAMODB_ENDPOINT` names.
+/// Starts the embedded table, unless `DYNAMODB_ENDPOINT` names another one. Returns its URL.
 #[expect(clippy::disallowed_methods, reason = "which table to test on is the machine's to say")]
 async fn table_endpoint() -> String {
     match std::env::var("DYNAMODB_ENDPOINT") {
@@ -308,7 +313,7 @@ async fn table_endpoint() -> String {
     }
 }
 
-/// A number of the developer's: to test for longer, with more, or one history again.
+/// Reads a number from the environment, which makes a test longer or larger, or repeats one history.
 #[expect(clippy::disallowed_methods, reason = "how much to test is the developer's to say")]
 pub fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -319,23 +324,23 @@ fn unique() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// `acc-00007` and so on: in the order of the numbers.
+/// Returns the id `acc-00007` for 7. Ids sort in the order of their numbers.
 pub fn numbered(number: usize) -> String {
     format!("acc-{number:05}")
 }
 
-/// A name as long as can be in which nothing repeats for long: a search has as much of it as of any.
+/// Returns a name of the maximum length without long repetitions. No other name needs more rows for the search.
 pub fn longest_name() -> String {
     let mut random = fastrand::Rng::with_seed(1);
     std::iter::repeat_with(|| random.char('a'..='m')).take(256).collect()
 }
 
-/// Every byte of the text as it may stand in a path or a query.
+/// Percent-encodes every byte of the text, for a path or a query.
 pub fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// An account named after its id, as of the contract's example.
+/// Returns an account named after its id, like the contract's example.
 pub fn account(id: &str) -> Account {
     Account {
         id: AccountId::parse(id).unwrap(),
@@ -346,7 +351,7 @@ pub fn account(id: &str) -> Account {
     }
 }
 
-/// What was told of an account so many nanoseconds after 1970.
+/// Returns the version of an account described so many nanoseconds after 1970.
 pub const fn version(number: i64) -> AccountVersion {
     AccountVersion::at(Moment::from_unix_nanos(number))
 }
@@ -368,9 +373,9 @@ pub fn read() -> Granted<Read> {
     config("any").policy.authorize(&Caller::new("tests", Vec::new()).unwrap()).unwrap()
 }
 
-/// An id that a group could have, and none has.
+/// A valid id of a group that does not exist.
 pub const NO_GROUP: &str = "grp-018d0cab-c440-7000-8000-00000000ffff";
-/// Texts that no group can have as an id.
+/// Texts that are no valid id of a group.
 pub const IMPOSSIBLE_GROUPS: [&str; 6] = [
     "grp-123",
     "x",

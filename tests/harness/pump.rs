@@ -1,4 +1,4 @@
-//! The table's stream in the hands of a test: what is committed waits until the test has it worked through.
+//! Runs the stream consumers under the control of a test: committed records wait until the test delivers them.
 
 use std::collections::VecDeque;
 
@@ -22,14 +22,14 @@ pub struct Pump<R = App> {
 }
 
 impl Pump {
-    /// For the function that brings what follows from a commit up to date.
+    /// Reads the stream for `propagate`.
     pub async fn of(api: &Api) -> Self {
         Self::over(api, PROPAGATE).await
     }
 }
 
 impl Pump<PublishEventsDeps> {
-    /// For the function that tells other systems.
+    /// Reads the stream for `publish-events`.
     pub async fn publishing(api: &Api) -> Self {
         Self::over(api, PUBLISH_EVENTS).await
     }
@@ -41,7 +41,7 @@ impl<R: Dependencies> Pump<R> {
         Self { stream, function, waiting: VecDeque::new() }
     }
 
-    /// Takes in what was committed and passes the template's filters.
+    /// Adds newly committed records that pass the template's filters to those that wait.
     pub async fn fetch(&mut self) {
         loop {
             let records = self.stream.read(1_000).await.unwrap();
@@ -54,13 +54,13 @@ impl<R: Dependencies> Pump<R> {
         }
     }
 
-    /// Has the function work through these records; those that failed wait again.
-    pub async fn deliver(&mut self, resources: &R, records: Vec<Value>) {
+    /// Delivers these records to the function. Those that failed wait again.
+    pub async fn deliver(&mut self, dependencies: &R, records: Vec<Value>) {
         if records.is_empty() {
             return;
         }
         let event = json!({ "Records": records });
-        let answer = self.function.answer(resources, event, &Context::default()).await.unwrap();
+        let answer = self.function.answer(dependencies, event, &Context::default()).await.unwrap();
         let failed: Vec<&str> = answer["batchItemFailures"]
             .as_array()
             .unwrap()
@@ -71,29 +71,29 @@ impl<R: Dependencies> Pump<R> {
         self.waiting.extend(records.into_iter().filter(|record| failed.contains(&number(record).as_str())));
     }
 
-    /// Works through everything there is and everything that follows from it.
-    pub async fn drain(&mut self, resources: &R) {
+    /// Delivers all records, and those that result from them, until none is left.
+    pub async fn drain(&mut self, dependencies: &R) {
         loop {
             self.fetch().await;
             if self.waiting.is_empty() {
                 return;
             }
-            let some = self.waiting.len().min(100);
-            let batch = self.waiting.drain(..some).collect();
-            self.deliver(resources, batch).await;
+            let batch_size = self.waiting.len().min(100);
+            let batch = self.waiting.drain(..batch_size).collect();
+            self.deliver(dependencies, batch).await;
         }
     }
 }
 
-/// What is wrong in the table at rest.
+/// Returns all invariant violations of a table at rest.
 pub async fn violations(api: &Api) -> Vec<InvariantViolation> {
     let granted = Granted::propagation();
     Propagation { store: &api.store, granted: &granted, now: now() }.verify().await.unwrap()
 }
 
-/// Holds that the table keeps all its invariants, and that no job is left.
+/// Asserts that the table has no invariant violation, and no job is left.
 #[track_caller]
 pub fn assert_sound(violations: &[InvariantViolation]) {
-    let told: Vec<String> = violations.iter().map(InvariantViolation::to_string).collect();
-    assert!(told.is_empty(), "{}", told.join("\n"));
+    let lines: Vec<String> = violations.iter().map(InvariantViolation::to_string).collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
 }

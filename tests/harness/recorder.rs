@@ -1,4 +1,4 @@
-//! Records what the API asks of its table: an interceptor in the SDK's client.
+//! Records the requests of the API to its table, with an interceptor in the SDK's client.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -9,12 +9,12 @@ use aws_sdk_dynamodb::error::BoxError;
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use serde_json::Value;
 
-/// A request to the table, as it went over the wire.
+/// A request to the table as sent.
 #[derive(Debug, Clone)]
 pub struct Recorded {
     pub operation: String,
     pub body: Value,
-    /// Ticks at its start and end: requests that overlap were under way side by side.
+    /// Ticks of a shared counter at its start and end. Requests whose ticks overlap ran concurrently.
     started: usize,
     ended: usize,
 }
@@ -35,7 +35,7 @@ impl Recorder {
     }
 }
 
-/// Which of the recorded requests an attempt is.
+/// The index of the recorded request that an attempt belongs to.
 #[derive(Debug)]
 struct Ticket(usize);
 
@@ -76,7 +76,7 @@ impl Intercept for Recorder {
             let mut log = self.0.lock().unwrap();
             log.tick += 1;
             let ended = log.tick;
-            // Gone when somebody took the requests meanwhile.
+            // The request is gone if `take` was called in the meantime.
             if let Some(request) = log.requests.get_mut(*index) {
                 request.ended = ended;
             }
@@ -85,8 +85,7 @@ impl Intercept for Recorder {
     }
 }
 
-/// How many requests had to wait for one another: the longest chain of requests of which each began after the one
-/// before had ended.
+/// Returns the length of the longest chain of requests in which each began after the one before had ended.
 pub fn sequential(requests: &[Recorded]) -> usize {
     let mut by_end: Vec<&Recorded> = requests.iter().collect();
     by_end.sort_by_key(|request| request.ended);
@@ -100,19 +99,25 @@ pub fn sequential(requests: &[Recorded]) -> usize {
     chain
 }
 
-/// The operations, in the order they began.
+/// Returns the operations in the order in which they began.
 pub fn operations(requests: &[Recorded]) -> Vec<&str> {
     requests.iter().map(|request| request.operation.as_str()).collect()
 }
 
-/// What IAM must allow for the requests, as (action, over the index).
+/// Returns the requests that write.
+pub fn writes(requests: &[Recorded]) -> Vec<&Recorded> {
+    const READS: [&str; 4] = ["BatchGetItem", "GetItem", "Query", "TransactGetItems"];
+    requests.iter().filter(|request| !READS.contains(&request.operation.as_str())).collect()
+}
+
+/// Returns the permissions that the requests need: each IAM action, and whether it is on the index.
 pub fn permissions(requests: &[Recorded]) -> BTreeSet<(String, bool)> {
     let mut needed = BTreeSet::new();
     for request in requests {
         if request.operation == "TransactGetItems" {
             needed.insert(("dynamodb:GetItem".into(), false));
         } else if request.operation == "TransactWriteItems" {
-            // A transaction wants the permission of each of its actions (DynamoDB Developer Guide, "Using IAM with
+            // A transaction needs the permission of each of its actions (DynamoDB Developer Guide, "Using IAM with
             // DynamoDB transactions").
             for action in request.body["TransactItems"].as_array().unwrap() {
                 let kind = action.as_object().unwrap().keys().next().unwrap();

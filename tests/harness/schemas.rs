@@ -1,4 +1,4 @@
-//! The schemas of events in `docs/events`.
+//! Reads the JSON schemas of published events in `docs/events`.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::workspace::root;
 
-/// Every schema, by the kind of event that it is of.
+/// Returns the schemas by kind of event (`detail-type`).
 pub fn schemas() -> &'static BTreeMap<String, Validator> {
     static SCHEMAS: OnceLock<BTreeMap<String, Validator>> = OnceLock::new();
     SCHEMAS.get_or_init(|| {
@@ -26,16 +26,16 @@ pub fn schemas() -> &'static BTreeMap<String, Validator> {
     })
 }
 
-/// Whether the event is as the schema of its kind says.
+/// Whether the event matches the schema of its kind.
 pub fn is_valid(event: &Value) -> bool {
     let schema = event["detail-type"].as_str().and_then(|kind| schemas().get(kind));
     schema.is_some_and(|schema| schema.is_valid(event))
 }
 
-/// Holds that the event is as the schema of its kind says.
+/// Asserts that the event matches the schema of its kind.
 #[track_caller]
 pub fn assert_valid(event: &Value) {
     let kind = event["detail-type"].as_str().unwrap();
-    let faults: Vec<String> = schemas()[kind].iter_errors(event).map(|error| error.to_string()).collect();
-    assert!(faults.is_empty(), "{event}: {faults:?}");
+    let errors: Vec<String> = schemas()[kind].iter_errors(event).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{event}: {errors:?}");
 }

@@ -1,18 +1,18 @@
-//! Events: of the gateway, of the queue and what its messages say, and records of the stream.
+//! Mutated events of the gateway, batches and messages of the queue, and records of the stream.
 
 use groups_local::functions::{APPLY_EVENTS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS};
 use lambda_http::Context;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::material::{spoiled, spoils};
+use super::material::{mutated, mutations};
 use super::{World, fuzz};
 use crate::harness::NO_GROUP;
 use crate::harness::exchange::{T3, account_event, hand, request_event};
 use crate::harness::workspace::recorded;
 
-/// What the gateway says by itself, whoever asks for whatever, and the adapter takes at its word.
-const GATEWAYS_OWN: [&str; 6] = [
+/// Values that the gateway sets itself for any request. The adapter trusts them, so they stay as recorded.
+const SET_BY_GATEWAY: [&str; 6] = [
     "/headers/host",
     "/headers/x-forwarded-proto",
     "/rawPath",
@@ -22,28 +22,28 @@ const GATEWAYS_OWN: [&str; 6] = [
 ];
 
 #[test]
-fn whatever_the_gateway_hands_on_there_is_an_answer_of_the_contract_or_it_is_no_event() {
-    let cases = (0..FUNCTIONS.len(), spoils());
-    fuzz(300, cases, World::start, async |world, (which, spoils)| {
+fn every_gateway_event_gets_an_answer_of_the_contract() {
+    let cases = (0..FUNCTIONS.len(), mutations());
+    fuzz(300, cases, World::start, async |world, (which, mutations)| {
         let function = FUNCTIONS[which];
-        let bytes = spoiled(&recorded(function.name), &spoils, &GATEWAYS_OWN);
-        // What is no JSON does not reach a function.
+        let bytes = mutated(&recorded(function.name), &mutations, &SET_BY_GATEWAY);
+        // Lambda delivers only JSON.
         if let Ok(event) = serde_json::from_slice(&bytes) {
-            world.hand(function, &event).await;
+            world.invoke(function, &event).await;
         }
     });
 }
 
-/// The places that a function names have to be among those that it was handed.
+/// Returns the identifiers of the failed items in a function's answer.
 fn failures(answer: &Value) -> Vec<String> {
     let failures = answer["batchItemFailures"].as_array().unwrap().iter();
     failures.map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn whatever_the_batch_of_the_queue_it_is_worked_through_or_it_is_no_event() {
-    fuzz(120, spoils(), World::start, async |world, spoils| {
-        let bytes = spoiled(&recorded("apply-events"), &spoils, &[]);
+fn every_queue_batch_is_processed_or_refused() {
+    fuzz(120, mutations(), World::start, async |world, mutations| {
+        let bytes = mutated(&recorded("apply-events"), &mutations, &[]);
         let Ok(event) = serde_json::from_slice::<Value>(&bytes) else { return };
         if let Ok(answer) = APPLY_EVENTS.answer(&world.api.intake(), event.clone(), &Context::default()).await {
             for failure in failures(&answer) {
@@ -54,47 +54,47 @@ fn whatever_the_batch_of_the_queue_it_is_worked_through_or_it_is_no_event() {
 }
 
 #[test]
-fn whatever_a_message_says_it_is_applied_or_put_aside_with_a_reason_of_ours() {
+fn every_message_is_applied_or_becomes_a_dead_letter() {
     let kinds = [
         account_event("Created", "acc-1", "name", T3),
         account_event("Deleted", "acc-2", "name", T3),
         request_event("add", NO_GROUP, "acc-101", T3),
     ];
-    let cases = (0..kinds.len(), spoils());
-    fuzz(250, cases, World::empty, async |world, (which, spoils)| {
-        let bytes = spoiled(&kinds[which], &spoils, &[]);
+    let cases = (0..kinds.len(), mutations());
+    fuzz(250, cases, World::empty, async |world, (which, mutations)| {
+        let bytes = mutated(&kinds[which], &mutations, &[]);
         let body = String::from_utf8_lossy(&bytes).into_owned();
         let (before, dead) = (world.known_rows().await, world.api.bus.dead_letters().unwrap().len());
-        // For the last time: it is done with.
-        assert!(hand(&world.api.intake(), &[json!(body)], 0).await.is_empty());
+        let too_old = 0;
+        assert!(hand(&world.api.intake(), &[json!(body)], too_old).await.is_empty(), "it is not retried");
         let letters = world.api.bus.dead_letters().unwrap();
         if let Some(letter) = letters.get(dead) {
             let reason = letter.reason.as_deref().unwrap();
-            assert!(reason.len() < 700 && reason.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{reason:?}");
-            assert_eq!(letter.body, body, "as it came");
-            assert_eq!(world.rows().await, before, "what is put aside changes nothing");
-            world.knows(before);
+            assert!(!reason.is_empty() && reason.len() < 700);
+            assert!(reason.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{reason:?}");
+            assert_eq!(letter.body, body, "as received");
+            assert_eq!(world.rows().await, before, "a dead letter changes nothing");
+            world.keep_rows(before);
         }
         assert!(letters.len() <= dead + 1);
     });
 }
 
 #[test]
-fn whatever_the_records_of_the_stream_they_are_worked_through_or_they_are_no_event() {
-    let cases = (any::<bool>(), spoils());
-    fuzz(150, cases, World::start, async |world, (publishes, spoils)| {
+fn every_stream_batch_is_processed_or_refused() {
+    let cases = (any::<bool>(), mutations());
+    fuzz(150, cases, World::start, async |world, (publishes, mutations)| {
         let name = if publishes { "publish-events" } else { "propagate" };
-        let Ok(event) = serde_json::from_slice::<Value>(&spoiled(&recorded(name), &spoils, &[])) else { return };
+        let Ok(event) = serde_json::from_slice::<Value>(&mutated(&recorded(name), &mutations, &[])) else { return };
         let context = Context::default();
         let answer = if publishes {
-            let outlet = world.api.outlet(&world.api.bus_endpoint());
-            PUBLISH_EVENTS.answer(&outlet, event.clone(), &context).await
+            let deps = world.api.outlet(&world.api.bus_endpoint());
+            PUBLISH_EVENTS.answer(&deps, event.clone(), &context).await
         } else {
             PROPAGATE.answer(&world.api.app, event.clone(), &context).await
         };
         for failure in answer.iter().flat_map(failures) {
-            let place = event.to_string().contains(&json!(failure).to_string());
-            assert!(place || failure.is_empty(), "{failure:?}");
+            assert!(failure.is_empty() || event.to_string().contains(&json!(failure).to_string()), "{failure:?}");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! What hostile input is made of: texts and JSON that broken readers stumble over, and ways to spoil what is right.
+//! Generates hostile input: texts and JSON that break careless parsers, and mutations of valid JSON.
 
 use std::sync::OnceLock;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-/// Line breaks, escapes of terminals, marks of direction, what is no character, and what other languages would act on.
+/// Line breaks, terminal escapes, direction marks, noncharacters, and code of other languages.
 pub const TEXTS: [&str; 36] = [
     "",
     " ",
@@ -46,7 +46,7 @@ pub const TEXTS: [&str; 36] = [
     "GROUP#x\u{1f}MEMBER#y",
 ];
 
-/// JSON, and what is nearly JSON.
+/// Returns JSON and near-JSON texts.
 pub fn raw() -> &'static [String] {
     static RAW: OnceLock<Vec<String>> = OnceLock::new();
     RAW.get_or_init(all_raw)
@@ -96,7 +96,7 @@ fn all_raw() -> Vec<String> {
     ready.into_iter().map(str::to_owned).chain(long).chain(deep).collect()
 }
 
-/// Any text, but more often one of [`TEXTS`], alone or inside another.
+/// Draws any text, more often one of [`TEXTS`], alone or inside another.
 pub fn text() -> impl Strategy<Value = String> {
     let known = (0..TEXTS.len()).prop_map(|at| TEXTS[at].to_owned());
     let inside =
@@ -105,78 +105,79 @@ pub fn text() -> impl Strategy<Value = String> {
     prop_oneof![4 => known, 3 => any::<String>(), 2 => inside, 1 => long]
 }
 
-/// One way to spoil JSON.
+/// One mutation of JSON.
 #[derive(Debug, Clone)]
-pub enum Spoil {
-    /// Another text stands there.
+pub enum Mutation {
+    /// Replaces a value by a text.
     Text(String),
-    /// One of [`raw`] stands there.
+    /// Replaces a value by one of [`raw`].
     Raw(Index),
-    /// It is gone.
-    Gone,
-    /// Its name stands there twice, the second time for one of [`raw`].
-    Twice(Index),
-    /// The text ends here.
+    /// Removes a value.
+    Remove,
+    /// Repeats a value's name, with one of [`raw`] as its second value.
+    Duplicate(Index),
+    /// Cuts off the rest of the text.
     Cut,
-    /// Another byte is here.
+    /// Replaces a byte.
     Byte(u8),
 }
 
-/// Some places, and how each is spoiled.
-pub fn spoils() -> impl Strategy<Value = Vec<(Index, Spoil)>> {
-    let spoil = prop_oneof![
-        6 => text().prop_map(Spoil::Text),
-        6 => any::<Index>().prop_map(Spoil::Raw),
-        3 => Just(Spoil::Gone),
-        3 => any::<Index>().prop_map(Spoil::Twice),
-        1 => Just(Spoil::Cut),
-        1 => any::<u8>().prop_map(Spoil::Byte),
+/// Draws one to three mutations, each with its position.
+pub fn mutations() -> impl Strategy<Value = Vec<(Index, Mutation)>> {
+    let mutation = prop_oneof![
+        6 => text().prop_map(Mutation::Text),
+        6 => any::<Index>().prop_map(Mutation::Raw),
+        3 => Just(Mutation::Remove),
+        3 => any::<Index>().prop_map(Mutation::Duplicate),
+        1 => Just(Mutation::Cut),
+        1 => any::<u8>().prop_map(Mutation::Byte),
     ];
-    proptest::collection::vec((any::<Index>(), spoil), 1..4)
+    proptest::collection::vec((any::<Index>(), mutation), 1..4)
 }
 
-/// The JSON, spoiled; nothing at or under `kept`.
-pub fn spoiled(json: &Value, spoils: &[(Index, Spoil)], kept: &[&str]) -> Vec<u8> {
+/// Returns the JSON with these mutations, none of them at or under the pointers in `kept`.
+pub fn mutated(json: &Value, mutations: &[(Index, Mutation)], kept: &[&str]) -> Vec<u8> {
     let (mut json, raw) = (json.clone(), raw());
-    let mut stand_ins = Vec::new();
-    // A text that stands for JSON which a value cannot hold, until all is written.
-    let mut stands_in = |written: String| {
-        let name = format!("\u{e000}{}\u{e000}", stand_ins.len());
-        stand_ins.push((name.clone(), written));
+    let mut placeholders = Vec::new();
+    // A `Value` cannot hold raw text, so a placeholder marks its position until the JSON is written.
+    let mut placeholder = |raw_text: String| {
+        let name = format!("\u{e000}{}\u{e000}", placeholders.len());
+        placeholders.push((name.clone(), raw_text));
         json!(name)
     };
-    let mut in_text = Vec::new();
-    for (at, spoil) in spoils {
-        let places: Vec<String> =
-            places(&json).into_iter().filter(|place| !kept.iter().any(|kept| place.starts_with(kept))).collect();
-        if places.is_empty() {
+    let mut byte_mutations = Vec::new();
+    for (position, mutation) in mutations {
+        let pointers: Vec<String> =
+            pointers(&json).into_iter().filter(|pointer| !kept.iter().any(|kept| pointer.starts_with(kept))).collect();
+        if pointers.is_empty() {
             continue;
         }
-        let place = at.get(&places);
-        match spoil {
-            Spoil::Text(text) => *json.pointer_mut(place).unwrap() = json!(text),
-            Spoil::Raw(which) => *json.pointer_mut(place).unwrap() = stands_in(which.get(raw).clone()),
-            Spoil::Gone => remove(&mut json, place),
-            Spoil::Twice(which) => {
-                let value = json.pointer(place).unwrap().to_string();
-                let name = place.rsplit('/').next().unwrap().replace("~1", "/").replace("~0", "~");
-                *json.pointer_mut(place).unwrap() = stands_in(format!("{value},{}:{}", json!(name), which.get(raw)));
+        let pointer = position.get(&pointers);
+        match mutation {
+            Mutation::Text(text) => *json.pointer_mut(pointer).unwrap() = json!(text),
+            Mutation::Raw(which) => *json.pointer_mut(pointer).unwrap() = placeholder(which.get(raw).clone()),
+            Mutation::Remove => remove(&mut json, pointer),
+            Mutation::Duplicate(which) => {
+                let value = json.pointer(pointer).unwrap().to_string();
+                let name = pointer.rsplit('/').next().unwrap().replace("~1", "/").replace("~0", "~");
+                let twice = format!("{value},{}:{}", json!(name), which.get(raw));
+                *json.pointer_mut(pointer).unwrap() = placeholder(twice);
             }
-            Spoil::Cut | Spoil::Byte(_) => in_text.push((at, spoil)),
+            Mutation::Cut | Mutation::Byte(_) => byte_mutations.push((position, mutation)),
         }
     }
     let mut text = json.to_string();
-    // What was put into what stands in for something is written first.
-    for (name, written) in stand_ins.iter().rev() {
-        text = text.replace(&json!(name).to_string(), written);
+    // Latest first: the raw text of a placeholder may contain earlier ones.
+    for (name, raw_text) in placeholders.iter().rev() {
+        text = text.replace(&json!(name).to_string(), raw_text);
     }
     let mut bytes = text.into_bytes();
-    for (at, spoil) in in_text.into_iter().filter(|_| kept.is_empty()) {
-        match spoil {
-            Spoil::Cut => bytes.truncate(at.index(bytes.len().max(1))),
-            Spoil::Byte(byte) if !bytes.is_empty() => {
-                let at = at.index(bytes.len());
-                bytes[at] = *byte;
+    for (position, mutation) in byte_mutations.into_iter().filter(|_| kept.is_empty()) {
+        match mutation {
+            Mutation::Cut => bytes.truncate(position.index(bytes.len().max(1))),
+            Mutation::Byte(byte) if !bytes.is_empty() => {
+                let index = position.index(bytes.len());
+                bytes[index] = *byte;
             }
             _ => {}
         }
@@ -184,8 +185,8 @@ pub fn spoiled(json: &Value, spoils: &[(Index, Spoil)], kept: &[&str]) -> Vec<u8
     bytes
 }
 
-fn remove(json: &mut Value, place: &str) {
-    let (parent, name) = place.rsplit_once('/').unwrap_or_default();
+fn remove(json: &mut Value, pointer: &str) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
     match json.pointer_mut(parent) {
         Some(Value::Object(object)) => {
             object.remove(&name.replace("~1", "/").replace("~0", "~"));
@@ -197,17 +198,17 @@ fn remove(json: &mut Value, place: &str) {
     }
 }
 
-/// Pointers to everything in it, itself included.
-fn places(json: &Value) -> Vec<String> {
+/// Returns the JSON pointers (RFC 6901) of a value and of all values inside it.
+fn pointers(json: &Value) -> Vec<String> {
     let mut found = vec![String::new()];
-    let inside: Vec<(String, &Value)> = match json {
+    let children: Vec<(String, &Value)> = match json {
         Value::Object(object) => object.iter().map(|(name, value)| (name.clone(), value)).collect(),
-        Value::Array(items) => items.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
         _ => Vec::new(),
     };
-    for (name, value) in inside {
+    for (name, value) in children {
         let name = name.replace('~', "~0").replace('/', "~1");
-        found.extend(places(value).into_iter().map(|place| format!("/{name}{place}")));
+        found.extend(pointers(value).into_iter().map(|pointer| format!("/{name}{pointer}")));
     }
     found
 }

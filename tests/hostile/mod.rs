@@ -1,5 +1,5 @@
-//! Hostile input: whatever is sent, and whatever the table answers, there is an answer of the contract in time, a refusal
-//! changes nothing, and no log line is broken.
+//! Hostile input in requests, events and answers of the table. Every answer is one of the contract and comes in time, a
+//! refusal changes nothing, and no log line is broken.
 
 mod bodies;
 mod events;
@@ -23,15 +23,16 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use shared::app::Function;
 
+use crate::harness::recorder::writes;
 use crate::harness::{Api, variable};
 
-/// More than any answer takes, on a machine with other things to do.
-const LONGEST: Duration = Duration::from_secs(20);
+/// The time limit of a case, generous enough for a busy machine.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// Cases that meet the same table: it grows with each that is not refused.
-const CASES_OF_A_TABLE: u32 = 1_000;
+/// Each table serves this many cases, because accepted input makes it grow.
+const CASES_PER_TABLE: u32 = 1_000;
 
-/// Tries so many cases, or as many as `GROUPS_TEST_CASES` says; one that fails is made as small as can be and printed.
+/// Tries `count` cases, or `GROUPS_TEST_CASES`. Shrinks and prints one that fails.
 fn fuzz<W, S: Strategy>(count: u32, cases: S, world: impl AsyncFn() -> W, check: impl AsyncFn(&W, S::Value))
 where
     S::Value: Debug,
@@ -39,13 +40,13 @@ where
     let count = variable("GROUPS_TEST_CASES").map_or(count, |cases| u32::try_from(cases).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let begun = std::time::Instant::now();
-    for done in (0..count).step_by(CASES_OF_A_TABLE as usize) {
+    for done in (0..count).step_by(CASES_PER_TABLE as usize) {
         let world = runtime.block_on(world());
-        let cases_here = CASES_OF_A_TABLE.min(count - done);
+        let cases_here = CASES_PER_TABLE.min(count - done);
         let config =
             Config { cases: cases_here, max_shrink_iters: 500, failure_persistence: None, ..Config::default() };
         let outcome = TestRunner::new(config).run(&cases, |case| {
-            let checked = async { tokio::time::timeout(LONGEST, check(&world, case)).await };
+            let checked = async { tokio::time::timeout(TIME_LIMIT, check(&world, case)).await };
             match runtime.block_on(AssertUnwindSafe(checked).catch_unwind()) {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => Err(TestCaseError::fail("takes too long")),
@@ -60,7 +61,7 @@ where
     println!("{count} cases, {:.0} a second", f64::from(count) / begun.elapsed().as_secs_f64());
 }
 
-/// Statuses of refusals, each with its code: of a table that answers.
+/// Statuses of refusals, each with its code, while the table works.
 const REFUSALS: [(u64, &str); 8] = [
     (400, "VALIDATION_ERROR"),
     (401, "UNAUTHORIZED"),
@@ -71,10 +72,10 @@ const REFUSALS: [(u64, &str); 8] = [
     (413, "PAYLOAD_TOO_LARGE"),
     (415, "UNSUPPORTED_MEDIA_TYPE"),
 ];
-/// Of one that does not, or not what it should.
+/// Those while the table fails or answers nonsense.
 const FAULTS: [(u64, &str); 2] = [(500, "INTERNAL_ERROR"), (503, "UNAVAILABLE")];
 
-/// Holds that a function's answer is one of the contract; gives its status.
+/// Asserts that a function's answer is one of the contract. Returns its status.
 fn status_in_contract(answer: &Value, allowed: &[(u64, &str)]) -> u64 {
     let status = answer["statusCode"].as_u64().unwrap();
     for (name, value) in answer["headers"].as_object().unwrap() {
@@ -100,14 +101,11 @@ fn status_in_contract(answer: &Value, allowed: &[(u64, &str)]) -> u64 {
     status
 }
 
-/// Operations that change nothing.
-const READS: [&str; 4] = ["BatchGetItem", "GetItem", "Query", "TransactGetItems"];
-
-/// What the functions are behind, with a look at all that is in the table.
+/// An API, with access to all rows of its table.
 struct World {
     api: Api,
     client: Client,
-    /// Every row there is, as long as nothing was changed.
+    /// All rows of the table, until it may have changed.
     known: Mutex<Option<String>>,
 }
 
@@ -116,14 +114,14 @@ impl World {
         Self { api: Api::start().await, client: Client::new(), known: Mutex::default() }
     }
 
-    /// With the demo data.
+    /// Starts with the demo data.
     async fn start() -> Self {
         let world = Self::empty().await;
         groups_local::demo::fill(&world.api.store, world.api.app.policy()).await.unwrap();
         world
     }
 
-    /// Every row there is.
+    /// Returns all rows of the table as JSON.
     async fn rows(&self) -> String {
         let authorization = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
                              SignedHeaders=host, Signature=0";
@@ -145,35 +143,32 @@ impl World {
         }
     }
 
-    /// Every row there is, looked at only when something may have changed.
+    /// Returns all rows of the table. Reads them only if it may have changed.
     async fn known_rows(&self) -> String {
         let known = self.known.lock().unwrap().take();
         if let Some(rows) = known { rows } else { self.rows().await }
     }
 
-    /// Nothing was changed since these were all rows.
-    fn knows(&self, rows: String) {
+    /// Keeps these rows, as the table has not changed since they were read.
+    fn keep_rows(&self, rows: String) {
         *self.known.lock().unwrap() = Some(rows);
     }
 
-    /// Hands an event to a function; holds that it answers as it should and that a refusal changes nothing. `None` for an
-    /// event that is none of the gateway's.
-    async fn hand(&self, function: Function, event: &Value) -> Option<u64> {
-        let is_one = serde_json::from_str::<LambdaRequest>(&event.to_string()).is_ok();
+    /// Invokes a function. Asserts that its answer is one of the contract and that a refusal changes nothing. Returns the
+    /// status, or `None` for an event that the gateway would never send.
+    async fn invoke(&self, function: Function, event: &Value) -> Option<u64> {
+        let is_request = serde_json::from_str::<LambdaRequest>(&event.to_string()).is_ok();
         let before = self.known_rows().await;
         self.api.recorder.take();
         let answer = invoke(function, &self.api.app, event, Context::default()).await;
-        assert!(answer.is_some() || !is_one, "{} panics", function.name);
+        assert!(answer.is_some() || !is_request, "{} panics", function.name);
         let status = answer.map(|answer| status_in_contract(&answer, &REFUSALS));
-        let asked = self.api.recorder.take();
-        assert!(
-            asked.is_empty() || !matches!(status, None | Some(400 | 401 | 403 | 413 | 415)),
-            "{asked:?} is too early"
-        );
+        let requests = self.api.recorder.take();
+        let precedes_the_table = matches!(status, None | Some(400 | 401 | 403 | 413 | 415));
+        assert!(requests.is_empty() || !precedes_the_table, "{requests:?} before the refusal");
         if status.is_none_or(|status| status >= 400) {
-            let writes = asked.iter().any(|request| !READS.contains(&&*request.operation));
-            assert!(!writes || self.rows().await == before, "a refusal changes nothing");
-            self.knows(before);
+            assert!(writes(&requests).is_empty() || self.rows().await == before, "a refusal changes nothing");
+            self.keep_rows(before);
         }
         status
     }

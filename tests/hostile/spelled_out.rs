@@ -1,4 +1,4 @@
-//! Hostile input whose answer is known.
+//! Hostile input with a known answer.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 use super::material::TEXTS;
 use crate::harness::exchange::{Listener, T1, T3, account_event, request_event};
 use crate::harness::faults::Faults;
-use crate::harness::log::Watch;
 use crate::harness::pump::Pump;
 use crate::harness::{Answer, Api, NO_GROUP, token};
 
 /// Every endpoint that reads a body, for this group.
-fn readers(id: &str) -> [(Method, String); 5] {
+fn endpoints_with_body(id: &str) -> [(Method, String); 5] {
     [
         (Method::POST, String::new()),
         (Method::PUT, format!("/{id}")),
@@ -30,9 +29,9 @@ fn deep(open: &str, inside: &str, close: &str) -> String {
     format!("{}{inside}{}", open.repeat(10_000), close.repeat(10_000))
 }
 
-/// Nested without end, numbers that no machine holds, halves of characters, and what is no text at all.
+/// Deep nesting, numbers out of range, half of a surrogate pair, control characters, and invalid UTF-8.
 #[tokio::test]
-async fn a_body_that_nobody_can_read_is_refused_as_such() {
+async fn unreadable_body_is_refused() {
     let api = Api::start().await;
     let id = api.group("A").await;
     let digits = "9".repeat(1_000);
@@ -41,36 +40,36 @@ async fn a_body_that_nobody_can_read_is_refused_as_such() {
     let mut bodies: Vec<Vec<u8>> = values.iter().map(|value| format!("{{\"name\":{value}}}").into_bytes()).collect();
     bodies.extend([deep("{\"a\":", "1", "}"), "{\"name\":\"a\"".into(), "{} {}".into()].map(String::into_bytes));
     bodies.extend([b"{\"name\":\"\xff\"}".to_vec(), b"{\"\xc0\xaf\":1}".to_vec(), b"\xff\xfe{}".to_vec()]);
-    for reader in readers(&id) {
+    for endpoint in endpoints_with_body(&id) {
         for body in &bodies {
-            let told = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
-            let faults = send(&api, &reader, body.clone()).await.faults();
-            assert_eq!(faults, [("body".to_owned(), "is not readable as JSON".to_owned())], "{told}");
+            let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
+            let errors = send(&api, &endpoint, body.clone()).await.faults();
+            assert_eq!(errors, [("body".to_owned(), "is not readable as JSON".to_owned())], "{start}");
         }
     }
-    // As large as a body may be, all of it fields.
+    // A body of the maximum size that consists of unknown fields.
     let fields: Vec<String> = (0..6_000).map(|number| format!("\"{number:04}\":0")).collect();
-    for reader in readers(&id) {
-        let faults = send(&api, &reader, format!("{{{}}}", fields.join(","))).await.faults();
-        assert!(faults.len() >= 6_000);
+    for endpoint in endpoints_with_body(&id) {
+        let errors = send(&api, &endpoint, format!("{{{}}}", fields.join(","))).await.faults();
+        assert!(errors.len() >= 6_000);
     }
     assert_eq!(api.get("").await.ok()["groups"].as_array().unwrap().len(), 1);
 }
 
-/// In a body it is refused, by its name however that is spelled; in an event, which nobody is told of, the last one stands.
+/// A body is refused, also when an escape spells the second name. An event has no caller to answer: the last value counts.
 #[tokio::test]
-async fn a_field_that_is_given_twice_is_never_read_both_ways() {
+async fn duplicate_field_is_refused_in_bodies_and_last_wins_in_events() {
     let api = Api::start().await;
     let id = api.group("A").await;
-    for reader in readers(&id) {
+    for endpoint in endpoints_with_body(&id) {
         for (field, body) in [
             ("name", r#"{"name":"a","name":"a"}"#),
             ("name", r#"{"name":"a","n\u0061me":null}"#),
             ("add", r#"{"add":[],"add":["acc-1"]}"#),
             ("x", r#"{"x":1,"x":1}"#),
         ] {
-            let faults = send(&api, &reader, body).await.faults();
-            assert!(faults.contains(&(field.to_owned(), "is given more than once".to_owned())), "{faults:?}");
+            let errors = send(&api, &endpoint, body).await.faults();
+            assert!(errors.contains(&(field.to_owned(), "is given more than once".to_owned())), "{errors:?}");
         }
     }
     let event = account_event("Created", "acc-1", "first", T1).to_string();
@@ -82,9 +81,9 @@ async fn a_field_that_is_given_twice_is_never_read_both_ways() {
     assert!(api.dead().is_empty());
 }
 
-/// Events of the same kind: each becomes a dead letter, and what stands behind it is applied.
+/// A valid event in the same batch is applied.
 #[tokio::test]
-async fn an_event_that_nobody_can_read_is_put_aside() {
+async fn unreadable_event_becomes_a_dead_letter() {
     let api = Api::start().await;
     let good = account_event("Created", "acc-1", "good", T1);
     let with = |value: &str| good.to_string().replace("\"status\":\"active\"", &format!("\"status\":{value}"));
@@ -98,11 +97,10 @@ async fn an_event_that_nobody_can_read_is_put_aside() {
     assert_eq!(api.dead().len(), 6);
 }
 
-/// What is taken comes back as it was sent, in an answer whose headers are our own; what is refused says which field.
 #[tokio::test]
-async fn texts_come_back_as_they_were_sent_or_are_refused_by_their_field() {
+async fn texts_are_returned_as_sent_or_refused_with_their_field() {
     let api = Api::start().await;
-    let lines = Watch::lines();
+    let lines_before = api.log.lines();
     for text in TEXTS {
         let answer = api.post("", json!({ "name": text, "description": text })).await;
         let headers: Vec<_> = answer.headers.values().map(|value| value.to_str().unwrap().to_owned()).collect();
@@ -114,15 +112,15 @@ async fn texts_come_back_as_they_were_sent_or_are_refused_by_their_field() {
         } else {
             assert_eq!(answer.faults()[0].0, "name", "{text:?}");
         }
-        let odd = headers.iter().find(|value| text.len() > 2 && value.contains(text) && *text != *"null");
-        assert_eq!(odd, None, "no header holds what was sent");
+        let echo = headers.iter().find(|value| text.len() > 2 && value.contains(text) && *text != *"null");
+        assert_eq!(echo, None, "no header repeats input");
     }
-    assert!(Watch::lines() > lines);
+    assert!(api.log.lines() > lines_before);
 }
 
-/// Who acts, who tells and what of: in every field of every event, and in a token's `sub`.
+/// Hostile texts in every field of every event, and in the `sub` of a token.
 #[tokio::test]
-async fn texts_of_other_systems_are_told_as_they_came_or_put_aside() {
+async fn texts_of_other_systems_are_published_as_received_or_become_dead_letters() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let mut pump = Pump::publishing(&api).await;
     let group = api.group("A").await;
@@ -137,17 +135,17 @@ async fn texts_of_other_systems_are_told_as_they_came_or_put_aside() {
             };
             event["detail"][field] = json!(text);
             for envelope in ["id", "source"] {
-                let mut odd = event.clone();
-                odd[envelope] = json!(text);
-                assert!(api.hand(&[event.clone(), odd]).await.len() <= 2);
+                let mut hostile = event.clone();
+                hostile[envelope] = json!(text);
+                assert!(api.hand(&[event.clone(), hostile]).await.len() <= 2);
             }
         }
-        // A header holds no line break, a claim does.
+        // Unlike a header, a claim may contain line breaks.
         let caller = token(text, &["Administrator"]);
         let added = Answer::to(api.request_as(Some(&caller), Method::PUT, &path)).await;
         let removed = Answer::to(api.request_as(Some(&caller), Method::DELETE, &path)).await;
-        let known = !text.is_empty();
-        assert_eq!((added.status.as_u16(), removed.status.as_u16()), if known { (200, 204) } else { (401, 401) });
+        let is_caller = !text.is_empty();
+        assert_eq!((added.status.as_u16(), removed.status.as_u16()), if is_caller { (200, 204) } else { (401, 401) });
     }
     pump.drain(&api.outlet(&api.bus_endpoint())).await;
     let mut listener = Listener::default();

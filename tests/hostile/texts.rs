@@ -1,4 +1,4 @@
-//! Claims, ids, headers, queries and cursors.
+//! Hostile texts in claims, ids, headers, queries and cursors.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,7 @@ fn function(name: &str) -> Function {
 const TEAM: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 
 #[test]
-fn whatever_the_claims_nobody_is_an_administrator_by_mistake() {
+fn only_the_role_administrator_makes_an_administrator() {
     let flattened = (text(), text(), 0..4_u8).prop_map(|(a, b, form)| match form {
         0 => a,
         1 => format!("[{a} {b}]"),
@@ -35,23 +35,23 @@ fn whatever_the_claims_nobody_is_an_administrator_by_mistake() {
         let claims = &mut event["requestContext"]["authorizer"]["jwt"]["claims"];
         claims["sub"] = json!(sub);
         claims["cognito:groups"] = json!(roles);
-        // Only as a whole word, alone or of a list in which all are words.
+        // The role is a whole word: alone, or in a list of words.
         let list = roles.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let is_list_of_words = |list: &str| list.split(' ').all(|role| !role.is_empty());
-        let is_one = roles == "Administrator"
+        let is_administrator = roles == "Administrator"
             || list.is_some_and(|list| is_list_of_words(list) && list.split(' ').any(|role| role == "Administrator"));
-        match world.hand(function("update-group"), &event).await.unwrap() {
+        match world.invoke(function("update-group"), &event).await.unwrap() {
             401 => assert_eq!(sub, ""),
             403 => {
                 assert!(!sub.is_empty() && read_roles_claim(&roles).iter().all(|role| role.as_str() != "Administrator"))
             }
-            status => assert!(is_one, "{status} for {roles:?}"),
+            status => assert!(is_administrator, "{status} for {roles:?}"),
         }
     });
 }
 
 #[test]
-fn whatever_the_id_it_is_read_as_written_or_not_at_all() {
+fn id_is_parsed_as_written_or_refused() {
     let ids = prop_oneof![
         text(),
         "grp-[0-9a-fA-F-]{30,40}",
@@ -63,31 +63,32 @@ fn whatever_the_id_it_is_read_as_written_or_not_at_all() {
         ids,
         async || (),
         async |(), id| {
-            assert!(GroupId::parse(&id).is_none_or(|read| read.to_string() == id));
-            assert!(AccountId::parse(&id).is_none_or(|read| read.as_str() == id && id.is_ascii() && id.len() <= 128));
+            assert!(GroupId::parse(&id).is_none_or(|parsed| parsed.to_string() == id));
+            let is_short_ascii = id.is_ascii() && id.len() <= 128;
+            assert!(AccountId::parse(&id).is_none_or(|parsed| parsed.as_str() == id && is_short_ascii));
         },
     );
 }
 
 #[test]
-fn whatever_stands_in_a_path_or_a_header_there_is_an_answer_of_the_contract() {
+fn every_path_and_header_gets_an_answer_of_the_contract() {
     let names =
         ["get-group", "get-member", "add-member", "remove-member", "nest-group", "update-group", "delete-group"];
     let headers = ["if-match", "idempotency-key", "content-type", "x-more"];
     let cases = (0..names.len(), text(), text(), 0..headers.len(), any::<bool>());
-    fuzz(150, cases, World::start, async |world, (which, id, header, of, keeps)| {
+    fuzz(150, cases, World::start, async |world, (which, id, value, header, keeps_id)| {
         let mut event = recorded(names[which]);
-        let id = json!(if keeps { TEAM.to_owned() } else { id.clone() });
+        let id = json!(if keeps_id { TEAM.to_owned() } else { id.clone() });
         for name in ["id", "accountId", "childId"] {
             event["pathParameters"][name] = id.clone();
         }
-        event["headers"][headers[of]] = json!(header);
-        // A header that HTTP cannot carry comes from nobody.
-        world.hand(function(names[which]), &event).await;
+        event["headers"][headers[header]] = json!(value);
+        // HTTP cannot carry some of these headers, so there may be no answer.
+        world.invoke(function(names[which]), &event).await;
     });
 }
 
-/// Queries as they may be sent: any bytes, encoded or not, as long as HTTP takes them.
+/// Draws queries of any bytes that HTTP can carry, encoded or not.
 fn query() -> impl Strategy<Value = String> {
     let name = prop_oneof![
         4 => prop::sample::select(vec!["search", "limit", "after", "member", "membership_type"]).prop_map(str::to_owned),
@@ -105,7 +106,7 @@ fn query() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn whatever_the_query_there_is_an_answer_of_the_contract() {
+fn every_query_gets_an_answer_of_the_contract() {
     let lists = ["", "/members", "/groups"];
     let cases = (0..lists.len(), query());
     fuzz(250, cases, World::start, async |world, (list, query)| {
@@ -123,7 +124,7 @@ fn whatever_the_query_there_is_an_answer_of_the_contract() {
 }
 
 #[test]
-fn whatever_the_cursor_a_list_goes_on_somewhere_or_refuses_it() {
+fn every_cursor_continues_its_list_or_is_refused() {
     let account = numbered(1);
     let lists: [(String, &str, Vec<&str>); 6] = [
         ("?".into(), "groups", vec![]),
@@ -154,7 +155,7 @@ fn whatever_the_cursor_a_list_goes_on_somewhere_or_refuses_it() {
         };
         let answer = world.api.get(&format!("{path}limit=2&after={cursor}")).await;
         if answer.status == 200 {
-            assert!(form > 1, "only what could be the store's own is taken");
+            assert!(form > 1, "only cursors in the store's own format are accepted");
             let page: &Value = &answer.body["pageInfo"];
             assert!(page["hasNextPage"].is_boolean());
         } else {

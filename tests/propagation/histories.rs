@@ -1,5 +1,4 @@
-//! Random histories: what everyone sees at rest is what a naive oracle says, whatever became of the stream and of the
-//! requests to the table.
+//! Random histories: at rest the table matches a naive oracle, despite reordered records and faults of the table.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -17,6 +16,7 @@ use crate::harness::variable;
 const GROUPS: usize = 5;
 const ACCOUNTS: usize = 3;
 
+/// Draws histories of fewer than `longest` operations.
 fn operations(longest: usize) -> impl Strategy<Value = Vec<Operation>> {
     let (group, account) = (0..GROUPS, 0..ACCOUNTS);
     let member = (group.clone(), account.clone());
@@ -24,20 +24,20 @@ fn operations(longest: usize) -> impl Strategy<Value = Vec<Operation>> {
     let operation = prop_oneof![
         5 => member.clone().prop_map(|(group, account)| Operation::Add(group, account)),
         3 => member.clone().prop_map(|(group, account)| Operation::Remove(group, account)),
-        3 => (member, any::<bool>()).prop_map(|((group, account), adds)| Operation::Ask(group, account, adds)),
-        2 => any::<u64>().prop_map(Operation::AskAgain),
+        3 => (member, any::<bool>()).prop_map(|((group, account), adds)| Operation::Request(group, account, adds)),
+        2 => any::<u64>().prop_map(Operation::RepeatRequest),
         6 => pair.clone().prop_map(|(parent, child)| Operation::Nest(parent, child)),
         4 => pair.prop_map(|(parent, child)| Operation::Unnest(parent, child)),
-        1 => group.clone().prop_map(Operation::Replace),
-        2 => (group, 0..NAMES.len()).prop_map(|(group, name)| Operation::Retitle(group, name)),
-        1 => account.clone().prop_map(Operation::Rename),
+        1 => group.clone().prop_map(Operation::ReplaceGroup),
+        2 => (group, 0..NAMES.len()).prop_map(|(group, name)| Operation::RenameGroup(group, name)),
+        1 => account.clone().prop_map(Operation::RenameAccount),
         1 => account.prop_map(Operation::DeleteAccount),
         4 => any::<u64>().prop_map(Operation::Deliver),
     ];
     proptest::collection::vec(operation, 1..longest)
 }
 
-/// Runs a history to its end and holds what must be.
+/// Runs a history to its end. Asserts that the table is sound and matches the oracle.
 async fn run(operations: &[Operation], inline: bool, faults: &Faults) {
     let mut world = World::new(GROUPS, ACCOUNTS, inline, faults).await;
     for operation in operations {
@@ -48,7 +48,7 @@ async fn run(operations: &[Operation], inline: bool, faults: &Faults) {
     world.assert_as_expected().await;
 }
 
-/// Runs it in a runtime of its own, and tells of a failure as proptest wants to know.
+/// Runs a history in its own runtime. Returns its panic as an error, which proptest needs to shrink it.
 fn check(history: impl Future<Output = ()>) -> Result<(), TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let outcome = runtime.block_on(AssertUnwindSafe(history).catch_unwind());
@@ -58,7 +58,7 @@ fn check(history: impl Future<Output = ()>) -> Result<(), TestCaseError> {
     })
 }
 
-/// `GROUPS_TEST_HISTORIES` says how many; a history that fails is made as short as can be and printed.
+/// Runs `count` histories, or `GROUPS_TEST_HISTORIES`. Shrinks and prints one that fails.
 fn histories(count: u32, inline: bool) {
     let cases = variable("GROUPS_TEST_HISTORIES").map_or(count, |cases| u32::try_from(cases).unwrap());
     let config = Config { cases, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
@@ -68,16 +68,16 @@ fn histories(count: u32, inline: bool) {
 }
 
 #[test]
-fn by_the_stream_alone_everyone_is_a_member_of_what_they_should_be() {
+fn stream_alone_makes_members_match_the_oracle() {
     histories(24, false);
 }
 
 #[test]
-fn with_writes_that_settle_everyone_is_a_member_of_what_they_should_be() {
+fn settling_writes_make_members_match_the_oracle() {
     histories(24, true);
 }
 
-/// Runs histories by their seeds: `GROUPS_TEST_SEED` one of them again, `GROUPS_TEST_HISTORIES` so many.
+/// Runs histories by their seeds: `count` of them, or `GROUPS_TEST_HISTORIES`, or only that of `GROUPS_TEST_SEED`.
 fn seeded<F: Future<Output = ()>>(count: u64, history: impl Fn(u64) -> F) {
     let seeds = match variable("GROUPS_TEST_SEED") {
         Some(seed) => seed..seed + 1,
@@ -93,23 +93,24 @@ fn seeded<F: Future<Output = ()>>(count: u64, history: impl Fn(u64) -> F) {
 }
 
 #[test]
-fn faults_between_the_api_and_its_table_change_nothing() {
+fn faults_of_the_table_do_not_change_the_result() {
     seeded(16, faulty);
 }
 
-/// The order in which they meet is not the seed's to say; what they do is.
+/// The seed determines the operations of each client, not their interleaving.
 #[test]
-fn clients_side_by_side_leave_the_table_sound() {
-    seeded(16, side_by_side);
+fn concurrent_clients_leave_the_table_sound() {
+    seeded(16, concurrent);
 }
 
-/// The history of a seed: its operations and its faults.
+/// Runs the operations of a seed under its faults.
 async fn faulty(seed: u64) {
     let faults = Faults::default();
     faults.at_random(8, seed);
     run(&drawn(seed, 40), seed.is_multiple_of(2), &faults).await;
 }
 
+/// Returns the operations of a seed.
 fn drawn(seed: u64, longest: usize) -> Vec<Operation> {
     let mut runner = TestRunner::new_with_rng(
         Config::default(),
@@ -124,8 +125,8 @@ fn seed_bytes(seed: u64) -> [u8; 32] {
     bytes
 }
 
-/// Three clients, each with operations of its own, while the stream is worked through and faults happen.
-async fn side_by_side(seed: u64) {
+/// Runs three clients, each with its own operations, while records are delivered and faults happen.
+async fn concurrent(seed: u64) {
     let faults = Faults::default();
     let mut world = World::new(GROUPS, ACCOUNTS, false, &faults).await;
     faults.at_random(8, seed);

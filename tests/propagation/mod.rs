@@ -1,4 +1,4 @@
-//! What follows from a commit, on a real table: by the stream, whatever happens to it.
+//! Propagation of changes through the stream, on a real table and under faults.
 
 mod histories;
 mod jobs;

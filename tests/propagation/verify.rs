@@ -1,4 +1,4 @@
-//! `verify` finds whatever contradicts something else, and mends it.
+//! `verify` finds invariant violations, and the repair removes them.
 
 use std::collections::HashMap;
 
@@ -21,21 +21,22 @@ struct Table {
     top: GroupId,
     middle: GroupId,
     bottom: GroupId,
-    /// How many are members of Top.
+    /// The number of members of Top after a repair.
     members: usize,
 }
 
 impl Table {
     async fn new() -> Self {
         let api = Api::start_streaming(|_| {}, &Default::default()).await;
-        let ids = api.chain(&["Top", "Middle", "Bottom"]).await;
-        api.members(&ids[2], 0..2).await;
-        api.members(&ids[0], 1..2).await;
+        let groups: [String; 3] = api.chain(&["Top", "Middle", "Bottom"]).await.try_into().unwrap();
+        let [top, _, bottom] = &groups;
+        api.members(bottom, 0..2).await;
+        api.members(top, 1..2).await;
         let mut pump = Pump::of(&api).await;
         pump.drain(&api.app).await;
         assert_eq!(violations(&api).await, []);
         let client = client_for(&api.endpoint, |builder| builder);
-        let [top, middle, bottom] = [0, 1, 2].map(|index: usize| GroupId::parse(&ids[index]).unwrap());
+        let [top, middle, bottom] = groups.map(|id| GroupId::parse(&id).unwrap());
         Self { api, pump, client, top, middle, bottom, members: 2 }
     }
 
@@ -44,7 +45,7 @@ impl Table {
         request.consistent_read(true).send().await.unwrap().item.unwrap()
     }
 
-    /// Another value of one attribute, as if by hand.
+    /// Sets or removes one attribute of a row.
     async fn tamper(&self, key: &Key, attribute: &str, value: Option<AttributeValue>) {
         let mut row = self.row(key).await;
         match value {
@@ -54,14 +55,15 @@ impl Table {
         self.client.put_item().table_name(&self.api.table).set_item(Some(row)).send().await.unwrap();
     }
 
+    /// Deletes a row.
     async fn lose(&self, key: &Key) {
         let request = self.client.delete_item().table_name(&self.api.table).set_key(Some(key.to_attributes()));
         request.send().await.unwrap();
     }
 
-    /// What is wrong, one line each; then mends it and holds that nothing is wrong any more.
-    async fn found_and_mended(&mut self) -> Vec<String> {
-        // What was done by hand has records too; they are not to mend it before it is seen.
+    /// Returns the violations, one line each, and repairs them. Asserts that none is left.
+    async fn verify_and_repair(&mut self) -> Vec<String> {
+        // The tampering has records too. Delivered, they would repair it before `verify` sees it.
         self.pump.fetch().await;
         self.pump.waiting.clear();
         let found = violations(&self.api).await.iter().map(ToString::to_string).collect();
@@ -85,23 +87,23 @@ fn text(value: &str) -> Option<AttributeValue> {
 }
 
 #[tokio::test]
-async fn counts_that_are_wrong_are_counted_again() {
+async fn wrong_counts_are_found_and_corrected() {
     let mut table = Table::new().await;
     let top = table.top;
     table.tamper(&Key::group(&top), "member_count", number(7)).await;
-    let found = table.found_and_mended().await;
+    let found = table.verify_and_repair().await;
     let expected = format!(
         "2: {top}: counts 7 members, 1 direct ones, 1 nested groups, should count 2 members, 1 direct ones, 1 nested groups"
     );
     assert_eq!(found, [expected]);
     for (attribute, value) in [("direct_member_count", 0), ("nested_group_count", 9)] {
         table.tamper(&Key::group(&top), attribute, number(value)).await;
-        assert_eq!(table.found_and_mended().await.len(), 1);
+        assert_eq!(table.verify_and_repair().await.len(), 1);
     }
 }
 
 #[tokio::test]
-async fn a_member_that_is_missing_comes_back_at_every_level() {
+async fn missing_member_is_found_and_restored_at_every_level() {
     let mut table = Table::new().await;
     let (middle, top, bottom) = (table.middle, table.top, table.bottom);
     let id = account("acc-00000").id;
@@ -109,7 +111,7 @@ async fn a_member_that_is_missing_comes_back_at_every_level() {
         table.lose(&Key::member(&group, &id)).await;
         table.lose(&Key::membership(&id, &group)).await;
     }
-    let mut found = table.found_and_mended().await;
+    let mut found = table.verify_and_repair().await;
     found.retain(|line| !line.starts_with("2:"));
     let mut expected = vec![
         format!("1: {middle} acc-00000: not stored, should be a member"),
@@ -124,11 +126,11 @@ async fn a_member_that_is_missing_comes_back_at_every_level() {
 }
 
 #[tokio::test]
-async fn a_member_for_no_reason_goes_at_every_level() {
+async fn unfounded_member_is_found_and_removed_at_every_level() {
     let mut table = Table::new().await;
     let (top, middle, bottom) = (table.top, table.middle, table.bottom);
     let id = account("acc-00000").id;
-    // Somebody else's row in the middle, which nothing below gives.
+    // A row in Middle that claims an account inherited from Bottom, where it is no member.
     let stranger = account("acc-stranger").id;
     table.api.accounts(&["acc-stranger"]).await;
     let mut row = table.row(&Key::member(&middle, &id)).await;
@@ -137,7 +139,7 @@ async fn a_member_for_no_reason_goes_at_every_level() {
         row.insert(attribute.into(), AttributeValue::S(value.into()));
     }
     table.client.put_item().table_name(&table.api.table).set_item(Some(row)).send().await.unwrap();
-    let found = table.found_and_mended().await;
+    let found = table.verify_and_repair().await;
     for line in [
         format!("1: {middle} acc-stranger: stored as a member, should be none"),
         format!("4: {middle} acc-stranger: stored as coming through {bottom}, should not"),
@@ -149,22 +151,22 @@ async fn a_member_for_no_reason_goes_at_every_level() {
 }
 
 #[tokio::test]
-async fn mirrors_and_copies_are_made_again() {
+async fn wrong_mirrors_and_copies_are_found_and_corrected() {
     let mut table = Table::new().await;
     let (top, id) = (table.top, account("acc-00000").id);
     table.lose(&Key::membership(&id, &top)).await;
     let differ = format!("3: {top} acc-00000: the two rows of the membership differ");
-    assert_eq!(table.found_and_mended().await, std::slice::from_ref(&differ));
+    assert_eq!(table.verify_and_repair().await, std::slice::from_ref(&differ));
     table.tamper(&Key::membership(&id, &top), "direct", Some(AttributeValue::Bool(true))).await;
-    assert_eq!(table.found_and_mended().await, [differ]);
+    assert_eq!(table.verify_and_repair().await, [differ]);
     table.tamper(&Key::member(&top, &id), "email", text("old@company.com")).await;
     let copies = format!("6: {top} acc-00000: the copies are not the account's fields");
-    assert_eq!(table.found_and_mended().await, [copies]);
+    assert_eq!(table.verify_and_repair().await, [copies]);
     assert_eq!(table.api.walk("?member=acc-00000", "groups").await.len(), 3);
 }
 
 #[tokio::test]
-async fn a_nesting_that_only_one_side_knows_is_taken_away() {
+async fn edge_with_only_one_of_its_rows_is_found_and_removed() {
     let mut table = Table::new().await;
     let (middle, bottom) = (table.middle, table.bottom);
     let mut child = table.row(&Key::child(&middle, &bottom)).await;
@@ -172,31 +174,31 @@ async fn a_nesting_that_only_one_side_knows_is_taken_away() {
     child.extend(Key::child(&bottom, &table.top).to_attributes());
     child.insert("edge_id".into(), AttributeValue::S(edge));
     table.client.put_item().table_name(&table.api.table).set_item(Some(child)).send().await.unwrap();
-    let found = table.found_and_mended().await;
+    let found = table.verify_and_repair().await;
     assert!(found.contains(&format!("4: {bottom} {}: nested as only one of the two says", table.top)), "{found:?}");
     assert!(found.iter().any(|line| line.starts_with("5: nested in a circle: ")), "{found:?}");
 }
 
 #[tokio::test]
-async fn what_a_deletion_left_is_removed() {
+async fn remains_of_a_deleted_group_are_found_and_removed() {
     let mut table = Table::new().await;
     let id = account("acc-00000").id;
     let gone = GroupId::parse(crate::harness::NO_GROUP).unwrap();
     let mut row = table.row(&Key::member(&table.top, &id)).await;
     row.extend(Key::member(&gone, &id).to_attributes());
     table.client.put_item().table_name(&table.api.table).set_item(Some(row)).send().await.unwrap();
-    let found = table.found_and_mended().await;
+    let found = table.verify_and_repair().await;
     assert_eq!(found, [format!("1: {gone} acc-00000: a member of a group that is not there")]);
 
     let stuck = GroupId::parse(&table.api.group("Stuck").await).unwrap();
     table.tamper(&Key::group(&stuck), "state", text("DELETING")).await;
-    let found = table.found_and_mended().await;
+    let found = table.verify_and_repair().await;
     assert_eq!(found, [format!("job: {stuck}: deleted, and nothing removes it")]);
 }
 
-/// A row of before an account was deleted is none of the account that came back: what it says is not made new.
+/// The account was deleted and created again. The repair does not turn its old membership into a new one.
 #[tokio::test]
-async fn a_membership_of_before_a_deletion_is_taken_away() {
+async fn membership_from_before_a_deletion_of_its_account_is_removed() {
     let mut table = Table::new().await;
     let (top, id) = (table.top, account("acc-00001").id);
     let other = table.api.group("Other").await;
@@ -204,64 +206,65 @@ async fn a_membership_of_before_a_deletion_is_taken_away() {
     table.tamper(&Key::account(&id), "deleted_version", text(&version(1).to_string())).await;
     table.tamper(&Key::account(&id), "version", text(&version(2).to_string())).await;
     table.members = 1;
-    let found = table.found_and_mended().await;
+    let found = table.verify_and_repair().await;
     assert!(found.contains(&format!("6: {top} acc-00001: there is no such account")), "{found:?}");
     assert_eq!(table.api.member_types(&other).await, []);
 }
 
 #[tokio::test]
-async fn a_nesting_of_a_group_that_is_not_there_ends() {
-    for lost in [0, 1] {
+async fn edge_of_a_missing_group_is_found_and_removed() {
+    for parent_is_lost in [true, false] {
         let mut table = Table::new().await;
-        let ids = [table.api.group("Other").await, table.api.group("Further").await];
-        table.api.nest(&ids[0], &ids[1]).await;
-        table.lose(&Key::group(&GroupId::parse(&ids[lost]).unwrap())).await;
-        let found = table.found_and_mended().await;
-        let expected = format!("4: {} {}: nested, though one of the two is not there", ids[0], ids[1]);
+        let [parent, child] = [table.api.group("Other").await, table.api.group("Further").await];
+        table.api.nest(&parent, &child).await;
+        let lost = if parent_is_lost { &parent } else { &child };
+        table.lose(&Key::group(&GroupId::parse(lost).unwrap())).await;
+        let found = table.verify_and_repair().await;
+        let expected = format!("4: {parent} {child}: nested, though one of the two is not there");
         assert!(found.contains(&expected), "{found:?}");
     }
 }
 
 #[tokio::test]
-async fn a_job_that_nothing_drives_is_told_and_driven() {
+async fn stalled_job_is_found_and_resumed() {
     let mut table = Table::new().await;
     let id = GroupId::parse(&table.api.group("Deleted").await).unwrap();
     table.api.delete(&format!("/{id}")).await;
     let long_ago = Timestamp::from_unix_seconds(now().unix_seconds() - 3_601);
     let kind = JobKind::DeleteGroup(id);
     table.api.store.create_job(&Granted::propagation(), kind, long_ago).await.unwrap();
-    let found = table.found_and_mended().await;
+    let found = table.verify_and_repair().await;
     assert_eq!(found, [format!("job: delete_group: has not moved since {long_ago}")]);
 }
 
-/// What a search finds a group by: lost, of another name, of no group, or not said to be there.
+/// Rows of the search that are missing, of another name or of no group, and a name marked as pending.
 #[tokio::test]
-async fn what_a_search_finds_is_made_the_name_again() {
+async fn wrong_search_rows_are_found_and_corrected() {
     let mut table = Table::new().await;
     let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
-    let told = |id: GroupId| vec![format!("7: {id}: a search finds it by something other than its name")];
+    let expected = |id: GroupId| vec![format!("7: {id}: a search finds it by something other than its name")];
     table.lose(&Key::suffix(&top, 1)).await;
-    assert_eq!(table.found_and_mended().await, told(top));
+    assert_eq!(table.verify_and_repair().await, expected(top));
     table.tamper(&Key::suffix(&top, 1), "GSI1SK", text("xyz\u{1}")).await;
-    assert_eq!(table.found_and_mended().await, told(top));
+    assert_eq!(table.verify_and_repair().await, expected(top));
     table.tamper(&Key::suffix(&top, 1), "repeats", number(1)).await;
-    assert_eq!(table.found_and_mended().await, told(top));
+    assert_eq!(table.verify_and_repair().await, expected(top));
     table.tamper(&Key::group(&top), "name_pending", Some(AttributeValue::Bool(true))).await;
-    assert_eq!(table.found_and_mended().await, told(top));
+    assert_eq!(table.verify_and_repair().await, expected(top));
     let mut row = table.row(&Key::suffix(&top, 1)).await;
     for key in [Key::suffix(&top, 9), Key::suffix(&gone, 1)] {
         row.extend(key.to_attributes());
         table.client.put_item().table_name(&table.api.table).set_item(Some(row.clone())).send().await.unwrap();
     }
-    assert_eq!(table.found_and_mended().await, [top, gone].map(told).concat());
+    assert_eq!(table.verify_and_repair().await, [top, gone].map(expected).concat());
     assert_eq!(table.api.walk("?search=op", "groups").await.len(), 1);
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_is_told() {
+async fn unreadable_row_is_found() {
     let table = Table::new().await;
     table.tamper(&Key::group(&table.top), "version", text("x")).await;
     let found: Vec<String> = violations(&table.api).await.iter().map(ToString::to_string).collect();
     assert!(found.iter().any(|line| line.starts_with("row: ") && line.contains(&table.top.to_string())), "{found:?}");
-    assert!(found.iter().all(|line| !line.contains("Top")), "of its contents nothing is told: {found:?}");
+    assert!(found.iter().all(|line| !line.contains("Top")), "its contents are not shown: {found:?}");
 }

@@ -1,4 +1,4 @@
-//! A few groups and accounts, what is done to them, and what that must come to.
+//! A few groups and accounts, operations on them, and a naive oracle of the result.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,39 +20,43 @@ use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{self, Api, account, administer, ingest, now, read, version};
 
-/// Names with parts in common; the last takes more than one transaction.
+/// Names that share substrings. The search rows of the last need more than one transaction.
 pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ"];
 
-/// Something that a history does. Groups and accounts are places in the world, whatever is there at the moment.
+/// A step of a history. Numbers are indices of groups and accounts in the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
     Add(usize, usize),
     Remove(usize, usize),
-    /// Another system asks for an account to be a member, or none.
-    Ask(usize, usize, bool),
-    /// One of the requests that were done, drawn by the seed, comes again.
-    AskAgain(u64),
+    /// Applies an event that requests a membership, or its end.
+    Request(usize, usize, bool),
+    /// Applies one of the earlier requests again, drawn by the seed.
+    RepeatRequest(u64),
     Nest(usize, usize),
     Unnest(usize, usize),
-    /// Another group takes the place.
-    Replace(usize),
-    /// The group is named anew: one of [`NAMES`].
-    Retitle(usize, usize),
-    Rename(usize),
+    /// Deletes the group and creates another one at its index.
+    ReplaceGroup(usize),
+    /// Gives the group one of [`NAMES`].
+    RenameGroup(usize, usize),
+    /// Describes the account, under a new name.
+    RenameAccount(usize),
     DeleteAccount(usize),
-    /// Some of the records that wait, in an order drawn by the seed; of ten one is kept to come again.
+    /// Delivers some of the waiting records in an order drawn by the seed. Keeps one in ten for a second delivery.
     Deliver(u64),
 }
 
-/// What there is, as everyone should see it once all is at rest.
+/// The oracle: the expected state of the table at rest.
 #[derive(Debug, Default)]
 struct Expected {
+    /// Direct memberships, by group and account.
     direct: BTreeSet<(usize, usize)>,
+    /// Edges, by parent and child.
     nested: BTreeSet<(usize, usize)>,
+    /// Accounts that exist.
     known: BTreeSet<usize>,
 }
 
-/// The table, the stream, and what should be there.
+/// The API with its stream, and the oracle.
 pub struct World {
     pub api: Api,
     pub pump: Pump,
@@ -60,9 +64,9 @@ pub struct World {
     accounts: Vec<AccountId>,
     version: i64,
     expected: Expected,
-    /// Requests that have decided.
-    asked: Vec<MembershipRequest>,
-    /// Whether API functions bring up what follows from their writes themselves.
+    /// Requests that were applied.
+    applied: Vec<MembershipRequest>,
+    /// Whether writes settle themselves as API functions do, instead of leaving propagation to the stream.
     inline: bool,
 }
 
@@ -72,14 +76,14 @@ impl World {
         let pump = Pump::of(&api).await;
         let accounts = (0..accounts).map(|index| account(&format!("acc-{index}")).id).collect();
         let expected = Expected::default();
-        let (groups_made, asked) = (Vec::new(), Vec::new());
-        let mut world = Self { api, pump, groups: groups_made, accounts, version: 0, expected, asked, inline };
+        let (groups_made, applied) = (Vec::new(), Vec::new());
+        let mut world = Self { api, pump, groups: groups_made, accounts, version: 0, expected, applied, inline };
         for _ in 0..groups {
             let id = world.create().await;
             world.groups.push(id);
         }
         for index in 0..world.accounts.len() {
-            world.rename(index).await;
+            world.rename_account(index).await;
         }
         world
     }
@@ -99,7 +103,7 @@ impl World {
         self.store().create_group(&administer(), group, None).await.unwrap().group.id
     }
 
-    async fn rename(&mut self, index: usize) {
+    async fn rename_account(&mut self, index: usize) {
         self.version += 1;
         let (id, version) = (self.accounts[index].clone(), version(self.version));
         let account = Account { name: format!("name {}", self.version), version, ..account(id.as_str()) };
@@ -107,25 +111,25 @@ impl World {
         self.expected.known.insert(index);
     }
 
-    /// Does one operation and holds that it answers as it must.
+    /// Performs one operation. Asserts its result.
     pub async fn apply(&mut self, operation: Operation) {
         match operation {
             Operation::Add(group, account) => self.change(group, account, true).await,
             Operation::Remove(group, account) => self.change(group, account, false).await,
-            Operation::Ask(group, account, adds) => self.ask(group, account, adds).await,
-            Operation::AskAgain(seed) => self.ask_again(seed).await,
+            Operation::Request(group, account, adds) => self.apply_request(group, account, adds).await,
+            Operation::RepeatRequest(seed) => self.repeat_request(seed).await,
             Operation::Nest(parent, child) => self.nest(parent, child).await,
             Operation::Unnest(parent, child) => self.unnest(parent, child).await,
-            Operation::Replace(group) => {
+            Operation::ReplaceGroup(group) => {
                 self.store().delete_group(&administer(), &self.groups[group], None, now()).await.unwrap();
                 self.groups[group] = self.create().await;
                 self.expected.direct.retain(|(of, _)| *of != group);
                 self.expected.nested.retain(|(parent, child)| *parent != group && *child != group);
             }
-            Operation::Rename(account) => self.rename(account).await,
-            Operation::Retitle(group, name) => self.retitle(group, NAMES[name]).await,
+            Operation::RenameAccount(account) => self.rename_account(account).await,
+            Operation::RenameGroup(group, name) => self.rename_group(group, NAMES[name]).await,
             Operation::DeleteAccount(account) => {
-                // Perhaps that of the account itself: of one moment, the deletion stands.
+                // The version may be the account's current one: among events of one moment, the deletion wins.
                 let id = self.accounts[account].clone();
                 self.store()
                     .delete_account(&ingest(), &id, AccountVersion::deleted(Moment::from_unix_nanos(self.version)))
@@ -146,7 +150,7 @@ impl World {
         let known = self.expected.known.contains(&index);
         match (adds, outcome) {
             (true, Outcome::UnknownAccount) => assert!(!known),
-            // Of an account that was deleted and came back, old memberships may not all be gone yet.
+            // An account that was deleted and created again may still have an old membership.
             (true, Outcome::Added(_) | Outcome::AlreadyMember(_)) => {
                 assert!(known);
                 self.expected.direct.insert((group, index));
@@ -162,39 +166,38 @@ impl World {
         }
     }
 
-    /// A request of now, which is later than whatever was decided before.
-    fn request(&mut self, group: GroupId, account: AccountId, adds: bool) -> MembershipRequest {
+    /// Builds a request that is later than every earlier change.
+    fn new_request(&mut self, group: GroupId, account: AccountId, adds: bool) -> MembershipRequest {
         self.version += 1;
         let requested_at = Moment::from_unix_nanos(Moment::from(now()).unix_nanos() + 1_000_000_000 + self.version);
         let change = if adds { Change::Add(account) } else { Change::Remove(account) };
         MembershipRequest { id: self.version.to_string(), requested_at, group, change }
     }
 
-    async fn ask(&mut self, group: usize, index: usize, adds: bool) {
-        let request = self.request(self.groups[group], self.accounts[index].clone(), adds);
+    async fn apply_request(&mut self, group: usize, index: usize, adds: bool) {
+        let request = self.new_request(self.groups[group], self.accounts[index].clone(), adds);
         let known = self.expected.known.contains(&index);
         match self.store().apply_request(&ingest(), &request, now()).await.unwrap() {
             RequestOutcome::UnknownAccount => return assert!(adds && !known),
             RequestOutcome::OnlyIndirect(_) => assert!(!adds),
             RequestOutcome::Changed | RequestOutcome::Unchanged => assert!(known || !adds),
         }
-        self.asked.push(request);
+        self.applied.push(request);
         match adds {
             true => self.expected.direct.insert((group, index)),
             false => self.expected.direct.remove(&(group, index)),
         };
     }
 
-    async fn ask_again(&self, seed: u64) {
-        let Some(request) = fastrand::Rng::with_seed(seed).choice(&self.asked) else { return };
+    async fn repeat_request(&self, seed: u64) {
+        let Some(request) = fastrand::Rng::with_seed(seed).choice(&self.applied) else { return };
         match self.store().apply_request(&ingest(), request, now()).await {
-            // One that could not be done is told so again.
             Ok(outcome) => assert!(matches!(outcome, RequestOutcome::Unchanged | RequestOutcome::OnlyIndirect(_))),
             Err(error) => assert_eq!(error, Error::Missing(Missing::Group)),
         }
     }
 
-    async fn retitle(&self, group: usize, name: &str) {
+    async fn rename_group(&self, group: usize, name: &str) {
         let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
         let changes = GroupChanges { name, ..GroupChanges::default() };
         let saved = self.store().update_group(&administer(), &id, &changes, None, now()).await.unwrap();
@@ -203,15 +206,15 @@ impl World {
         }
     }
 
-    /// Whether the group is, by nestings there are, in the other.
+    /// Whether the group is the other one or a descendant of it.
     fn is_in(&self, group: usize, other: usize) -> bool {
-        let above = self.expected.nested.iter().filter(|(_, child)| *child == group);
-        group == other || above.into_iter().any(|(parent, _)| self.is_in(*parent, other))
+        let edges_to_parents = self.expected.nested.iter().filter(|(_, child)| *child == group);
+        group == other || edges_to_parents.into_iter().any(|(parent, _)| self.is_in(*parent, other))
     }
 
     async fn nest(&mut self, parent: usize, child: usize) {
         let makes_cycle = self.is_in(parent, child);
-        // A group that is deleted and still nested may stand in the way for a while.
+        // The edges of a deleted group may block others until its job has removed them.
         let store = self.store().until(Instant::now() + Duration::from_secs(if makes_cycle { 60 } else { 2 }));
         match store.nest_group(&administer(), &self.groups[parent], &self.groups[child], now()).await {
             Ok(nested) => {
@@ -247,22 +250,22 @@ impl World {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut waiting: Vec<Value> = self.pump.waiting.drain(..).collect();
         random.shuffle(&mut waiting);
-        let some = waiting.split_off(random.usize(0..=waiting.len()));
-        let again = some.iter().filter(|_| random.u8(0..10) == 0).cloned();
-        waiting.extend(again);
+        let batch = waiting.split_off(random.usize(0..=waiting.len()));
+        let duplicates = batch.iter().filter(|_| random.u8(0..10) == 0).cloned();
+        waiting.extend(duplicates);
         self.pump.waiting.extend(waiting);
-        self.pump.deliver(&self.api.app, some).await;
+        self.pump.deliver(&self.api.app, batch).await;
     }
 
-    /// Works through everything, and holds that the table is sound, and that whoever hears what is published knows all of
-    /// it, in whatever order they hear it and however often, over a bus that loses some of it.
+    /// Delivers all records and publishes over a faulty bus. Asserts that the table is sound, that a listener to
+    /// duplicated and reordered events knows it, and that no job is left.
     pub async fn rest(&mut self) {
         self.pump.drain(&self.api.app).await;
         assert_sound(&violations(&self.api).await);
         let faults = Faults::default();
-        let outlet = self.api.outlet(&faults.stand_before(&self.api.bus_endpoint()).await);
+        let publish_deps = self.api.outlet(&faults.stand_before(&self.api.bus_endpoint()).await);
         faults.at_random(20, fastrand::u64(..));
-        Pump::publishing(&self.api).await.drain(&outlet).await;
+        Pump::publishing(&self.api).await.drain(&publish_deps).await;
         let mut published = self.api.published();
         published.extend(fastrand::choose_multiple(published.clone(), published.len() / 4));
         fastrand::shuffle(&mut published);
@@ -273,7 +276,7 @@ impl World {
         assert!(jobs.is_empty(), "{jobs:?}");
     }
 
-    /// Holds that everyone is a member of just what they should be a member of.
+    /// Asserts that the members of all groups are those of the oracle.
     pub async fn assert_as_expected(&self) {
         for (index, id) in self.groups.iter().enumerate() {
             let (page, count) = self.api.store.list_members(&read(), id, None, Limit::MAX_MEMBERS, None).await.unwrap();
@@ -291,18 +294,18 @@ impl World {
         if self.expected.direct.contains(&(group, account)) {
             return Some(MembershipType::Direct);
         }
-        let below = |other: &usize| self.expected.direct.contains(&(*other, account)) && self.is_in(*other, group);
-        (0..self.groups.len()).any(|other| below(&other)).then_some(MembershipType::Indirect)
+        let inherits = |other: usize| self.expected.direct.contains(&(other, account)) && self.is_in(other, group);
+        (0..self.groups.len()).any(inherits).then_some(MembershipType::Indirect)
     }
 
-    /// Somebody who acts in this world without expecting anything.
+    /// Returns a client of this world that does not consult the oracle.
     pub fn actor(&self) -> Actor {
         let (groups, accounts) = (self.groups.clone(), self.accounts.clone());
         Actor { app: self.api.app.clone(), groups, accounts, version: Cell::new(self.version) }
     }
 }
 
-/// One of many who act at once: what each meets depends on the others, but nothing fails for good.
+/// One of several concurrent clients. The result of an operation depends on the others, but none is an internal error.
 pub struct Actor {
     app: App,
     groups: Vec<GroupId>,
@@ -312,40 +315,45 @@ pub struct Actor {
 
 impl Actor {
     pub async fn act(&self, operation: Operation) {
-        // A group that is deleted and still nested may stand in the way for a while.
+        // The edges of a deleted group may block others until its job has removed them.
         let store = self.app.store.until(Instant::now() + Duration::from_secs(5));
-        let (granted, group, account) = (administer(), |at: usize| &self.groups[at], |at: usize| &self.accounts[at]);
+        let granted = administer();
+        let (group, account) = (|index: usize| &self.groups[index], |index: usize| &self.accounts[index]);
         let outcome = match operation {
-            Operation::Add(at, who) => {
-                store.change_member(&granted, group(at), Change::Add(account(who).clone()), now()).await.map(drop)
+            Operation::Add(index, member) => {
+                let change = Change::Add(account(member).clone());
+                store.change_member(&granted, group(index), change, now()).await.map(drop)
             }
-            Operation::Remove(at, who) => {
-                store.change_member(&granted, group(at), Change::Remove(account(who).clone()), now()).await.map(drop)
+            Operation::Remove(index, member) => {
+                let change = Change::Remove(account(member).clone());
+                store.change_member(&granted, group(index), change, now()).await.map(drop)
             }
-            Operation::Ask(at, who, adds) => {
-                let change =
-                    if adds { Change::Add(account(who).clone()) } else { Change::Remove(account(who).clone()) };
+            Operation::Request(index, member, adds) => {
+                let account = account(member).clone();
+                let change = if adds { Change::Add(account) } else { Change::Remove(account) };
                 let (id, requested_at) = (self.next_version().to_string(), Moment::from(now()));
-                let request = MembershipRequest { id, requested_at, group: *group(at), change };
+                let request = MembershipRequest { id, requested_at, group: *group(index), change };
                 store.apply_request(&ingest(), &request, now()).await.map(drop)
             }
-            Operation::AskAgain(_) => Ok(()),
-            Operation::Nest(at, below) => store.nest_group(&granted, group(at), group(below), now()).await.map(drop),
-            Operation::Unnest(at, below) => {
-                store.unnest_group(&granted, group(at), group(below), now()).await.map(drop)
+            Operation::RepeatRequest(_) => Ok(()),
+            Operation::Nest(parent, child) => {
+                store.nest_group(&granted, group(parent), group(child), now()).await.map(drop)
             }
-            Operation::Retitle(at, name) => {
+            Operation::Unnest(parent, child) => {
+                store.unnest_group(&granted, group(parent), group(child), now()).await.map(drop)
+            }
+            Operation::RenameGroup(index, name) => {
                 let name = Some(GroupName::parse(NAMES[name]).unwrap());
                 let changes = GroupChanges { name, ..GroupChanges::default() };
-                store.update_group(&granted, group(at), &changes, None, now()).await.map(drop)
+                store.update_group(&granted, group(index), &changes, None, now()).await.map(drop)
             }
-            Operation::Replace(at) => store.delete_group(&granted, group(at), None, now()).await,
-            Operation::Rename(who) => {
-                let renamed = Account { version: self.next_version(), ..harness::account(account(who).as_str()) };
+            Operation::ReplaceGroup(index) => store.delete_group(&granted, group(index), None, now()).await,
+            Operation::RenameAccount(index) => {
+                let renamed = Account { version: self.next_version(), ..harness::account(account(index).as_str()) };
                 store.put_account(&ingest(), &renamed).await.map(drop)
             }
-            Operation::DeleteAccount(who) => {
-                store.delete_account(&ingest(), account(who), self.next_version()).await.map(drop)
+            Operation::DeleteAccount(index) => {
+                store.delete_account(&ingest(), account(index), self.next_version()).await.map(drop)
             }
             Operation::Deliver(_) => {
                 self.app.settle_members(&granted, group(0), &self.accounts).await;
