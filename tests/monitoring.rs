@@ -15,7 +15,7 @@ fn read(path: &str) -> Value {
 }
 
 fn alarms() -> Vec<(String, Value)> {
-    let resources = read("infra/monitoring.yaml")["Dependencies"].as_object().unwrap().clone();
+    let resources = read("infra/monitoring.yaml")["Resources"].as_object().unwrap().clone();
     resources.into_iter().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm").collect()
 }
 
@@ -37,7 +37,7 @@ fn every_alarm_has_a_row_and_a_heading_that_says_what_to_do() {
 /// What the stack gives is what the nested one takes.
 #[test]
 fn the_stack_gives_what_monitoring_takes() {
-    let given = &read("template.yaml")["Dependencies"]["Monitoring"]["Properties"]["Parameters"];
+    let given = &read("template.yaml")["Resources"]["Monitoring"]["Properties"]["Parameters"];
     let taken = &read("infra/monitoring.yaml")["Parameters"];
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(names(given), names(taken));
@@ -50,7 +50,7 @@ fn the_stack_gives_what_monitoring_takes() {
 #[test]
 fn the_dashboard_shows_every_alarm_and_our_metrics() {
     let monitoring = read("infra/monitoring.yaml");
-    let text = &monitoring["Dependencies"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
+    let text = &monitoring["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"];
     let body: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
     let widgets = body["widgets"].as_array().unwrap();
     let shown: BTreeSet<&str> =

@@ -156,7 +156,7 @@ async fn policies_allow_exactly_what_functions_do() {
 #[test]
 fn rules_of_the_bus_take_the_events_they_are_for() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    let resources = &document(&text).unwrap()["Dependencies"];
+    let resources = &document(&text).unwrap()["Resources"];
     let pattern = |resource: &str| &resources[resource]["Properties"]["EventPattern"];
     for kind in schemas().keys() {
         let comes_in = kind.starts_with("Account") || kind.ends_with("Requested");
@@ -204,7 +204,7 @@ fn functions_may_do_besides_what_they_do() {
 #[test]
 fn every_function_has_its_own_role_and_log() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    let resources = &document(&text).unwrap()["Dependencies"];
+    let resources = &document(&text).unwrap()["Resources"];
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole" }],
@@ -227,7 +227,7 @@ fn every_function_has_its_own_role_and_log() {
 #[test]
 fn the_access_log_is_json_without_paths() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
-    let settings = &document(&text).unwrap()["Dependencies"]["Api"]["Properties"]["AccessLogSettings"];
+    let settings = &document(&text).unwrap()["Resources"]["Api"]["Properties"]["AccessLogSettings"];
     let format = settings["Format"].as_str().unwrap();
     let line: BTreeMap<String, String> = serde_json::from_str(format).unwrap();
     assert!(line.values().all(|value| value.starts_with("$context.")) && !format.contains('\n'));
