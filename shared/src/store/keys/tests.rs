@@ -1,13 +1,14 @@
-//! How rows are addressed, spelled out: a change here is a migration.
+//! Spells out the keys as stored: a change here needs a migration of the table.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
-use shared::domain::{
+
+use super::*;
+use crate::domain::{
     AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, Moment, SortKey, Timestamp,
 };
-use shared::store::keys::{Bounds, Key, ListKey, Range};
 
 const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 const CHILD: &str = "grp-018d0cab-c440-7000-8000-000000000002";
@@ -20,7 +21,7 @@ fn child() -> GroupId {
     GroupId::parse(CHILD).unwrap()
 }
 
-/// A job of each kind, and its partition.
+/// One job of each kind, with its partition key.
 fn jobs() -> [(JobKind, String); 5] {
     let edge = Edge { parent: group(), id: EdgeId::new(child(), 0x2a) };
     let acc = account("acc-1");
@@ -40,7 +41,8 @@ fn account(id: &str) -> AccountId {
     AccountId::parse(id).unwrap()
 }
 
-fn spelled(key: &Key) -> (String, String) {
+/// Returns the partition key and the sort key as stored.
+fn stored(key: &Key) -> (String, String) {
     let row = key.to_attributes();
     assert_eq!(row.len(), 2);
     (row["PK"].as_s().unwrap().clone(), row["SK"].as_s().unwrap().clone())
@@ -59,12 +61,12 @@ fn keys_are_spelled_as_the_data_model_says() {
         (Key::trail(&group(), &acc), format!("GROUP#{GROUP}"), "TRAIL#acc-1".to_owned()),
         (Key::idempotency("d1"), "IDEMPOTENCY#d1".to_owned(), "IDEMPOTENCY".to_owned()),
     ] {
-        assert_eq!(spelled(&key), (partition, sort));
+        assert_eq!(stored(&key), (partition, sort));
         assert_eq!(Key::of_row(&key.to_attributes()), Some(key));
     }
     for (kind, partition) in jobs() {
         let key = Key::job(&kind);
-        assert_eq!(spelled(&key), (partition.clone(), "JOB".to_owned()));
+        assert_eq!(stored(&key), (partition.clone(), "JOB".to_owned()));
         assert_eq!(key.as_job(), Some(kind.clone()));
         let list_key = ListKey::job(&kind, Timestamp::from_unix_seconds(0)).to_attributes();
         assert_eq!(list_key["GSI1PK"].as_s().unwrap(), "JOBS");
@@ -76,7 +78,7 @@ fn keys_are_spelled_as_the_data_model_says() {
 }
 
 #[test]
-fn what_a_key_names_can_be_read_back_and_nothing_else() {
+fn each_key_is_parsed_back_as_its_own_kind_only() {
     let acc = account("acc-1");
     let keys = [
         Key::group(&group()),
@@ -88,22 +90,23 @@ fn what_a_key_names_can_be_read_back_and_nothing_else() {
         Key::job(&JobKind::DeleteGroup(group())),
         Key::idempotency("d1"),
     ];
-    // Which of the keys each way of reading takes, and that it gives back what went in.
-    let read = |is: &dyn Fn(&Key) -> bool| keys.iter().map(is).collect::<Vec<_>>();
+    // Each `as_…` method returns the ids for the one key of its kind, and `None` for all others.
+    let parsed = |is: &dyn Fn(&Key) -> bool| keys.iter().map(is).collect::<Vec<_>>();
     let only = |index: usize| (0..keys.len()).map(|other| other == index).collect::<Vec<_>>();
-    assert_eq!(read(&|key| key.as_group() == Some(group())), only(0));
-    assert_eq!(read(&|key| key.as_member() == Some((group(), acc.clone()))), only(1));
-    assert_eq!(read(&|key| key.as_account() == Some(acc.clone())), only(2));
-    assert_eq!(read(&|key| key.as_membership() == Some((acc.clone(), group()))), only(3));
-    assert_eq!(read(&|key| key.as_child() == Some((group(), child()))), only(4));
-    assert_eq!(read(&|key| key.as_nesting() == Some(child())), only(5));
-    assert_eq!(read(&|key| key.as_job() == Some(JobKind::DeleteGroup(group()))), only(6));
-    let anything = |key: &Key| key.as_group().is_some() || key.as_member().is_some() || key.as_child().is_some();
-    assert!(!anything(&keys[7]) && keys[7].as_job().is_none() && keys[7].as_account().is_none());
+    assert_eq!(parsed(&|key| key.as_group() == Some(group())), only(0));
+    assert_eq!(parsed(&|key| key.as_member() == Some((group(), acc.clone()))), only(1));
+    assert_eq!(parsed(&|key| key.as_account() == Some(acc.clone())), only(2));
+    assert_eq!(parsed(&|key| key.as_membership() == Some((acc.clone(), group()))), only(3));
+    assert_eq!(parsed(&|key| key.as_child() == Some((group(), child()))), only(4));
+    assert_eq!(parsed(&|key| key.as_nesting() == Some(child())), only(5));
+    assert_eq!(parsed(&|key| key.as_job() == Some(JobKind::DeleteGroup(group()))), only(6));
+    let idempotency = &keys[7];
+    assert!(idempotency.as_group().is_none() && idempotency.as_member().is_none() && idempotency.as_child().is_none());
+    assert!(idempotency.as_job().is_none() && idempotency.as_account().is_none());
 }
 
 #[test]
-fn a_row_without_a_key_of_texts_has_none() {
+fn row_without_two_string_keys_has_no_key() {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     for row in [
         vec![],
@@ -117,11 +120,11 @@ fn a_row_without_a_key_of_texts_has_none() {
 }
 
 #[test]
-fn ranges_hold_just_the_rows_they_are_of() {
+fn each_range_holds_exactly_its_rows() {
     let acc = account("acc-1");
-    // In the order of the data model.
+    // Sort keys of a group's partition, in order.
     let in_group = ["CHILD#c", "GROUP", "MEMBER#!", "MEMBER#acc-1", "MEMBER#~", "NAME#0", "NEST"];
-    let held = |range: &Range, sorts: &[&str]| -> Vec<String> {
+    let in_range = |range: &Range, sorts: &[&str]| -> Vec<String> {
         let (first, last) = range.bounds().sort.unwrap();
         sorts
             .iter()
@@ -129,31 +132,31 @@ fn ranges_hold_just_the_rows_they_are_of() {
             .map(|sort| (*sort).to_owned())
             .collect()
     };
-    assert_eq!(held(&Range::GroupAndMembers(group()), &in_group), in_group[1..5]);
-    assert_eq!(held(&Range::Members(group()), &in_group), in_group[2..5]);
-    assert_eq!(held(&Range::ChildrenAndGroup(group()), &in_group), in_group[..2]);
+    assert_eq!(in_range(&Range::GroupAndMembers(group()), &in_group), in_group[1..5]);
+    assert_eq!(in_range(&Range::Members(group()), &in_group), in_group[2..5]);
+    assert_eq!(in_range(&Range::ChildrenAndGroup(group()), &in_group), in_group[..2]);
     let in_account = ["ACCOUNT", &format!("GROUP#{GROUP}"), "GROUP#grp-ffffffff-ffff-7fff-bfff-ffffffffffff"];
-    assert_eq!(held(&Range::AccountAndMemberships(acc.clone()), &in_account), in_account);
-    assert_eq!(held(&Range::Memberships(acc), &in_account), in_account[1..]);
-    assert_eq!(held(&Range::Suffixes(group()), &in_group), in_group[5..6]);
+    assert_eq!(in_range(&Range::AccountAndMemberships(acc.clone()), &in_account), in_account);
+    assert_eq!(in_range(&Range::Memberships(acc), &in_account), in_account[1..]);
+    assert_eq!(in_range(&Range::Suffixes(group()), &in_group), in_group[5..6]);
     let all = |partition: &str| Bounds { in_index: true, partition: partition.into(), sort: None };
     assert_eq!(Range::Jobs.bounds(), all("JOBS"));
     assert_eq!(Range::Groups.bounds(), all("GROUPS"));
 }
 
 #[test]
-fn the_longest_keys_fit_dynamodb() {
+fn longest_keys_fit_the_limits_of_dynamodb() {
     // DynamoDB Developer Guide, "Service, account, and table quotas": 2,048 bytes of partition key, 1,024 of sort key.
     let longest_name = FoldedText::of(&"\u{fdfa}".repeat(256)).sort_key();
     let list_key = ListKey::group(&longest_name, &group());
     assert!(list_key.sort().len() <= 1_024);
-    let (partition, sort) = spelled(&Key::membership(&account(&"a".repeat(128)), &group()));
+    let (partition, sort) = stored(&Key::membership(&account(&"a".repeat(128)), &group()));
     assert!(partition.len() <= 2_048 && sort.len() <= 1_024);
 }
 
 proptest! {
     #[test]
-    fn index_keys_order_as_names_and_then_ids(a in "[aA !\"]{1,3}|\\PC{1,6}", b in "[aA !\"]{1,3}|\\PC{1,6}", x: u128, y: u128) {
+    fn index_keys_sort_by_name_then_id(a in "[aA !\"]{1,3}|\\PC{1,6}", b in "[aA !\"]{1,3}|\\PC{1,6}", x: u128, y: u128) {
         let place = |name: &str, random| (FoldedText::of(name).sort_key(), GroupId::new(1, random));
         let (a, b) = (place(&a, x), place(&b, y));
         let key = |(name, id): &(SortKey, GroupId)| ListKey::group(name, id).sort().to_owned();
