@@ -1,4 +1,4 @@
-//! Who may do what: every route of the template, asked by everyone.
+//! The authorization matrix: every route of the template, requested by every kind of caller.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use shared::authz::{Role, read_roles_claim};
 use crate::harness::tokens::token_claiming;
 use crate::harness::{Answer, Api, NO_GROUP, template, token};
 
-/// Who asks: a name for the table, and the roles claim in the token, if there is a token.
+/// Callers: the name of the column, and the roles claim of the token unless there is no token.
 fn callers() -> [(&'static str, Option<Value>); 9] {
     [
         ("no token", None),
@@ -25,97 +25,97 @@ fn callers() -> [(&'static str, Option<Value>); 9] {
     ]
 }
 
-/// What is asked about: a group that is there, a privileged one, and one that is not there.
+/// The group that a request addresses.
 #[derive(Clone, Copy, PartialEq)]
-enum Object {
-    Group,
+enum Target {
+    Ordinary,
     Privileged,
-    None,
+    Missing,
 }
 
-const OBJECTS: [Object; 3] = [Object::Group, Object::Privileged, Object::None];
+const TARGETS: [Target; 3] = [Target::Ordinary, Target::Privileged, Target::Missing];
 
 const LEGEND: &str = "\
-Who may do what, as the running API answers: a row for each route, a column for each caller.
+The status of every route for every caller, as the running API answers: a row per route, a column per caller.
 
-  200, 201, 204   done
-  401             who are you?
-  403             you may not, and are told nothing else
-  404             you may, but there is no such group
+  200, 201, 204   allowed
+  401             not authenticated
+  403             forbidden; the reply has no other information
+  404             allowed, but the group does not exist
 
-One status: the same for a group that is there, for a privileged group (is_privileged), and for one that is not there.
-Where they differ, all three, in this order. A caller whose row says 403 cannot tell them apart.
+One status: the same for an ordinary group, for a privileged one (is_privileged) and for one that does not exist.
+Three statuses: one for each of them, in this order. A caller whose row says 403 cannot distinguish them.
 
 Callers: no token; a token without a role; the role Reader; roles that only look like Administrator (administrator,
 Administrators, Not,Administrator); Administrator; Administrator among Reader and Auditor; and a token whose roles claim
-is the text [Not Administrator]. API Gateway hands this on exactly as it does the two roles Not and Administrator, and
-so the last column has to be as the one before: an identity provider must not give out roles with spaces.
+is the text [Not Administrator]. API Gateway passes this text on exactly as it does the two roles Not and Administrator.
+So the last column equals the one before: an identity provider must not issue roles with spaces.
 ";
 
-/// What requests are about; a request may change it.
-struct Objects {
+/// The ids of the groups that a request addresses. A request may change these groups.
+struct Groups {
     id: String,
     child: String,
 }
 
-async fn objects(api: &Api, object: Object, method: &str) -> Objects {
+/// Creates the groups for a request: for `PUT` the child is not nested yet.
+async fn create_groups(api: &Api, target: Target, method: &str) -> Groups {
     api.accounts(&["acc-1", "acc-2"]).await;
     let child = api.group("Child").await;
-    if object == Object::None {
-        return Objects { id: NO_GROUP.into(), child };
+    if target == Target::Missing {
+        return Groups { id: NO_GROUP.into(), child };
     }
-    let body = json!({ "name": "Matrix", "is_privileged": object == Object::Privileged });
+    let body = json!({ "name": "Matrix", "is_privileged": target == Target::Privileged });
     let id = api.post("", body).await.body["id"].as_str().unwrap().to_owned();
     api.put(&format!("/{id}/members/acc-2"), Value::Null).await.ok();
     if method != "PUT" {
         api.nest(&id, &child).await;
     }
-    Objects { id, child }
+    Groups { id, child }
 }
 
-/// A request that succeeds for somebody who may, if there is the group: the route's method and path, filled in.
-async fn ask(api: &Api, token: Option<&str>, (path, method): (&str, &str), objects: &Objects) -> Answer {
+/// Sends a request to the route that succeeds if the caller is allowed and the group exists.
+async fn send(api: &Api, token: Option<&str>, (path, method): (&str, &str), groups: &Groups) -> Answer {
     let account = if method == "PUT" { "acc-1" } else { "acc-2" };
     let path = path
         .strip_prefix("/api/v1/groups")
         .unwrap()
-        .replace("{id}", &objects.id)
+        .replace("{id}", &groups.id)
         .replace("{accountId}", account)
-        .replace("{childId}", &objects.child);
+        .replace("{childId}", &groups.child);
     let method: Method = method.parse().unwrap();
     let request = api.request_as(token, method.clone(), &path);
     let body = match method {
         Method::PATCH => json!({ "add": ["acc-1"] }),
         _ if path.contains("/members/") || path.contains("/groups/") => json!({}),
-        _ => json!({ "name": "Matrix", "is_privileged": objects.id == NO_GROUP }),
+        _ => json!({ "name": "Matrix", "is_privileged": groups.id == NO_GROUP }),
     };
     Answer::to(if method == Method::GET { request } else { request.json(&body) }).await
 }
 
-/// What a caller is answered about each object: one status where it is the same.
-async fn cell(api: &Api, token: Option<&str>, route: (&str, &str), known: &mut [Option<Objects>; 3]) -> String {
+/// Returns the statuses for each target, or one status if they are equal.
+async fn cell(api: &Api, token: Option<&str>, route: (&str, &str), unchanged: &mut [Option<Groups>; 3]) -> String {
     let mut statuses = Vec::new();
-    let mut denials = BTreeSet::new();
-    for (object, known) in OBJECTS.into_iter().zip(known) {
-        let objects = match known.take() {
-            Some(objects) => objects,
-            None => objects(api, object, route.1).await,
+    let mut messages = BTreeSet::new();
+    for (target, unchanged) in TARGETS.into_iter().zip(unchanged) {
+        let groups = match unchanged.take() {
+            Some(groups) => groups,
+            None => create_groups(api, target, route.1).await,
         };
-        let answer = ask(api, token, route, &objects).await;
+        let answer = send(api, token, route, &groups).await;
         if answer.status == 403 {
-            denials.insert(answer.refused(403, "FORBIDDEN").to_owned());
+            messages.insert(answer.refused(403, "FORBIDDEN").to_owned());
         }
-        // What was changed is not asked about again.
-        *known = (!answer.status.is_success() || route.1 == "GET").then_some(objects);
+        // Groups that a request changed are not used again.
+        *unchanged = (!answer.status.is_success() || route.1 == "GET").then_some(groups);
         statuses.push(answer.status.as_u16().to_string());
     }
-    assert!(denials.len() <= 1, "a denial says nothing of what it is about: {denials:?}");
+    assert!(messages.len() <= 1, "a 403 is the same for every group: {messages:?}");
     let differ = statuses.iter().any(|status| *status != statuses[0]);
     if differ { statuses.join(" ") } else { statuses[0].clone() }
 }
 
-/// The table in `tests/authorization-matrix.txt`: read it to review who may do what. With `UPDATE_GOLDEN=1` it is
-/// written anew.
+/// Builds the table of `tests/authorization-matrix.txt`, which a reviewer reads. `UPDATE_GOLDEN=1` writes that file.
 async fn matrix(api: &Api) -> String {
     let mut table = format!("{:<48}", "");
     for (caller, _) in callers() {
@@ -126,10 +126,10 @@ async fn matrix(api: &Api) -> String {
         template().routes.iter().map(|route| (route.path.as_str(), route.method.as_str())).collect();
     for (path, method) in routes {
         write!(table, "{:<48}", format!("{method} {}", path.strip_prefix("/api/v1").unwrap())).unwrap();
-        let mut known = [const { None }; 3];
+        let mut unchanged = [const { None }; 3];
         for (caller, roles) in callers() {
             let token = roles.map(|roles| token_claiming(caller, &roles));
-            write!(table, "{:>16}", cell(api, token.as_deref(), (path, method), &mut known).await).unwrap();
+            write!(table, "{:>16}", cell(api, token.as_deref(), (path, method), &mut unchanged).await).unwrap();
         }
         table.push('\n');
     }
@@ -144,34 +144,36 @@ async fn every_route_answers_every_caller_as_reviewed() {
     let closed = matrix(&restricted).await;
     let found = format!("{LEGEND}\nREAD_ROLES empty\n\n{open}\nREAD_ROLES=Reader\n\n{closed}");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/authorization-matrix.txt");
-    #[expect(clippy::disallowed_methods, reason = "whether to write the table anew is the reviewer's to say")]
+    #[expect(clippy::disallowed_methods, reason = "the reviewer decides whether to write the file")]
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(path, &found).unwrap();
     }
-    assert_eq!(found, std::fs::read_to_string(path).unwrap(), "UPDATE_GOLDEN=1 writes {path} anew");
+    assert_eq!(found, std::fs::read_to_string(path).unwrap(), "UPDATE_GOLDEN=1 writes {path}");
 }
 
-/// 403 comes before anything is looked up or read: the same for what exists, what does not, and nonsense.
+/// 403 is decided before the request is parsed or the table read: it is the same for any group and any body.
 #[tokio::test]
-async fn whoever_may_not_learns_nothing() {
+async fn forbidden_request_learns_nothing_about_the_group() {
     let api = Api::start().await;
-    let id = api.group("A").await;
+    let engineering = api.group("Engineering").await;
     let mallory = token("mallory", &["Reader"]);
     api.recorder.take();
-    let mut texts = BTreeSet::new();
-    for path in [format!("/{id}"), format!("/{}", NO_GROUP), "/grp-1".into()] {
+
+    let mut messages = BTreeSet::new();
+    for path in [format!("/{engineering}"), format!("/{}", NO_GROUP), "/grp-1".into()] {
         for body in ["{}", "nonsense", ""] {
             let request = api.request_as(Some(&mallory), Method::PUT, &path).body(body.to_owned());
             let answer = Answer::to(request.header("If-Match", "nonsense")).await;
-            texts.insert(answer.refused(403, "FORBIDDEN").to_owned());
+            messages.insert(answer.refused(403, "FORBIDDEN").to_owned());
         }
     }
-    assert_eq!(texts.len(), 1);
+
+    assert_eq!(messages.len(), 1);
     assert!(api.recorder.take().is_empty());
 }
 
 #[test]
-fn a_flattened_claim_is_read_exactly() {
+fn flattened_roles_claim_is_parsed_exactly() {
     let read =
         |claim: &str| -> Vec<String> { read_roles_claim(claim).iter().map(|role| role.as_str().to_owned()).collect() };
     for (claim, roles) in [

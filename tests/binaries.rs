@@ -1,5 +1,5 @@
-//! The real binaries: each function as its own process under an emulated Runtime API, handed the recorded events of
-//! `tests/events`.
+//! The real binaries: each function runs as its own process under an emulated Runtime API and receives the recorded
+//! events of `tests/events`.
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ use crate::harness::schemas::assert_valid;
 use crate::harness::workspace::{function, recorded};
 use crate::harness::{Api, account, administer, config, is_embedded, now, template};
 
-/// A function's process under its own Runtime API.
+/// The process of a function, under its own Runtime API.
 struct Process {
     simulator: Simulator,
     child: Child,
@@ -25,7 +25,7 @@ struct Process {
 
 impl Process {
     async fn start(name: &str, api: &Api) -> Self {
-        // As long as the template gives functions that work through batches; the simulator would give three seconds.
+        // The timeout of the batch functions in the template; the simulator's default is three seconds.
         let simulator = Simulator::builder().function_name(name).invocation_timeout(Duration::from_secs(30));
         let simulator = simulator.build().await.unwrap();
         let mut command = Command::new(function(name));
@@ -34,7 +34,7 @@ impl Process {
         for service in ["EVENTBRIDGE", "SQS"] {
             command.env(format!("AWS_ENDPOINT_URL_{service}"), api.bus_endpoint());
         }
-        // More than the table takes when all tests run at once.
+        // Long enough for the table when all tests run at once.
         command.env("SETTLE_BUDGET_MS", "5000");
         command.env("METRICS_NAMESPACE", "groups-test");
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
@@ -42,9 +42,9 @@ impl Process {
         Self { simulator, child }
     }
 
-    /// What the function answers to the event: status, headers, body.
+    /// Invokes an endpoint; returns status, headers and body.
     async fn invoke(&self, event: Value) -> (u64, Value, Value) {
-        let answer = self.hand(event).await;
+        let answer = self.deliver(event).await;
         let body = answer["body"]
             .as_str()
             .filter(|body| !body.is_empty())
@@ -52,15 +52,15 @@ impl Process {
         (answer["statusCode"].as_u64().unwrap(), answer["headers"].clone(), body)
     }
 
-    /// What the function gives back for the event.
-    async fn hand(&self, event: Value) -> Value {
+    /// Delivers an event; returns the function's response.
+    async fn deliver(&self, event: Value) -> Value {
         let id = self.simulator.enqueue_payload(event).await;
         let state = self.simulator.wait_for_invocation_complete(&id, Duration::from_secs(30)).await.unwrap();
         assert_eq!(state.status, InvocationStatus::Success, "{:?}", state.error.map(|error| error.error_message));
         state.response.unwrap().payload
     }
 
-    /// Ends the process; what it wrote to standard output and standard error.
+    /// Ends the process; returns its standard output and standard error.
     fn end(mut self) -> (String, String) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -71,7 +71,7 @@ impl Process {
     }
 }
 
-/// Over the demo data, each function's recorded event has this status; one after the other.
+/// The status of each function's recorded event on the demo data, in the order of the requests.
 const EXPECTED: [(&str, u64); 13] = [
     ("list-groups", 200),
     ("get-group", 200),
@@ -107,7 +107,7 @@ async fn every_function_answers_its_recorded_event() {
             "list-groups" => assert_eq!(body["groups"].as_array().unwrap().len(), 3),
             "list-nested-groups" => assert_eq!(body["groups"].as_array().unwrap().len(), 2),
             "nest-group" | "unnest-group" => {
-                // A slow table may take longer than the invocation has.
+                // A slow table may exceed the time budget of the invocation.
                 assert!(headers["membership-settled"] == "true" || !is_embedded());
             }
             "get-group" => assert_eq!((&body["name"], &body["member_count"]), (&json!("Engineering Team"), &json!(45))),
@@ -133,15 +133,15 @@ async fn every_function_answers_its_recorded_event() {
     }
 }
 
-/// Holds that the log of a process is discreet, and does not say where its table is.
+/// Asserts that the log of a process has no personal data and no table name.
 fn assert_discreet(log: &str, api: &Api) {
     log::assert_discreet(log);
     assert!(!log.contains(&api.table), "{log}");
 }
 
-/// Two records: a member who is new in a group below two others, and one that nobody can read, which is told and blocks nothing.
+/// Two records: a new member of a group with two ancestors, and a malformed record, which is logged and blocks nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_function_of_the_stream_answers_its_recorded_event() {
+async fn propagate_answers_its_recorded_event() {
     let api = Api::start().await;
     demo::fill(&api.store, &config("any").policy).await.unwrap();
     api.accounts(&["acc-146"]).await;
@@ -154,8 +154,8 @@ async fn the_function_of_the_stream_answers_its_recorded_event() {
 
     let process = Process::start("propagate", &api).await;
     for _ in 0..2 {
-        let told = process.hand(recorded("propagate")).await;
-        assert_eq!(told, json!({ "batchItemFailures": [] }));
+        let response = process.deliver(recorded("propagate")).await;
+        assert_eq!(response, json!({ "batchItemFailures": [] }));
         assert_eq!(api.get(&member).await.ok()["membership_type"], json!("indirect"));
         assert_eq!(api.get(backend_team).await.ok()["member_count"], json!(17));
     }
@@ -163,24 +163,24 @@ async fn the_function_of_the_stream_answers_its_recorded_event() {
     assert_eq!(err, "");
     assert_discreet(&out, &api);
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let [.., left_out, batch] = &lines[..] else { panic!("{out}") };
-    assert_eq!(left_out["sequence_number"], json!("4421584500000000017450439092"));
+    let [.., malformed, batch] = &lines[..] else { panic!("{out}") };
+    assert_eq!(malformed["sequence_number"], json!("4421584500000000017450439092"));
     assert_metrics(batch, &["milliseconds", "lag", "table_requests", "read_units", "failed"]);
     assert_eq!((&batch["function"], &batch["items"], &batch["failed"]), (&json!("propagate"), &json!(2), &json!(0)));
 }
 
-/// A request, one for an account that is not known yet, one for a group that is none, and what is no event at all.
+/// An account update, a valid request, one for an unknown group, one for an unknown account, and a malformed message.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_function_of_the_queue_answers_its_recorded_event() {
+async fn apply_events_answers_its_recorded_event() {
     let api = Api::start().await;
     demo::fill(&api.store, &config("any").policy).await.unwrap();
     let process = Process::start("apply-events", &api).await;
     let on_call = "/grp-018d0cab-c440-7000-8000-000000000004";
     let count = api.get(on_call).await.ok()["direct_member_count"].as_u64().unwrap();
     for round in 1..=2 {
-        let told = process.hand(recorded("apply-events")).await;
+        let response = process.deliver(recorded("apply-events")).await;
         assert_eq!(
-            told,
+            response,
             json!({ "batchItemFailures": [{ "itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d" }] })
         );
         assert_eq!(api.get(on_call).await.ok()["direct_member_count"], json!(count + 1));
@@ -195,20 +195,20 @@ async fn the_function_of_the_queue_answers_its_recorded_event() {
     assert_eq!((&batch["items"], &batch["failed"]), (&json!(5), &json!(1)));
 }
 
-/// A group that was renamed, a member who came, one who went, counts that moved, and a record that nobody can read.
+/// A renamed group, an added member, a removed one, changed counts, and a malformed record.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_function_that_publishes_answers_its_recorded_event() {
+async fn publish_events_answers_its_recorded_event() {
     let api = Api::start().await;
     let process = Process::start("publish-events", &api).await;
     for _ in 0..2 {
-        assert_eq!(process.hand(recorded("publish-events")).await, json!({ "batchItemFailures": [] }));
+        assert_eq!(process.deliver(recorded("publish-events")).await, json!({ "batchItemFailures": [] }));
     }
     let published = api.published();
     let kinds: Vec<&str> = published.iter().map(|event| event["detail-type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["Group Updated", "Group Member Added", "Group Member Removed"].repeat(2));
     published.iter().for_each(assert_valid);
-    let [first, again] = [0, 3].map(|place: usize| &published[place]["detail"]);
-    assert_eq!(first, again);
+    let [first, repeated] = [0, 3].map(|place: usize| &published[place]["detail"]);
+    assert_eq!(first, repeated);
     let team = "grp-018d0cab-c440-7000-8000-000000000001";
     let state =
         |name: &str| json!({ "name": name, "description": "", "group_type": "security", "is_privileged": false });
@@ -225,7 +225,7 @@ async fn the_function_that_publishes_answers_its_recorded_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_answers_one_request_after_the_other() {
+async fn one_process_answers_many_requests() {
     let api = Api::start().await;
     demo::fill(&api.store, &config("any").policy).await.unwrap();
     let process = Process::start("get-group", &api).await;
@@ -235,7 +235,8 @@ async fn a_process_answers_one_request_after_the_other() {
     assert_discreet(&process.end().0, &api);
 }
 
-/// What CloudWatch makes metrics of (CloudWatch User Guide, "Specification: Embedded metric format").
+/// Asserts that CloudWatch reads these metrics from the line (CloudWatch User Guide, "Specification: Embedded metric
+/// format").
 fn assert_metrics(line: &Value, names: &[&str]) {
     let aws = &line["_aws"];
     assert!(aws["Timestamp"].is_u64());
@@ -252,9 +253,9 @@ fn assert_metrics(line: &Value, names: &[&str]) {
     }
 }
 
-/// One line for each request, with all that an operator asks for; and the trace goes on to the table.
+/// The line has every field an operator needs, and the requests to the table carry the trace id.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_line_tells_what_became_of_a_request() {
+async fn each_request_logs_one_line_with_metrics_and_trace() {
     let mut api = Api::start().await;
     demo::fill(&api.store, &config("any").policy).await.unwrap();
     let meter = Meter::default();
@@ -271,6 +272,7 @@ async fn a_line_tells_what_became_of_a_request() {
         assert_metrics(&line, &["milliseconds", "table_requests", "read_units"]);
         assert!(trace.starts_with("Root=1-"), "{trace}");
         let line = line.as_object_mut().unwrap();
+        // Fields that differ from run to run.
         for measured in ["timestamp", "milliseconds", "_aws"] {
             assert!(line.remove(measured).is_some());
         }
@@ -283,19 +285,19 @@ async fn a_line_tells_what_became_of_a_request() {
     }
 }
 
-/// Without claims, with a body that is none, and without its table: an answer each time, and a discreet log.
+/// A request without claims, one with an invalid body, and one whose table does not exist.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_answers_what_it_cannot_do() {
+async fn failed_requests_get_an_error_reply_and_a_discreet_log() {
     let mut api = Api::start().await;
     let process = Process::start("create-group", &api).await;
-    let mut nobody = recorded("create-group");
-    nobody["requestContext"].as_object_mut().unwrap().remove("authorizer");
-    let (status, headers, body) = process.invoke(nobody).await;
+    let mut unauthenticated = recorded("create-group");
+    unauthenticated["requestContext"].as_object_mut().unwrap().remove("authorizer");
+    let (status, headers, body) = process.invoke(unauthenticated).await;
     assert_eq!((status, &headers["www-authenticate"]), (401, &json!("Bearer")));
     assert_eq!(body["error"]["code"], json!("UNAUTHORIZED"));
-    let mut broken = recorded("create-group");
-    broken["body"] = json!("{\"name\": \"john.doe\", \"eyJ\": 1}");
-    assert_eq!(process.invoke(broken).await.0, 400);
+    let mut invalid = recorded("create-group");
+    invalid["body"] = json!("{\"name\": \"john.doe\", \"eyJ\": 1}");
+    assert_eq!(process.invoke(invalid).await.0, 400);
     assert_discreet(&process.end().0, &api);
 
     api.table = "no-such-table".into();

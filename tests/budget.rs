@@ -1,4 +1,4 @@
-//! The budget of requests of docs/access-patterns.md, counted on the wire.
+//! The request budget of docs/access-patterns.md, counted on the wire.
 
 use futures::stream::{self, StreamExt};
 use reqwest::Method;
@@ -8,7 +8,7 @@ use crate::harness::exchange::{T1, T2, T3, account_event, request_event};
 use crate::harness::recorder::{Recorded, operations, sequential};
 use crate::harness::{Answer, Api, numbered};
 
-/// Holds what a call asked of the table: operations, and how many had to wait for one another.
+/// Asserts which requests a call sent to the table, and how many of them ran one after the other (`rounds`).
 #[track_caller]
 fn assert_cost(requests: &[Recorded], expected: &[&str], rounds: usize) {
     assert_eq!(operations(requests), expected);
@@ -19,21 +19,21 @@ fn assert_cost(requests: &[Recorded], expected: &[&str], rounds: usize) {
         match request.operation.as_str() {
             "GetItem" | "Query" => assert_eq!(body["ConsistentRead"], json!(!in_index)),
             "BatchGetItem" => {
-                let wanted = body["RequestItems"].as_object().unwrap().values().next().unwrap();
-                assert_eq!(wanted["ConsistentRead"], json!(true));
+                let keys = body["RequestItems"].as_object().unwrap().values().next().unwrap();
+                assert_eq!(keys["ConsistentRead"], json!(true));
             }
             _ => {}
         }
     }
 }
 
-/// Does the calls' work at growing sizes and holds that their cost stays the same.
+/// Repeats the reads at growing sizes of the group and the list.
 #[tokio::test]
-async fn reads_cost_the_same_whatever_there_is() {
+async fn reads_cost_the_same_at_every_size() {
     let api = Api::start().await;
-    let id = api.group("Group 000").await;
+    let group = api.group("Group 000").await;
     for (members, groups) in [(0..1, 1..2), (1..40, 2..20), (40..300, 20..90)] {
-        api.members(&id, members).await;
+        api.members(&group, members).await;
         for number in groups {
             let other = api.group(&format!("Group {number:03}")).await;
             api.members(&other, 0..1).await;
@@ -43,21 +43,21 @@ async fn reads_cost_the_same_whatever_there_is() {
             api.get(path).await.ok();
             api.recorder.take()
         };
-        assert_cost(&cost(&format!("/{id}")).await, &["GetItem"], 1);
-        assert_cost(&cost(&format!("/{id}/members/acc-00000")).await, &["BatchGetItem"], 1);
-        assert_cost(&cost(&format!("/{id}/members")).await, &["Query"], 1);
-        assert_cost(&cost(&format!("/{id}/members?limit=1")).await, &["Query"], 1);
+        assert_cost(&cost(&format!("/{group}")).await, &["GetItem"], 1);
+        assert_cost(&cost(&format!("/{group}/members/acc-00000")).await, &["BatchGetItem"], 1);
+        assert_cost(&cost(&format!("/{group}/members")).await, &["Query"], 1);
+        assert_cost(&cost(&format!("/{group}/members?limit=1")).await, &["Query"], 1);
         assert_cost(&cost("").await, &["Query"], 1);
         assert_cost(&cost("?limit=1").await, &["Query"], 1);
         assert_cost(&cost("?search=00").await, &["Query", "BatchGetItem"], 2);
         assert_cost(&cost("?member=acc-00000").await, &["Query", "BatchGetItem"], 2);
     }
-    let page = api.get(&format!("/{id}/members?limit=100")).await.ok();
+    // The second page.
+    let page = api.get(&format!("/{group}/members?limit=100")).await.ok();
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
     api.recorder.take();
-    api.get(&format!("/{id}/members?limit=100&after={after}")).await.ok();
-    let requests = api.recorder.take();
-    assert_cost(&requests, &["GetItem", "Query"], 1);
+    api.get(&format!("/{group}/members?limit=100&after={after}")).await.ok();
+    assert_cost(&api.recorder.take(), &["GetItem", "Query"], 1);
     let page = api.get("?limit=5").await.ok();
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
     api.recorder.take();
@@ -65,9 +65,9 @@ async fn reads_cost_the_same_whatever_there_is() {
     assert_cost(&api.recorder.take(), &["Query"], 1);
 }
 
-/// Every name has the term twice, and the second time before the first in the order of the index.
+/// Every name matches twice, and its second match is before its first in the order of the index.
 #[tokio::test]
-async fn a_search_is_two_requests_however_often_names_have_the_term() {
+async fn search_costs_two_requests_however_often_names_match() {
     let api = &Api::start().await;
     let create = |number| async move { api.group(&format!("People {number:03} ping pong")).await };
     stream::iter(0..200).map(create).buffer_unordered(16).collect::<Vec<_>>().await;
@@ -80,7 +80,7 @@ async fn a_search_is_two_requests_however_often_names_have_the_term() {
 }
 
 #[tokio::test]
-async fn groups_of_an_account_are_fetched_side_by_side() {
+async fn groups_of_an_account_are_fetched_in_parallel() {
     let api = Api::start().await;
     for number in 0..205 {
         let id = api.group(&format!("Group {number:03}")).await;
@@ -92,7 +92,7 @@ async fn groups_of_an_account_are_fetched_side_by_side() {
 }
 
 #[tokio::test]
-async fn writes_cost_what_they_must() {
+async fn each_write_costs_a_fixed_number_of_requests() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
     let cost = async |answer: Answer| {
@@ -106,8 +106,8 @@ async fn writes_cost_what_they_must() {
         let request = api.request(Method::POST, "").header("Idempotency-Key", "k").json(&json!({ "name": "A" }));
         assert_cost(&cost(Answer::to(request).await).await, &["TransactWriteItems"], 1);
     }
-    let renaming = ["UpdateItem", "TransactWriteItems"];
-    assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &renaming, 2);
+    let rename = ["UpdateItem", "TransactWriteItems"];
+    assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &rename, 2);
     assert_cost(&cost(api.put(&path, json!({ "description": "B" })).await).await, &["UpdateItem"], 1);
     assert_cost(&cost(api.put(&path, json!({})).await).await, &["GetItem"], 1);
     let member = format!("{path}/members/acc-1");
@@ -118,39 +118,38 @@ async fn writes_cost_what_they_must() {
     assert_cost(&cost(api.delete(&path).await).await, &["UpdateItem"], 1);
 }
 
-/// 33 additions, or 49 removals, go into one transaction beside the group's counts; the reads go side by side.
+/// One transaction holds 33 additions or 49 removals and the group's counts; the reads run in parallel.
 #[tokio::test]
-async fn many_changes_share_transactions() {
+async fn bulk_changes_share_transactions() {
     let api = Api::start().await;
-    let id = api.group("A").await;
-    let ids: Vec<String> = (0..100).map(numbered).collect();
-    for account in &ids {
+    let path = format!("/{}/members", api.group("Engineering").await);
+    let accounts: Vec<String> = (0..100).map(numbered).collect();
+    for account in &accounts {
         api.accounts(&[account]).await;
     }
     api.recorder.take();
-    let path = format!("/{id}/members");
-    api.patch(&path, json!({ "add": ids })).await.ok();
+    api.patch(&path, json!({ "add": accounts })).await.ok();
     let requests = api.recorder.take();
     let expected = [["BatchGetItem"; 3].as_slice(), &["TransactWriteItems"; 5], &["GetItem"]].concat();
     assert_cost(&requests, &expected, 7);
     let sizes: Vec<usize> =
         requests[3..8].iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [97, 97, 97, 97, 17]);
-    api.patch(&path, json!({ "remove": ids })).await.ok();
+    api.patch(&path, json!({ "remove": accounts })).await.ok();
     let requests = api.recorder.take();
     assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 4], &["GetItem"]].concat(), 6);
 }
 
-/// By event: what is done, what is so already, and what comes too late.
+/// Requests by event: an addition, the same again, a removal requested before them, and an account update.
 #[tokio::test]
-async fn a_request_costs_a_read_and_a_write() {
+async fn incoming_event_costs_at_most_one_read_and_one_write() {
     let api = Api::start().await;
-    let id = api.group("A").await;
+    let group = api.group("Engineering").await;
     api.accounts(&["acc-1"]).await;
     for (event, expected) in [
-        (request_event("add", &id, "acc-1", T2), ["BatchGetItem", "TransactWriteItems"].as_slice()),
-        (request_event("add", &id, "acc-1", T3), &["BatchGetItem", "TransactWriteItems"]),
-        (request_event("remove", &id, "acc-1", T1), &["BatchGetItem"]),
+        (request_event("add", &group, "acc-1", T2), ["BatchGetItem", "TransactWriteItems"].as_slice()),
+        (request_event("add", &group, "acc-1", T3), &["BatchGetItem", "TransactWriteItems"]),
+        (request_event("remove", &group, "acc-1", T1), &["BatchGetItem"]),
         (account_event("Updated", "acc-1", "name", T3), &["UpdateItem"]),
     ] {
         api.recorder.take();
@@ -160,78 +159,79 @@ async fn a_request_costs_a_read_and_a_write() {
 }
 
 #[tokio::test]
-async fn whoever_may_not_costs_nothing() {
+async fn forbidden_request_never_reaches_dynamodb() {
     let api = Api::start().await;
-    let id = api.group("A").await;
+    let path = format!("/{}", api.group("Engineering").await);
     api.recorder.take();
-    let token = crate::harness::token("mallory", &["Reader"]);
+    let mallory = crate::harness::token("mallory", &["Reader"]);
     for method in [Method::PUT, Method::DELETE] {
-        let request = api.request_as(Some(&token), method, &format!("/{id}")).json(&json!({ "name": "B" }));
+        let request = api.request_as(Some(&mallory), method, &path).json(&json!({ "name": "B" }));
         Answer::to(request).await.refused(403, "FORBIDDEN");
     }
     assert!(api.recorder.take().is_empty());
 }
 
-/// A change of a member costs a read and a transaction more for each level above, however many groups are there.
+/// A member change costs one read and one transaction per level of ancestors, however many groups a level has.
 #[tokio::test]
-async fn a_change_climbs_at_two_requests_a_level() {
+async fn member_change_costs_two_requests_per_level() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
     for levels in [1, 3, 10] {
         let bottom = api.group("Bottom").await;
-        let mut below = vec![bottom.clone()];
+        let mut children = vec![bottom.clone()];
         for _ in 0..levels {
-            // Two groups a level, both above all of the level below.
+            // Two groups a level, both parents of every group of the level below.
             let level = [api.group("A").await, api.group("B").await];
             for parent in &level {
-                for child in &below {
+                for child in &children {
                     api.nest(parent, child).await;
                 }
             }
-            below = level.to_vec();
+            children = level.to_vec();
         }
         let member = format!("/{bottom}/members/acc-1");
         let change = ["BatchGetItem", "TransactWriteItems", "GetItem"];
-        let climb = ["TransactGetItems", "TransactWriteItems"].repeat(levels);
+        let propagation = ["TransactGetItems", "TransactWriteItems"].repeat(levels);
         for method in [Method::PUT, Method::DELETE] {
             api.recorder.take();
             let answer = Answer::to(api.request(method, &member)).await;
             assert_eq!(answer.header("membership-settled"), Some("true"));
-            assert_cost(&api.recorder.take(), &[change.as_slice(), &climb].concat(), 3 + 2 * levels);
+            assert_cost(&api.recorder.take(), &[change.as_slice(), &propagation].concat(), 3 + 2 * levels);
         }
     }
 }
 
-/// Nesting reads the groups above level by level; whatever there is to inherit, reading it stays one request.
+/// Nesting reads the ancestors level by level. Reading inherited members stays one request.
 #[tokio::test]
-async fn nesting_costs_a_read_a_level_and_reading_costs_none() {
+async fn nesting_costs_one_read_per_level_and_reads_stay_one_request() {
     let api = Api::start().await;
     for levels in [1, 3, 10] {
         let names: Vec<String> = (0..levels).map(|level| format!("Level {level}")).collect();
-        let ids = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let chain = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let (top, bottom) = (&chain[0], &chain[levels - 1]);
         let child = api.group("Child").await;
         api.recorder.take();
-        api.nest(&ids[levels - 1], &child).await;
+        api.nest(bottom, &child).await;
         let requests = api.recorder.take();
         let nesting = [["BatchGetItem"].repeat(levels), vec!["TransactWriteItems"]].concat();
-        // What follows: is the nesting visible, whom does it bring, the job is done.
+        // The job: reads the edge from both sides, queries the child's members, deletes the job's row.
         let job = ["TransactGetItems", "Query", "DeleteItem"];
         assert_cost(&requests, &[nesting, job.to_vec()].concat(), levels + 1 + job.len());
 
         api.members(&child, 0..50).await;
         api.put(&format!("/{child}/groups/{}", api.group("Leaf").await), Value::Null).await.ok();
         api.put(&format!("/{child}/members/acc-00000"), Value::Null).await.ok();
-        for path in [format!("/{}/members", ids[0]), format!("/{}/members/acc-00000", ids[0])] {
+        for path in [format!("/{top}/members"), format!("/{top}/members/acc-00000")] {
             api.recorder.take();
             api.get(&path).await.ok();
             assert_eq!(operations(&api.recorder.take()).len(), 1, "{path}");
         }
         api.recorder.take();
-        api.get(&format!("/{}/groups", ids[0])).await.ok();
+        api.get(&format!("/{top}/groups")).await.ok();
         let expected: &[&str] = &["Query", "BatchGetItem"];
         assert_cost(&api.recorder.take(), expected, 2);
         api.recorder.take();
-        assert_eq!(api.delete(&format!("/{}/groups/{child}", ids[levels - 1])).await.status, 204);
+        assert_eq!(api.delete(&format!("/{bottom}/groups/{child}")).await.status, 204);
         assert_eq!(operations(&api.recorder.take())[..2], ["BatchGetItem", "TransactWriteItems"]);
     }
 }

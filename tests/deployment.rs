@@ -1,4 +1,4 @@
-//! What is said of deploying: the README's parameters and the stages of `samconfig.toml` are the template's.
+//! The template's parameters against the README's table and the stages of `samconfig.toml`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,9 +16,9 @@ fn parameters() -> Value {
     document(&read("template.yaml")).unwrap()["Parameters"].clone()
 }
 
-/// Each parameter, and the variable that it becomes, has its row; defaults are as shown.
+/// Each parameter and each variable has a row, and each row shows the right default.
 #[test]
-fn the_readme_has_every_parameter_and_variable() {
+fn readme_lists_every_parameter_and_variable() {
     let (readme, template) = (read("README.md"), document(&read("template.yaml")).unwrap());
     let documents = readme + &read("docs/deploy.md");
     let rows: Vec<Vec<&str>> = documents
@@ -27,7 +27,10 @@ fn the_readme_has_every_parameter_and_variable() {
         .map(|line| line.split('|').map(str::trim).collect())
         .filter(|cells: &Vec<&str>| cells.len() == 6)
         .collect();
-    for (name, parameter) in template["Parameters"].as_object().unwrap() {
+    let parameters = template["Parameters"].as_object().unwrap();
+    let variables = &crate::harness::template().environment;
+    assert!(!parameters.is_empty() && !variables.is_empty());
+    for (name, parameter) in parameters {
         let quoted = format!("`{name}`");
         let row = rows.iter().find(|row| row[1].split(", ").any(|one| one == quoted));
         let row = row.unwrap_or_else(|| panic!("the README has no row for {name}"));
@@ -36,36 +39,37 @@ fn the_readme_has_every_parameter_and_variable() {
         let default = &parameter["Default"];
         assert_eq!(shown, default.as_str().map_or_else(|| default.to_string().replace("null", ""), str::to_owned));
     }
-    for variable in crate::harness::template().environment.keys() {
+    for variable in variables.keys() {
         assert!(rows.iter().any(|row| row[2] == format!("`{variable}`")), "the README has no row for {variable}");
     }
 }
 
-/// A stage gives what has no default, and nothing that is no parameter or may not be so.
+/// A stage sets every parameter without a default, only parameters of the template, and only allowed values.
 #[test]
-fn stages_give_parameters_that_there_are() {
+fn stages_set_valid_parameters() {
     let (config, parameters) = (read("samconfig.toml"), parameters());
     let all = parameters.as_object().unwrap();
-    let needed = all.iter().filter(|(_, parameter)| parameter["Default"].is_null()).map(|(name, _)| name.as_str());
-    let needed: BTreeSet<&str> = needed.collect();
+    let required = all.iter().filter(|(_, parameter)| parameter["Default"].is_null()).map(|(name, _)| name.as_str());
+    let required: BTreeSet<&str> = required.collect();
+    assert!(!required.is_empty());
     for stage in ["staging", "production"] {
         let section = config.split(&format!("[{stage}.deploy.parameters]")).nth(1).unwrap();
         let section = section.split("\n[").next().unwrap();
-        for said in ["\"CAPABILITY_IAM\", \"CAPABILITY_AUTO_EXPAND\"", "resolve_s3 = true", &format!("stage={stage}")] {
-            assert!(section.contains(said), "{stage} lacks {said}");
+        for line in ["\"CAPABILITY_IAM\", \"CAPABILITY_AUTO_EXPAND\"", "resolve_s3 = true", &format!("stage={stage}")] {
+            assert!(section.contains(line), "{stage} lacks {line}");
         }
-        let given: Vec<(&str, &str)> = section
+        let overrides: Vec<(&str, &str)> = section
             .lines()
             .filter_map(|line| line.trim().strip_prefix('"')?.strip_suffix("\",")?.split_once('='))
             .collect();
-        for (name, value) in &given {
+        for (name, value) in &overrides {
             let allowed = &all.get(*name).unwrap_or_else(|| panic!("{name} is no parameter"))["AllowedValues"];
             let is = |one: &Value| one.as_str().map_or_else(|| one.to_string(), str::to_owned) == *value;
             assert!(allowed.as_array().is_none_or(|values| values.iter().any(is)), "{name} may not be {value}");
         }
-        let names: BTreeSet<&str> = given.iter().map(|(name, _)| *name).collect();
-        assert!(names.is_superset(&needed), "{stage} lacks one of {needed:?}");
-        let confirms = section.contains("confirm_changeset = true");
-        assert_eq!(confirms, stage == "production");
+        let names: BTreeSet<&str> = overrides.iter().map(|(name, _)| *name).collect();
+        assert!(names.is_superset(&required), "{stage} lacks one of {required:?}");
+        let asks_for_confirmation = section.contains("confirm_changeset = true");
+        assert_eq!(asks_for_confirmation, stage == "production");
     }
 }

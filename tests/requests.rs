@@ -1,4 +1,4 @@
-//! What other systems ask for, beside each other and beside administrators.
+//! Membership requests by other systems: their order among each other and against changes by administrators.
 
 use serde_json::{Value, json};
 use shared::domain::clock::SystemClock;
@@ -9,9 +9,9 @@ use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Api, NO_GROUP, schemas};
 
-/// Requests of three moments, in every order, each delivered twice: the last of them stands.
+/// Three requests in every order of delivery, each delivered twice: the one requested last decides.
 #[tokio::test]
-async fn requests_end_as_the_last_of_them_says_whatever_the_order() {
+async fn latest_request_decides_in_every_order_of_delivery() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let times = ["2024-02-01T10:00:00Z", "2024-02-01T10:00:01Z", "2024-02-01T10:00:02Z"];
     api.accounts(&["acc-1"]).await;
@@ -20,12 +20,12 @@ async fn requests_end_as_the_last_of_them_says_whatever_the_order() {
             let group = api.group("A").await;
             let events: Vec<Value> =
                 (0..3).map(|index| request_event(actions[index], &group, "acc-1", times[index])).collect();
-            for (told, index) in order.into_iter().enumerate() {
+            for (delivered, index) in order.into_iter().enumerate() {
                 assert!(api.hand(&[events[index].clone(), events[index].clone()]).await.is_empty());
-                // Of those told so far, the one asked for last.
-                let last = *order[..=told].iter().max().unwrap();
-                let expected = (actions[last] == "add").then(|| "direct".to_owned());
-                assert_eq!(api.membership(&group, "acc-1").await, expected, "{actions:?} {order:?} {told}");
+                // Of those delivered so far, the latest request.
+                let latest = *order[..=delivered].iter().max().unwrap();
+                let expected = (actions[latest] == "add").then(|| "direct".to_owned());
+                assert_eq!(api.membership(&group, "acc-1").await, expected, "{actions:?} {order:?} {delivered}");
             }
             for event in &events {
                 api.hand(std::slice::from_ref(event)).await;
@@ -38,24 +38,24 @@ async fn requests_end_as_the_last_of_them_says_whatever_the_order() {
     assert_sound(&violations(&api).await);
 }
 
-/// A source that tells more than whole seconds, and one that does not.
+/// One source sends times in whole seconds only, the other sends `requested_at` with nanoseconds.
 #[tokio::test]
-async fn of_one_second_requests_stand_as_they_say_or_as_they_come() {
+async fn two_requests_in_one_second_apply_by_requested_at_or_in_order_of_delivery() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
     let group = api.group("A").await;
     let mut late = request_event("add", &group, "acc-1", T1);
     let mut early = request_event("remove", &group, "acc-1", T1);
-    // As they come.
+    // In order of delivery.
     api.hand(&[late.clone()]).await;
     api.hand(&[early.clone()]).await;
     assert_eq!(api.membership(&group, "acc-1").await, None);
     api.hand(&[late.clone()]).await;
-    assert_eq!(api.membership(&group, "acc-1").await, None, "once each");
-    // As they say.
+    assert_eq!(api.membership(&group, "acc-1").await, None, "each request applies once");
+    // By `requested_at`.
     for (event, at) in [(&mut late, "10:30:00.000000002Z"), (&mut early, "10:30:00.000000001Z")] {
         event["detail"]["requested_at"] = json!(format!("2024-01-15T{at}"));
-        event["id"] = json!(format!("again-{at}"));
+        event["id"] = json!(format!("precise-{at}"));
         assert!(schemas::is_valid(event));
     }
     api.hand(&[late]).await;
@@ -63,21 +63,22 @@ async fn of_one_second_requests_stand_as_they_say_or_as_they_come() {
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
 }
 
-/// Who is an administrator decides at that moment: a request of before comes too late, one of after does not, and one
-/// that was done is not done again.
+/// A change by an administrator counts from the moment it is made: an earlier request no longer applies, a later one
+/// does, and an applied request is not applied again.
 #[tokio::test]
-async fn what_an_administrator_did_stands_over_requests_of_before() {
+async fn change_by_an_administrator_overrides_earlier_requests() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
-    let group = api.group("A").await;
-    let path = format!("/{group}/members/acc-1");
-    let first = request_event("add", &group, "acc-1", T1);
-    api.hand(std::slice::from_ref(&first)).await;
+    let group = api.group("Engineering").await;
+    let applied = request_event("add", &group, "acc-1", T1);
+    api.hand(std::slice::from_ref(&applied)).await;
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
-    assert_eq!(api.delete(&path).await.status, 204);
-    api.hand(&[first]).await;
+    assert_eq!(api.delete(&format!("/{group}/members/acc-1")).await.status, 204);
+
+    api.hand(&[applied]).await;
     api.hand(&[request_event("add", &group, "acc-1", "2024-06-01T00:00:00Z")]).await;
-    assert_eq!(api.membership(&group, "acc-1").await, None, "the administrator decided later");
+    assert_eq!(api.membership(&group, "acc-1").await, None, "the administrator's change is later");
+
     api.hand(&[request_event("add", &group, "acc-1", &from_now(60))]).await;
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
     assert!(api.hand(&[request_event("remove", &group, "acc-1", &from_now(3_600))]).await.is_empty());
@@ -86,68 +87,76 @@ async fn what_an_administrator_did_stands_over_requests_of_before() {
 }
 
 #[tokio::test]
-async fn a_request_waits_for_its_account_for_a_while() {
+async fn request_for_an_unknown_account_is_retried_until_its_time_limit() {
     let api = Api::start().await;
-    let group = api.group("A").await;
+    let group = api.group("Engineering").await;
     let request = request_event("add", &group, "acc-1", T1);
-    assert_eq!(api.hand(std::slice::from_ref(&request)).await, [0]);
-    let intake = api.intake();
+    let deps = api.intake();
     let now = millis();
-    let waits = u64::try_from(REQUEST_PATIENCE.as_millis()).unwrap();
-    let sent = now - waits + 60_000;
-    assert_eq!(hand(&intake, std::slice::from_ref(&request), sent).await, [0]);
+    let limit = u64::try_from(REQUEST_PATIENCE.as_millis()).unwrap();
+
+    // Before the time limit the message fails and is retried, until the account exists.
+    assert_eq!(api.hand(std::slice::from_ref(&request)).await, [0]);
+    let almost_at_limit = now - limit + 60_000;
+    assert_eq!(hand(&deps, std::slice::from_ref(&request), almost_at_limit).await, [0]);
     assert!(api.dead().is_empty());
     api.hand(&[account_event("Created", "acc-1", "late", T3)]).await;
-    assert!(hand(&intake, std::slice::from_ref(&request), sent).await.is_empty());
+    assert!(hand(&deps, std::slice::from_ref(&request), almost_at_limit).await.is_empty());
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
-    // For one that never comes, not for ever.
-    let never = request_event("add", &group, "acc-2", T1);
-    let sent = now - waits - 1_000;
-    assert!(hand(&intake, &[never], sent).await.is_empty());
+
+    // After the time limit it becomes a dead letter.
+    let unknown = request_event("add", &group, "acc-2", T1);
+    let past_limit = now - limit - 1_000;
+    assert!(hand(&deps, &[unknown], past_limit).await.is_empty());
     assert_eq!(api.dead(), ["the account acc-2 does not exist, after all this time"]);
-    // Who is not known cannot be a member: there is nothing to wait for.
+
+    // An unknown account is no member: there is nothing to remove and nothing to retry.
     assert!(api.hand(&[request_event("remove", &group, "acc-3", T1)]).await.is_empty());
     assert_eq!(api.dead().len(), 1);
 }
 
 #[tokio::test]
-async fn what_can_never_be_done_is_told_with_its_reason() {
+async fn impossible_request_becomes_a_dead_letter_with_its_reason() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
-    let groups = api.chain(&["above", "below"]).await;
-    api.put(&format!("/{}/members/acc-1", groups[1]), Value::Null).await.ok();
-    assert!(api.hand(&[request_event("remove", &groups[0], "acc-1", T3)]).await.is_empty());
-    let only = format!("the account is a member only through the nested groups {}", groups[1]);
-    assert_eq!(api.dead(), [only.as_str()]);
-    // Where nobody could be told of it, it comes again, and is told.
-    let letters = Faults::default();
-    let mut intake = api.intake();
-    intake.dead_letters = api.outlet(&letters.stand_before(&api.bus_endpoint()).await).dead_letters;
-    letters.next("SendMessage", Fault::Malformed);
-    let untold = request_event("remove", &groups[0], "acc-1", T3);
-    assert_eq!(hand(&intake, std::slice::from_ref(&untold), millis()).await, [0]);
-    assert!(hand(&intake, &[untold], millis()).await.is_empty());
-    assert_eq!(api.dead(), [only.as_str(), only.as_str()]);
-    // It has decided all the same: an addition that was asked for before comes too late.
-    api.hand(&[request_event("add", &groups[0], "acc-1", T1)]).await;
-    assert_eq!(api.membership(&groups[0], "acc-1").await, Some("indirect".into()));
+    let [engineering, backend]: [String; 2] = api.chain(&["Engineering", "Backend"]).await.try_into().unwrap();
+    api.put(&format!("/{backend}/members/acc-1"), Value::Null).await.ok();
+    let indirect_only = format!("the account is a member only through the nested groups {backend}");
+
+    assert!(api.hand(&[request_event("remove", &engineering, "acc-1", T3)]).await.is_empty());
+    assert_eq!(api.dead(), [indirect_only.as_str()]);
+
+    // While the dead letter cannot be sent, the message fails and is retried.
+    let faults = Faults::default();
+    let mut deps = api.intake();
+    deps.dead_letters = api.outlet(&faults.stand_before(&api.bus_endpoint()).await).dead_letters;
+    faults.next("SendMessage", Fault::Malformed);
+    let unsent = request_event("remove", &engineering, "acc-1", T3);
+    assert_eq!(hand(&deps, std::slice::from_ref(&unsent), millis()).await, [0]);
+    assert!(hand(&deps, &[unsent], millis()).await.is_empty());
+    assert_eq!(api.dead(), [indirect_only.as_str(), indirect_only.as_str()]);
+
+    // The impossible removal is still the latest request: an addition requested earlier does not apply.
+    api.hand(&[request_event("add", &engineering, "acc-1", T1)]).await;
+    assert_eq!(api.membership(&engineering, "acc-1").await, Some("indirect".into()));
+
     assert!(api.hand(&[request_event("add", NO_GROUP, "acc-1", T1)]).await.is_empty());
-    let done = request_event("add", &groups[1], "acc-1", T1);
-    api.hand(std::slice::from_ref(&done)).await;
-    assert_eq!(api.delete(&format!("/{}", groups[1])).await.status, 204);
-    assert!(api.hand(&[done]).await.is_empty(), "what was done before the group was deleted is not at fault");
-    assert_eq!(api.dead(), [only.as_str(), only.as_str(), "the group does not exist"]);
+    let applied = request_event("add", &backend, "acc-1", T1);
+    api.hand(std::slice::from_ref(&applied)).await;
+    assert_eq!(api.delete(&format!("/{backend}")).await.status, 204);
+    assert!(api.hand(&[applied]).await.is_empty(), "a request applied before the group was deleted is no dead letter");
+    assert_eq!(api.dead(), [indirect_only.as_str(), indirect_only.as_str(), "the group does not exist"]);
 }
 
-/// So many seconds from now, as requests tell their time.
+/// Returns the time this many seconds from now, as requests send it.
 fn from_now(seconds: i64) -> String {
     Timestamp::from_unix_seconds(SystemClock.now().unix_seconds() + seconds).to_string()
 }
 
-/// DynamoDB applies a transaction item by item: a read that finds the trail as an earlier request leaves it, and the
-/// member's row as it was before, decides nothing.
+/// DynamoDB applies a transaction item by item. A read in the middle of an earlier request sees its audit record but not
+/// yet its member row; such a read must not decide.
 #[tokio::test]
-async fn what_is_read_half_way_through_another_decides_nothing() {
+async fn read_in_the_middle_of_another_request_decides_nothing() {
     const READ: &str = "BatchGetItem";
     let faults = Faults::default();
     let api = Api::start_faulty(&faults).await;
@@ -166,19 +175,21 @@ async fn what_is_read_half_way_through_another_decides_nothing() {
     }
 }
 
-/// Whoever was to be a member before their account was deleted is none when it comes back.
+/// An addition requested before its account was deleted does not apply when the account is created again.
 #[tokio::test]
-async fn a_request_of_before_an_accounts_deletion_comes_too_late() {
+async fn request_from_before_the_accounts_deletion_does_not_apply() {
     let api = Api::start().await;
-    let group = api.group("A").await;
-    let times = ["2024-03-01T00:00:00Z", "2024-03-01T00:00:05Z", "2024-03-01T00:00:09Z"];
-    let early = request_event("add", &group, "acc-1", times[0]);
-    api.hand(&[account_event("Deleted", "acc-1", "", times[1])]).await;
-    assert!(api.hand(std::slice::from_ref(&early)).await.is_empty(), "there is nothing to wait for");
-    api.hand(&[account_event("Created", "acc-1", "back", times[2])]).await;
-    api.hand(&[early]).await;
+    let group = api.group("Engineering").await;
+    let (requested, deleted, created) = ("2024-03-01T00:00:00Z", "2024-03-01T00:00:05Z", "2024-03-01T00:00:09Z");
+    let request = request_event("add", &group, "acc-1", requested);
+
+    api.hand(&[account_event("Deleted", "acc-1", "", deleted)]).await;
+    assert!(api.hand(std::slice::from_ref(&request)).await.is_empty(), "a deleted account is not waited for");
+    api.hand(&[account_event("Created", "acc-1", "back", created)]).await;
+    api.hand(&[request]).await;
     assert_eq!(api.membership(&group, "acc-1").await, None);
-    api.hand(&[request_event("add", &group, "acc-1", times[2])]).await;
+
+    api.hand(&[request_event("add", &group, "acc-1", created)]).await;
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
     assert!(api.dead().is_empty());
 }

@@ -1,5 +1,5 @@
-//! Search by any part of a name: what it finds while names come, change and go, against the naive answer; and what the
-//! index it reads is made of.
+//! Search by any part of a name: its results while groups are created, renamed and deleted, compared with a naive
+//! search, and the rows of its index.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -27,51 +27,51 @@ fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Where a name has the term for the first time, as the order of a search has it.
-fn place(name: &str, term: &str) -> Option<String> {
+/// Returns the sort key of a result: the folded name from the first match on.
+fn sort_key(name: &str, term: &str) -> Option<String> {
     let (name, term) = (FoldedText::fold(name), FoldedText::fold(term));
     let at = name.as_str().find(term.as_str())?;
     Some(name.as_str()[at..].to_owned())
 }
 
-/// Of all parts of a name just one stands for a term that is in it, and none for one that is not.
+/// Of all suffixes of a name exactly one represents a term that is in the name, and none represents any other term.
 #[test]
-fn one_part_of_a_name_stands_for_a_term() {
+fn one_suffix_of_a_name_represents_each_term() {
     let case = (text(1..12), text(1..4));
     let holds = |(name, term): (String, String)| {
         let (name, term) = (FoldedText::fold(&name), FoldedText::fold(&term));
         let length = term.char_count();
         let is_for = |suffix: &Suffix| suffix.gram == length.min(Suffix::LONGEST_GRAM);
         let begins = |suffix: &Suffix| is_for(suffix) && suffix.text.as_str().starts_with(term.as_str());
-        let standing: Vec<_> = name.suffixes().into_iter().filter(|it| begins(it) && it.repeats < length).collect();
-        assert!(length > 2 || name.suffixes().iter().filter(|it| begins(it)).count() == standing.len());
+        let representing: Vec<_> = name.suffixes().into_iter().filter(|it| begins(it) && it.repeats < length).collect();
+        assert!(length > 2 || name.suffixes().iter().filter(|it| begins(it)).count() == representing.len());
         let first = name.as_str().find(term.as_str()).map(|at| &name.as_str()[at..]);
-        assert_eq!(standing.iter().map(|suffix| suffix.text.as_str()).collect::<Vec<_>>(), Vec::from_iter(first));
+        assert_eq!(representing.iter().map(|suffix| suffix.text.as_str()).collect::<Vec<_>>(), Vec::from_iter(first));
         Ok(())
     };
     TestRunner::new(config(3_000)).run(&case, holds).unwrap();
 }
 
-/// An index tells rows with the same key in no order of ours: of a name, however long and monotonous, no two have it.
+/// The index has no defined order for rows with equal keys, so no two suffixes of a name may have the same key.
 #[test]
-fn no_two_parts_of_a_name_have_the_same_place() {
+fn no_two_suffixes_of_a_name_have_the_same_key() {
     for name in ["a", "ab", "abc", "\u{fdfa}", "\u{fdfa}x", "😀", "か\u{3099}"] {
         let name = FoldedText::fold(&name.chars().cycle().take(256).collect::<String>());
         let suffixes = name.suffixes();
-        let places: HashSet<_> = suffixes.iter().map(|suffix| (suffix.gram, suffix.text.as_str())).collect();
-        assert_eq!(places.len(), suffixes.len(), "{}", name.as_str());
+        let keys: HashSet<_> = suffixes.iter().map(|suffix| (suffix.gram, suffix.text.as_str())).collect();
+        assert_eq!(keys.len(), suffixes.len(), "{}", name.as_str());
     }
 }
 
-/// Something that happens to the group at this place, between two pages.
+/// A change between two pages, to the group at this index.
 #[derive(Debug, Clone)]
 enum Change {
     Rename(usize, String),
     Delete(usize),
 }
 
-/// Walks a search page by page, with a change after each of them. Gives the ids in their order.
-async fn walk(api: &Api, ids: &[String], term: &str, limit: usize, changes: &[Change]) -> Vec<String> {
+/// Reads all pages of a search, with one change after each page; returns the ids in order.
+async fn search_while_changing(api: &Api, ids: &[String], term: &str, limit: usize, changes: &[Change]) -> Vec<String> {
     let query = format!("?limit={limit}&search={}", percent_encoded(term));
     let (mut found, mut after) = (Vec::new(), String::new());
     let mut changes = changes.iter();
@@ -81,7 +81,7 @@ async fn walk(api: &Api, ids: &[String], term: &str, limit: usize, changes: &[Ch
         found.extend(groups.iter().map(|group| group["id"].as_str().unwrap().to_owned()));
         assert_eq!(page["pageInfo"]["hasNextPage"].as_bool().unwrap(), page["pageInfo"]["endCursor"].is_string());
         let Some(cursor) = page["pageInfo"]["endCursor"].as_str() else { return found };
-        assert_eq!(groups.len(), limit, "a page with another after it is full");
+        assert_eq!(groups.len(), limit, "a page that has a next page is full");
         after = format!("&after={cursor}");
         match changes.next() {
             Some(Change::Rename(at, name)) => {
@@ -95,8 +95,8 @@ async fn walk(api: &Api, ids: &[String], term: &str, limit: usize, changes: &[Ch
     }
 }
 
-/// Holds that a walk found just the groups that it should have found, but for those that changed on its way.
-async fn check_walk(api: &Api, ids: &[String], term: &str, limit: usize, changes: &[Change]) {
+/// Asserts that a search finds every matching group and no other, except for groups that changed meanwhile.
+async fn check_search(api: &Api, ids: &[String], term: &str, limit: usize, changes: &[Change]) {
     let changed: HashSet<&str> = changes
         .iter()
         .map(|change| match change {
@@ -104,12 +104,12 @@ async fn check_walk(api: &Api, ids: &[String], term: &str, limit: usize, changes
         })
         .collect();
     let all = api.walk("", "groups").await;
-    let found = walk(api, ids, term, limit, changes).await;
+    let found = search_while_changing(api, ids, term, limit, changes).await;
     let field = |group: &Value, name: &str| group[name].as_str().unwrap().to_owned();
     let mut expected: Vec<(String, String)> = all
         .iter()
         .filter(|group| !changed.contains(group["id"].as_str().unwrap()))
-        .filter_map(|group| Some((place(&field(group, "name"), term)?, field(group, "id"))))
+        .filter_map(|group| Some((sort_key(&field(group, "name"), term)?, field(group, "id"))))
         .collect();
     expected.sort();
     let unchanged: Vec<&String> = found.iter().filter(|id| !changed.contains(id.as_str())).collect();
@@ -117,7 +117,7 @@ async fn check_walk(api: &Api, ids: &[String], term: &str, limit: usize, changes
 }
 
 #[test]
-fn searches_agree_with_the_naive_answer() {
+fn search_agrees_with_a_naive_search() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let changes = prop_oneof![
         3 => (0..12_usize, text(1..8)).prop_map(|(at, name)| Change::Rename(at, format!("x{name}"))),
@@ -132,16 +132,16 @@ fn searches_agree_with_the_naive_answer() {
             for name in names {
                 ids.push(api.group(if name.trim().is_empty() { "a" } else { &name }).await);
             }
-            check_walk(&api, &ids, term, limit, &changes).await;
+            check_search(&api, &ids, term, limit, &changes).await;
         });
         Ok(())
     };
     TestRunner::new(config(24)).run(&case, holds).unwrap();
 }
 
-/// Pages of all sizes over many groups that change meanwhile; what the index holds in the end is what the names ask for.
+/// Pages of several sizes over 130 groups that change meanwhile; in the end the index matches the names.
 #[tokio::test]
-async fn pages_hold_while_names_change() {
+async fn pages_are_right_while_names_change() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
     let mut random = fastrand::Rng::with_seed(4);
     let mut name = || -> String {
@@ -152,17 +152,17 @@ async fn pages_hold_while_names_change() {
     for _ in 0..130 {
         ids.push(api.group(&name()).await);
     }
-    let mut places = fastrand::Rng::with_seed(5);
+    let mut indexes = fastrand::Rng::with_seed(5);
     for limit in [1, 5, 16, 53, 54, 100] {
         for term in ["t", "te", "m", "ss"] {
             let at = |random: &mut fastrand::Rng| random.usize(..130);
             let changes = [
-                Change::Rename(at(&mut places), name()),
-                Change::Rename(at(&mut places), name()),
-                Change::Delete(at(&mut places)),
-                Change::Rename(at(&mut places), name()),
+                Change::Rename(at(&mut indexes), name()),
+                Change::Rename(at(&mut indexes), name()),
+                Change::Delete(at(&mut indexes)),
+                Change::Rename(at(&mut indexes), name()),
             ];
-            check_walk(&api, &ids, term, limit, &changes).await;
+            check_search(&api, &ids, term, limit, &changes).await;
         }
     }
     let mut pump = Pump::of(&api).await;
@@ -170,9 +170,10 @@ async fn pages_hold_while_names_change() {
     assert_sound(&violations(&api).await);
 }
 
-/// The index has names that nobody has any more, and groups that are gone: what it lacks in a page is filled from behind.
+/// The index still has rows of former names and of deleted groups. A page leaves them out and is filled up with the
+/// next results.
 #[tokio::test]
-async fn a_page_is_full_though_the_index_is_behind() {
+async fn page_is_full_although_the_index_is_stale() {
     let api = Api::start_streaming(|config| config.settle_budget = Duration::ZERO, &Faults::default()).await;
     let mut pump = Pump::of(&api).await;
     let mut ids = HashMap::new();
@@ -196,16 +197,16 @@ async fn a_page_is_full_though_the_index_is_behind() {
         let found = find(&format!("?search=team&limit={limit}")).await;
         assert_eq!(found, ["team 3", "steam 5", "team 6", "team 7", "team 8", "team 9"]);
     }
-    assert!(find("?search=other").await.is_empty(), "what follows is left to the stream");
+    assert!(find("?search=other").await.is_empty(), "the index is updated by the stream consumer");
     pump.drain(&api.app).await;
     assert_eq!(find("?search=other").await, ["other"]);
     assert_eq!(find("?search=st").await, ["steam 5"]);
     assert_sound(&violations(&api).await);
 }
 
-/// More parts than a transaction takes, longer than a key: whatever the name, any part of it finds it.
+/// These names have more suffixes than fit into a transaction, and suffixes longer than a key.
 #[tokio::test]
-async fn the_longest_names_are_found() {
+async fn longest_names_are_found_by_any_part() {
     let api = Api::start_streaming(|config| config.settle_budget = Duration::from_secs(30), &Faults::default()).await;
     let long = longest_name();
     let expanding = "\u{fdfa}".repeat(256);
@@ -217,45 +218,45 @@ async fn the_longest_names_are_found() {
     };
     for name in [&long, &expanding, "short", &long] {
         api.put(&format!("/{id}"), json!({ "name": name })).await.ok();
-        // A slow table takes longer for fourteen thousand rows than a call has.
+        // A slow table needs longer for fourteen thousand rows than the time budget of a call.
         pump.drain(&api.app).await;
-        for (term, is_in) in [
+        for (term, matching) in [
             (&long[250..], &long),
             ("\u{fdfa}", &expanding),
             (&expanding[..3 * 64], &expanding),
             ("or", &"short".into()),
         ] {
-            assert_eq!(found(term).await, usize::from(is_in == name), "{term} in {name}");
+            assert_eq!(found(term).await, usize::from(matching == name), "{term} in {name}");
         }
     }
     assert_sound(&violations(&api).await);
 }
 
-/// A name's rows stop half way, and another name comes before anybody goes on: no row stays of either.
+/// Writing the rows of a name stops after one transaction, then the group is renamed: no row of the first name remains.
 #[tokio::test]
-async fn a_name_that_is_half_written_leaves_nothing() {
+async fn half_written_name_leaves_no_rows() {
     let faults = Faults::default();
     let api = Api::start_streaming(|config| config.settle_budget = Duration::ZERO, &faults).await;
     let mut pump = Pump::of(&api).await;
     let long = longest_name();
     let id = api.group("first").await;
-    for (half, whole) in [(long.as_str(), "short"), ("brief", long.as_str()), ("little", "last")] {
-        api.put(&format!("/{id}"), json!({ "name": half })).await.ok();
+    for (half_written, name) in [(long.as_str(), "short"), ("brief", long.as_str()), ("little", "last")] {
+        api.put(&format!("/{id}"), json!({ "name": half_written })).await.ok();
         pump.fetch().await;
         let batch = pump.waiting.drain(..).collect();
-        // Of more than one transaction, the first alone is done.
+        // Only the first transaction succeeds.
         faults.next(TRANSACT, Fault::Passes).next(TRANSACT, Fault::Malformed);
         pump.deliver(&api.app, batch).await;
         faults.stop();
-        api.put(&format!("/{id}"), json!({ "name": whole })).await.ok();
+        api.put(&format!("/{id}"), json!({ "name": name })).await.ok();
         pump.drain(&api.app).await;
         assert_sound(&violations(&api).await);
     }
 }
 
-/// No name has a control character, and what is between the parts of a key is one.
+/// Names have no control characters. The separator in a key is one, so a term with it must not reach the index.
 #[tokio::test]
-async fn what_no_name_holds_is_not_looked_for() {
+async fn term_with_a_control_character_never_reaches_dynamodb() {
     let api = Api::start().await;
     api.group("team").await;
     for term in ["m%01", "m%01grp-", "%00a", "te%07am"] {
@@ -264,7 +265,7 @@ async fn what_no_name_holds_is_not_looked_for() {
         assert_eq!(page, json!({ "groups": [], "pageInfo": { "hasNextPage": false, "endCursor": null } }));
         assert!(api.recorder.take().is_empty());
     }
-    assert_eq!(api.walk("?search=%F4%8F%BF%BF", "groups").await.len(), 0, "nothing comes after the last character");
+    assert_eq!(api.walk("?search=%F4%8F%BF%BF", "groups").await.len(), 0, "no name is after the last character");
     api.group("\u{10ffff}").await;
     assert_eq!(api.walk("?search=%F4%8F%BF%BF", "groups").await.len(), 1);
 }

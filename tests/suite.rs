@@ -18,7 +18,6 @@ mod gateway;
 mod guards;
 mod hostile;
 mod intake;
-mod keys;
 mod model;
 mod monitoring;
 mod openapi;

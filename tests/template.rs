@@ -1,4 +1,4 @@
-//! The template against the code: routes are functions, and policies hold what the functions do, and nothing else.
+//! The template against the code: every route has a function, and policies allow exactly what the functions do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,20 +21,20 @@ use crate::harness::{Answer, Api, account, administer, ingest, longest_name, now
 #[test]
 fn every_route_has_its_function_and_every_function_its_route() {
     check_routes(template()).unwrap();
-    let mut without = template().clone();
-    without.routes.retain(|route| route.function != "get-member");
+    let mut route_missing = template().clone();
+    route_missing.routes.retain(|route| route.function != "get-member");
     assert_eq!(
-        check_routes(&without).unwrap_err().to_string(),
+        check_routes(&route_missing).unwrap_err().to_string(),
         "template.yaml has no route to the function get-member"
     );
-    let mut stray = template().clone();
-    stray.routes[0].function = "no-such-function".into();
-    let told = check_routes(&stray).unwrap_err().to_string();
-    assert!(told.ends_with("to no-such-function, which is no function here"), "{told}");
+    let mut function_missing = template().clone();
+    function_missing.routes[0].function = "no-such-function".into();
+    let error = check_routes(&function_missing).unwrap_err().to_string();
+    assert!(error.ends_with("to no-such-function, which is no function here"), "{error}");
 }
 
 #[test]
-fn functions_are_packages_of_the_same_name() {
+fn every_function_is_a_package_of_the_same_name() {
     let folder = root().join("functions");
     let folders: BTreeSet<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -44,16 +44,19 @@ fn functions_are_packages_of_the_same_name() {
 }
 
 #[test]
-fn functions_are_linked_alike() {
+fn every_function_has_the_same_build_script() {
+    let mut seen = 0;
     for entry in std::fs::read_dir(root().join("functions")).unwrap() {
         let manifest = entry.unwrap().path().join("Cargo.toml");
         let text = std::fs::read_to_string(&manifest).unwrap();
         assert!(text.contains("\nbuild = \"../../infra/build.rs\"\n"), "{}", manifest.display());
+        seen += 1;
     }
+    assert_eq!(seen, FUNCTIONS.len() + 3);
 }
 
 #[test]
-fn a_template_that_does_not_say_what_it_must_is_refused_in_one_line() {
+fn incomplete_template_is_refused_in_one_line() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     for (from, to) in [
         ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable"),
@@ -63,13 +66,13 @@ fn a_template_that_does_not_say_what_it_must_is_refused_in_one_line() {
         ("Role: !GetAtt GetGroupRole.Arn", "Roles: 1"),
         ("PolicyDocument:\n            Version", "Document:\n            Version"),
     ] {
-        let told = Template::parse(&text.replace(from, to)).unwrap_err().to_string();
-        assert!(told.starts_with("template.yaml lacks") && told.lines().count() == 1, "{told}");
+        let error = Template::parse(&text.replace(from, to)).unwrap_err().to_string();
+        assert!(error.starts_with("template.yaml lacks") && error.lines().count() == 1, "{error}");
     }
     assert!(Template::parse("a: [").unwrap_err().to_string().starts_with("template.yaml is not YAML"));
 }
 
-/// Drives every function through everything it does to the table and compares what it asked for with its policy.
+/// Drives every function through all its requests to the table and compares the permissions they need with its policy.
 #[tokio::test]
 async fn policies_allow_exactly_what_functions_do() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
@@ -83,7 +86,7 @@ async fn policies_allow_exactly_what_functions_do() {
     let id = created.body["id"].as_str().unwrap().to_owned();
     let keyed = api.request(Method::POST, "").header("Idempotency-Key", "k").json(&json!({ "name": "B" }));
     note("create-group", Answer::to(keyed).await);
-    // More than two transactions carry.
+    // The suffixes of this name need more than two transactions.
     let long = longest_name();
     let named = note("create-group", api.post("", json!({ "name": long })).await);
     let path = format!("/{}", named.body["id"].as_str().unwrap());
@@ -92,12 +95,12 @@ async fn policies_allow_exactly_what_functions_do() {
     }
     api.accounts(&["acc-1", "acc-2", "acc-3"]).await;
     note("add-member", api.put(&format!("/{id}/members/acc-1"), Value::Null).await);
-    let ids = [id.clone(), api.group("Above").await, api.group("Further above").await];
+    let (parent, grandparent) = (api.group("Parent").await, api.group("Grandparent").await);
     api.recorder.take();
-    for pair in ids.windows(2) {
-        note("nest-group", api.put(&format!("/{}/groups/{}", pair[1], pair[0]), Value::Null).await);
+    for (parent, child) in [(&parent, &id), (&grandparent, &parent)] {
+        note("nest-group", api.put(&format!("/{parent}/groups/{child}"), Value::Null).await);
     }
-    note("list-nested-groups", api.get(&format!("/{}/groups", ids[1])).await);
+    note("list-nested-groups", api.get(&format!("/{parent}/groups")).await);
     note("change-members", api.patch(&format!("/{id}/members"), json!({ "add": ["acc-2", "acc-3"] })).await);
     note("change-members", api.patch(&format!("/{id}/members"), json!({ "remove": ["acc-3"] })).await);
     note("get-group", api.get(&format!("/{id}")).await);
@@ -108,15 +111,15 @@ async fn policies_allow_exactly_what_functions_do() {
     let page = note("list-members", api.get(&format!("/{id}/members?limit=1")).await).body;
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
     note("list-members", api.get(&format!("/{id}/members?after={after}")).await);
-    note("add-member", api.put(&format!("/{}/members/acc-1", ids[1]), Value::Null).await);
+    note("add-member", api.put(&format!("/{parent}/members/acc-1"), Value::Null).await);
     note("remove-member", api.delete(&format!("/{id}/members/acc-1")).await);
     note("update-group", api.put(&format!("/{id}"), json!({})).await);
     note("update-group", api.put(&format!("/{id}"), json!({ "name": "C" })).await);
     let never = api.request(Method::DELETE, &format!("/{id}")).header("If-Match", "W/\"1\"");
     note("delete-group", Answer::to(never).await);
-    note("unnest-group", api.delete(&format!("/{}/groups/{}", ids[1], ids[0])).await);
+    note("unnest-group", api.delete(&format!("/{parent}/groups/{id}")).await);
     note("delete-group", api.delete(&format!("/{id}")).await);
-    // Left to the stream: a nesting, a member, an account with another name.
+    // The stream consumer: a nesting, a member, a renamed account.
     let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
     api.recorder.take();
     api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap();
@@ -126,19 +129,19 @@ async fn policies_allow_exactly_what_functions_do() {
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
     needed.entry("propagate").or_default().extend(permissions(&api.recorder.take()));
-    // What other systems ask for.
-    let below = api.group("F").await;
+    // Requests by other systems.
+    let group = api.group("F").await;
     api.recorder.take();
     for (action, at) in [("add", "2024-03-01T00:00:00Z"), ("add", "2024-03-01T00:00:01Z"), ("remove", T3)] {
-        let request = request_event(action, &below, "acc-2", at);
+        let request = request_event(action, &group, "acc-2", at);
         assert!(api.hand(&[request, json!("no JSON")]).await.is_empty());
     }
-    assert!(api.hand(&[request_event("remove", &below, "acc-2", "2024-03-01T00:00:02Z")]).await.is_empty());
+    assert!(api.hand(&[request_event("remove", &group, "acc-2", "2024-03-01T00:00:02Z")]).await.is_empty());
     needed.entry("apply-events").or_default().extend(permissions(&api.recorder.take()));
     Pump::publishing(&api).await.drain(&api.outlet(&api.bus_endpoint())).await;
-    assert!(api.recorder.take().is_empty(), "publishing asks nothing of the table");
+    assert!(api.recorder.take().is_empty(), "publishing sends no request to the table");
     needed.entry("publish-events").or_default();
-    // What settling asks for when somebody else changes the same member at the same moment.
+    // Reconciling sends these when another request changes the same member at the same moment.
     for (function, action) in [
         ("add-member", "dynamodb:DeleteItem"),
         ("remove-member", "dynamodb:ConditionCheckItem"),
@@ -152,9 +155,9 @@ async fn policies_allow_exactly_what_functions_do() {
     assert_eq!(needed, allowed);
 }
 
-/// Every kind of event that comes in reaches the queue, none that goes out does; the audit trail has just those.
+/// Incoming events reach the queue and published events do not; the audit archive takes published events only.
 #[test]
-fn rules_of_the_bus_take_the_events_they_are_for() {
+fn event_rules_match_exactly_their_events() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     let resources = &document(&text).unwrap()["Resources"];
     let pattern = |resource: &str| &resources[resource]["Properties"]["EventPattern"];
@@ -170,37 +173,39 @@ fn rules_of_the_bus_take_the_events_they_are_for() {
     assert_eq!(schemas().len(), 9);
 }
 
-/// What functions may do besides: write to their own log, work through their source, send dead letters to their own queue,
-/// and publish as nobody else.
+/// Apart from the table, a function may write to its own log, read its event source, send to its own dead-letter queue,
+/// and publish events with the source `groups` only.
 #[test]
-fn functions_may_do_besides_what_they_do() {
-    let may = |actions: &[&str], resource: &str| json!({ "Effect": "Allow", "Action": actions, "Resource": { "Fn::GetAtt": resource } });
-    let letters = |queue: &str| may(&["sqs:SendMessage"], &format!("{queue}.Arn"));
-    let take = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
-    let read =
-        ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"].map(|what| format!("dynamodb:{what}"));
-    let read = may(&read.each_ref().map(String::as_str), "Table.StreamArn");
+fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
+    let allow = |actions: &[&str], resource: &str| json!({ "Effect": "Allow", "Action": actions, "Resource": { "Fn::GetAtt": resource } });
+    let dead_letters = |queue: &str| allow(&["sqs:SendMessage"], &format!("{queue}.Arn"));
+    let receive = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+    let read_stream =
+        ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"].map(|action| format!("dynamodb:{action}"));
+    let read_stream = allow(&read_stream.each_ref().map(String::as_str), "Table.StreamArn");
     let bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}";
     let publish = json!({
         "Effect": "Allow", "Action": ["events:PutEvents"], "Resource": { "Fn::Sub": bus },
         "Condition": { "StringEquals": { "events:source": "groups" } },
     });
+    assert_eq!(template().policies.len(), FUNCTIONS.len() + 3);
     for (function, policy) in &template().policies {
         let mut expected = match function.as_str() {
-            "apply-events" => vec![letters("DeadLetters"), may(&take, "Incoming.Arn")],
-            "propagate" => vec![read.clone(), letters("PropagateFailures")],
-            "publish-events" => vec![publish.clone(), letters("PublishFailures"), read.clone()],
+            "apply-events" => vec![dead_letters("DeadLetters"), allow(&receive, "Incoming.Arn")],
+            "propagate" => vec![read_stream.clone(), dead_letters("PropagateFailures")],
+            "publish-events" => vec![publish.clone(), dead_letters("PublishFailures"), read_stream.clone()],
             _ => vec![],
         };
         let log = format!("{}Log.Arn", resource_of(function));
-        expected.push(may(&["logs:CreateLogStream", "logs:PutLogEvents"], &log));
-        let besides = |statement: &&Value| place(statement).is_none();
-        let besides: Vec<Value> = policy.as_array().unwrap().iter().filter(besides).cloned().collect();
-        assert_eq!(besides, expected, "{function}");
+        expected.push(allow(&["logs:CreateLogStream", "logs:PutLogEvents"], &log));
+        let is_other = |statement: &&Value| is_on_index(statement).is_none();
+        let others: Vec<Value> = policy.as_array().unwrap().iter().filter(is_other).cloned().collect();
+        assert_eq!(others, expected, "{function}");
     }
 }
 
-/// A role that two functions share would allow each what the other does; one that somebody else may take, them.
+/// A shared role would allow each function the actions of the other. A role that another service may assume would allow
+/// that service the actions of the function.
 #[test]
 fn every_function_has_its_own_role_and_log() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
@@ -220,38 +225,39 @@ fn every_function_has_its_own_role_and_log() {
         assert_eq!((&role["AssumeRolePolicyDocument"], role["Policies"].as_array().unwrap().len()), (&trust, 1));
         roles -= 1;
     }
-    assert_eq!(roles, 0, "there is a role of no function");
+    assert_eq!(roles, 0, "every role belongs to a function");
 }
 
-/// A line of the access log is JSON, whatever is not known, and has no path: paths name accounts.
+/// A line of the access log is JSON even if a value is missing, and has no path: paths contain account ids.
 #[test]
-fn the_access_log_is_json_without_paths() {
+fn access_log_is_json_without_paths() {
     let text = std::fs::read_to_string(root().join("template.yaml")).unwrap();
     let settings = &document(&text).unwrap()["Resources"]["Api"]["Properties"]["AccessLogSettings"];
     let format = settings["Format"].as_str().unwrap();
     let line: BTreeMap<String, String> = serde_json::from_str(format).unwrap();
+    assert!(!line.is_empty());
     assert!(line.values().all(|value| value.starts_with("$context.")) && !format.contains('\n'));
-    for shows in ["path", "Path", "header", "query"] {
-        assert!(!format.contains(shows), "{format}");
+    for personal in ["path", "Path", "header", "query"] {
+        assert!(!format.contains(personal), "{format}");
     }
 }
 
-/// The actions of a policy on the table, each with whether it is over the index.
+/// Returns the actions that a policy allows on the table, each with whether it is on the index.
 fn allowed(policy: &Value) -> BTreeSet<(String, bool)> {
     let mut allowed = BTreeSet::new();
     for statement in policy.as_array().unwrap() {
-        let Some(in_index) = place(statement) else { continue };
+        let Some(on_index) = is_on_index(statement) else { continue };
         assert_eq!(statement["Effect"], json!("Allow"));
         for action in statement["Action"].as_array().unwrap() {
-            allowed.insert((action.as_str().unwrap().to_owned(), in_index));
+            allowed.insert((action.as_str().unwrap().to_owned(), on_index));
         }
     }
     allowed
 }
 
-/// Whether a statement is over the index, if it is over the table or its index.
-fn place(statement: &Value) -> Option<bool> {
-    let places =
+/// Whether a statement is on the index (`true`) or on the table (`false`); `None` for any other resource.
+fn is_on_index(statement: &Value) -> Option<bool> {
+    let resources =
         [(json!({ "Fn::GetAtt": "Table.Arn" }), false), (json!({ "Fn::Sub": "${Table.Arn}/index/GSI1" }), true)];
-    places.into_iter().find(|(resource, _)| statement["Resource"] == *resource).map(|(_, in_index)| in_index)
+    resources.into_iter().find(|(resource, _)| statement["Resource"] == *resource).map(|(_, on_index)| on_index)
 }

@@ -1,4 +1,4 @@
-//! Which tokens the local gateway takes, and which it refuses, as a deployed one does.
+//! The local gateway accepts and refuses the same tokens as a deployed API Gateway.
 
 use std::process::Command;
 
@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 
+use crate::harness::recorder::operations;
 use crate::harness::tokens::{claims, header, signed, signing};
 use crate::harness::workspace::{binary, root};
 use crate::harness::{Answer, Api, key, template};
 
-/// The public key as the bytes that its PEM is of.
+/// Returns the public key as DER.
 fn public_der() -> Vec<u8> {
     let lines = key().public_pem.lines().filter(|line| !line.starts_with('-'));
     STANDARD.decode(lines.collect::<String>()).unwrap()
@@ -26,14 +27,14 @@ fn now() -> i64 {
     SystemClock.now().unix_seconds()
 }
 
-/// The parts of a token that is good.
-struct Good {
+/// The parts of a token that the gateway accepts.
+struct ValidToken {
     header: Value,
     claims: Value,
     key: EncodingKey,
 }
 
-impl Good {
+impl ValidToken {
     fn new() -> Self {
         Self { header: header(), claims: claims("alice"), key: signing(key()) }
     }
@@ -42,11 +43,12 @@ impl Good {
         signed(&self.header.to_string(), &self.claims.to_string(), Algorithm::RS256, &self.key)
     }
 
-    /// With these header fields instead, signed for once by the right key.
+    /// Replaces these header fields; signs with the valid key.
     fn with_header(&self, fields: &Value) -> String {
         signed(&merged(&self.header, fields), &self.claims.to_string(), Algorithm::RS256, &self.key)
     }
 
+    /// Replaces these claims; signs with the valid key.
     fn with_claims(&self, claims: &Value) -> String {
         signed(&self.header.to_string(), &merged(&self.claims, claims), Algorithm::RS256, &self.key)
     }
@@ -57,7 +59,7 @@ impl Good {
         signed(&self.header.to_string(), &claims.to_string(), Algorithm::RS256, &self.key)
     }
 
-    /// With this text among the claims, before all others and after.
+    /// Returns a token with this text before all claims, and one with it after them.
     fn with_text(&self, text: &str) -> [String; 2] {
         let claims = self.claims.to_string();
         let inside = &claims[1..claims.len() - 1];
@@ -65,41 +67,44 @@ impl Good {
             .map(|claims| signed(&self.header.to_string(), &claims, Algorithm::RS256, &self.key))
     }
 
-    /// Said to be of another algorithm, and signed so by this key.
-    fn by(&self, algorithm: Algorithm, key: &EncodingKey) -> String {
+    /// Names this algorithm in the header and signs with it and this key.
+    fn signed_by(&self, algorithm: Algorithm, key: &EncodingKey) -> String {
         signed(&merged(&self.header, &json!({ "alg": algorithm })), &self.claims.to_string(), algorithm, key)
     }
 }
 
+/// Returns the JSON of the object with these fields replaced.
 fn merged(object: &Value, fields: &Value) -> String {
     let mut object = object.clone();
     object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     object.to_string()
 }
 
-/// Holds that the gateway refuses each as a deployed one does, and takes the good one.
+/// Asserts that the gateway refuses each token as API Gateway does, and accepts a valid one. Each token has a name.
 async fn assert_refused(tokens: Vec<(String, String)>) {
+    assert!(!tokens.is_empty());
     let api = Api::start().await;
-    let good = Good::new().token();
-    assert_eq!(Answer::to(api.request_as(Some(&good), Method::GET, "")).await.status, 200);
-    for (what, token) in tokens {
+    let valid = ValidToken::new().token();
+    assert_eq!(Answer::to(api.request_as(Some(&valid), Method::GET, "")).await.status, 200);
+    for (name, token) in tokens {
         let answer = Answer::to(api.request_as(Some(&token), Method::GET, "")).await;
-        assert_eq!(answer.status, 401, "{what}");
+        assert_eq!(answer.status, 401, "{name}");
         assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
         assert_eq!(answer.body, json!({ "message": "Unauthorized" }), "as API Gateway answers");
     }
     let answer = Answer::to(api.request_as(None, Method::GET, "")).await;
     assert_eq!((answer.status.as_u16(), answer.header("www-authenticate")), (401, Some("Bearer")));
-    assert!(api.recorder.take().iter().all(|request| request.operation == "Query"), "only the good one was answered");
+    assert_eq!(operations(&api.recorder.take()), ["Query"], "only the request with the valid token reached the table");
 }
 
-fn named(what: &str, tokens: impl IntoIterator<Item = String>) -> Vec<(String, String)> {
-    tokens.into_iter().enumerate().map(|(at, token)| (format!("{what}, {at}"), token)).collect()
+/// Numbers tokens of one kind, for failure messages.
+fn named(kind: &str, tokens: impl IntoIterator<Item = String>) -> Vec<(String, String)> {
+    tokens.into_iter().enumerate().map(|(at, token)| (format!("{kind}, {at}"), token)).collect()
 }
 
 #[tokio::test]
-async fn only_the_algorithm_and_the_keys_of_the_issuer_sign() {
-    let good = Good::new();
+async fn token_signed_with_another_algorithm_or_key_is_refused() {
+    let good = ValidToken::new();
     let valid = good.token();
     let parts: Vec<&str> = valid.split('.').collect();
     let foreign = signing(&DevelopmentKey::generate().unwrap());
@@ -116,37 +121,38 @@ async fn only_the_algorithm_and_the_keys_of_the_issuer_sign() {
     let der = public_der();
     for secret in [key().public_pem.as_bytes(), key().public_pem.trim().as_bytes(), &der, b""] {
         let secret = EncodingKey::from_secret(secret);
-        let by = |algorithm| good.by(algorithm, &secret);
-        tokens.extend(named("the public key as a secret", [Algorithm::HS256, Algorithm::HS512].map(by)));
+        let signed = |algorithm| good.signed_by(algorithm, &secret);
+        tokens.extend(named("the public key as a secret", [Algorithm::HS256, Algorithm::HS512].map(signed)));
     }
     for algorithm in [Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512] {
-        tokens.extend(named("another algorithm of the key", [good.by(algorithm, &good.key)]));
+        tokens.extend(named("another algorithm of the key", [good.signed_by(algorithm, &good.key)]));
     }
-    let (of_another, elsewhere) = (good.by(Algorithm::RS256, &foreign), good.by(Algorithm::ES256, &elliptic));
+    let by_foreign_key = good.signed_by(Algorithm::RS256, &foreign);
+    let by_elliptic_key = good.signed_by(Algorithm::ES256, &elliptic);
     let claims = good.claims.to_string();
-    let not_as_said = signed(&good.header.to_string(), &claims, Algorithm::PS256, &good.key);
-    tokens.extend(named("another key", [of_another, elsewhere, not_as_said]));
+    let algorithm_differs = signed(&good.header.to_string(), &claims, Algorithm::PS256, &good.key);
+    tokens.extend(named("another key", [by_foreign_key, by_elliptic_key, algorithm_differs]));
     assert_refused(tokens).await;
 }
 
 #[tokio::test]
-async fn a_header_does_not_say_which_key_is_right() {
-    let good = Good::new();
-    let mut foreign = Good { key: signing(&DevelopmentKey::generate().unwrap()), ..Good::new() };
+async fn token_header_cannot_choose_its_key() {
+    let good = ValidToken::new();
+    let mut foreign = ValidToken { key: signing(&DevelopmentKey::generate().unwrap()), ..ValidToken::new() };
     let mut tokens = Vec::new();
     let id = &key().id;
     for kid in ["", "development", "unknown", "../x", "../../dev/null", "/dev/null", "' OR '1'='1", "\0", "\u{202e}"] {
         tokens.extend(named("an unknown kid", [good.with_header(&json!({ "kid": kid }))]));
-        let spelled = [format!("{kid}{id}"), format!("{id}{kid}"), format!("{id}/{kid}")];
-        let others = spelled.iter().filter(|spelled| *spelled != id);
-        let others = others.map(|kid| good.with_header(&json!({ "kid": kid })));
-        tokens.extend(named("a kid that only looks like ours", others));
+        let similar = [format!("{kid}{id}"), format!("{id}{kid}"), format!("{id}/{kid}")];
+        let similar = similar.iter().filter(|similar| *similar != id);
+        let similar = similar.map(|kid| good.with_header(&json!({ "kid": kid })));
+        tokens.extend(named("a kid similar to the valid one", similar));
     }
     for kid in [Value::Null, json!(1), json!([id]), json!({ "kid": id })] {
-        tokens.extend(named("a kid that is no text", [good.with_header(&json!({ "kid": kid }))]));
+        tokens.extend(named("a kid that is no string", [good.with_header(&json!({ "kid": kid }))]));
     }
     let jwk = json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": id });
-    for brought in [
+    for fields in [
         json!({ "jwk": jwk }),
         json!({ "jku": "https://elsewhere.example/jwks.json" }),
         json!({ "x5u": "https://elsewhere.example/certificate.pem" }),
@@ -156,20 +162,21 @@ async fn a_header_does_not_say_which_key_is_right() {
         json!({ "crit": ["b64"], "b64": false }),
     ] {
         foreign.header = good.header.clone();
-        let by_both = [good.with_header(&brought), foreign.with_header(&brought)];
-        tokens.extend(named(&brought.to_string(), by_both));
+        let signed_by_each = [good.with_header(&fields), foreign.with_header(&fields)];
+        tokens.extend(named(&fields.to_string(), signed_by_each));
     }
-    let twice = |text: &str| {
+    let duplicated = |text: &str| {
         let header = good.header.to_string();
         signed(&format!("{{{text},{}", &header[1..]), &good.claims.to_string(), Algorithm::RS256, &good.key)
     };
-    tokens.extend(named("two of one header", [twice("\"alg\":\"none\""), twice("\"kid\":\"x\"")]));
+    let duplicated = [duplicated("\"alg\":\"none\""), duplicated("\"kid\":\"x\"")];
+    tokens.extend(named("a duplicate header field", duplicated));
     assert_refused(tokens).await;
 }
 
 #[tokio::test]
-async fn only_what_is_claimed_for_this_api_and_now_gets_in() {
-    let good = Good::new();
+async fn token_with_another_issuer_audience_or_time_is_refused() {
+    let good = ValidToken::new();
     let authorizer = &template().authorizer;
     let (issuer, audience) = (&authorizer.issuer, &authorizer.audiences[0]);
     let mut tokens = Vec::new();
@@ -193,7 +200,7 @@ async fn only_what_is_claimed_for_this_api_and_now_gets_in() {
         json!({ "aud": audience }),
         Value::Null,
     ] {
-        // A `client_id` of ours does not make up for it.
+        // A valid `client_id` does not replace the audience.
         let claims = json!({ "aud": aud, "client_id": audience });
         tokens.extend(named("another audience", [good.with_claims(&claims)]));
     }
@@ -216,22 +223,22 @@ async fn only_what_is_claimed_for_this_api_and_now_gets_in() {
     ] {
         tokens.extend(named(claim, [good.with_claims(&json!({ claim: value }))]));
     }
-    tokens.extend(named("a claim that is missing", ["exp", "iss", "aud"].map(|claim| good.without_claim(claim))));
+    tokens.extend(named("a missing claim", ["exp", "iss", "aud"].map(|claim| good.without_claim(claim))));
     let huge = ["1e400".to_owned(), format!("1{}", "0".repeat(1_000))];
     for number in huge {
-        tokens.extend(named("no number", good.with_text(&format!("\"more\":{number}"))));
+        tokens.extend(named("a number out of range", good.with_text(&format!("\"more\":{number}"))));
     }
-    for twice in ["\"exp\":9999999999", "\"sub\":\"mallory\"", "\"iat\":0", "\"\\u0073ub\":\"mallory\""] {
-        tokens.extend(named("two of one claim", good.with_text(twice)));
+    for duplicate in ["\"exp\":9999999999", "\"sub\":\"mallory\"", "\"iat\":0", "\"\\u0073ub\":\"mallory\""] {
+        tokens.extend(named("a duplicate claim", good.with_text(duplicate)));
     }
     let deep = format!("\"more\":{}{}", "[".repeat(10_000 / 8), "]".repeat(10_000 / 8));
-    tokens.extend(named("claims without end", good.with_text(&deep)));
+    tokens.extend(named("deeply nested claims", good.with_text(&deep)));
     assert_refused(tokens).await;
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_refused() {
-    let good = Good::new();
+async fn malformed_token_is_refused() {
+    let good = ValidToken::new();
     let valid = good.token();
     let parts: Vec<&str> = valid.split('.').collect();
     let overlong = good.with_claims(&json!({ "more": "x".repeat(10_000) }));
@@ -252,19 +259,19 @@ async fn what_is_no_token_is_refused() {
         "a".repeat(20_000),
         overlong,
     ];
-    let mut tokens = named("no token", texts);
+    let mut tokens = named("a malformed token", texts);
     let not_json = ["", "null", "[]", "\"text\"", "{", "\u{feff}{}", "{\"alg\":\"RS256\"}\0"];
     for text in not_json {
         let header = signed(text, &good.claims.to_string(), Algorithm::RS256, &good.key);
         let claims = signed(&good.header.to_string(), text, Algorithm::RS256, &good.key);
-        tokens.extend(named("no object", [header, claims]));
+        tokens.extend(named("a part that is no JSON object", [header, claims]));
     }
     assert_refused(tokens).await;
 }
 
-/// While a key is rotated, tokens of both get in; the one before these is forgotten.
+/// Tokens of the current and the former key are accepted; those of the key before are refused.
 #[test]
-fn a_rotated_key_signs_and_the_former_one_stays_good() {
+fn tokens_of_the_former_key_are_accepted_after_one_rotation() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(root().join("template.yaml"), folder.path().join("template.yaml")).unwrap();
     let token = |arguments: &[&str]| {
@@ -276,13 +283,13 @@ fn a_rotated_key_signs_and_the_former_one_stays_good() {
     let tokens = [token(&[]), token(&["--rotate"]), token(&["--rotate"]), token(&[])];
     let keys = DevelopmentKeys::load(folder.path()).unwrap();
     let verifier = Verifier::new(keys.all(), &template().authorizer).unwrap();
-    let is_good = tokens.map(|token| verifier.verify(&format!("Bearer {token}")).is_some());
-    assert_eq!(is_good, [false, true, true, true]);
-    // The id of one key with the signature of another is neither's.
+    let accepted = tokens.map(|token| verifier.verify(&format!("Bearer {token}")).is_some());
+    assert_eq!(accepted, [false, true, true, true]);
+    // A token with the id of one key and the signature of another is refused.
     let former = keys.former.unwrap();
     let header = json!({ "alg": "RS256", "kid": former.id });
-    let mixed = Good { header, key: signing(&keys.current), ..Good::new() };
+    let mixed = ValidToken { header, key: signing(&keys.current), ..ValidToken::new() };
     assert_eq!(verifier.verify(&mixed.token()), None);
-    let matching = Good { key: signing(&former), ..mixed };
+    let matching = ValidToken { key: signing(&former), ..mixed };
     assert!(verifier.verify(&matching.token()).is_some());
 }

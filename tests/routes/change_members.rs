@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, numbered};
 
+/// Returns the id and outcome of each change, in the order of the response.
 fn outcomes(answer: Answer) -> Vec<(String, String)> {
     let body = answer.ok();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -13,11 +14,14 @@ fn outcomes(answer: Answer) -> Vec<(String, String)> {
 #[tokio::test]
 async fn every_id_has_its_own_outcome() {
     let api = Api::start().await;
-    let id = api.group("A").await;
+    let engineering = api.group("Engineering").await;
+    let members = format!("/{engineering}/members");
     api.accounts(&["new", "member", "gone"]).await;
-    api.patch(&format!("/{id}/members"), json!({ "add": ["member", "gone"] })).await.ok();
+    api.patch(&members, json!({ "add": ["member", "gone"] })).await.ok();
+
     let body = json!({ "add": ["new", "member", "nobody", "no id"], "remove": ["gone", "stranger", "a/b", ""] });
-    let answer = api.patch(&format!("/{id}/members"), body).await;
+    let answer = api.patch(&members, body).await;
+
     assert_eq!(answer.header("membership-settled"), Some("true"));
     let expected = [
         ("new", "added"),
@@ -30,46 +34,49 @@ async fn every_id_has_its_own_outcome() {
         ("", "not_direct_member"),
     ];
     assert_eq!(outcomes(answer), expected.map(|(id, outcome)| (id.to_owned(), outcome.to_owned())));
-    let members = api.get(&format!("/{id}/members")).await.ok();
-    assert_eq!(members["count"], json!(2));
-    assert_eq!(api.get(&format!("/{id}")).await.ok()["direct_member_count"], json!(2));
+    assert_eq!(api.get(&members).await.ok()["count"], json!(2));
+    assert_eq!(api.get(&format!("/{engineering}")).await.ok()["direct_member_count"], json!(2));
 }
 
 #[tokio::test]
-async fn five_hundred_ids_fit_and_no_more() {
+async fn one_request_changes_at_most_500_ids() {
     let api = Api::start().await;
-    let id = api.group("A").await;
-    api.members(&id, 0..250).await;
+    let engineering = api.group("Engineering").await;
+    let path = format!("/{engineering}/members");
+    api.members(&engineering, 0..250).await;
     api.numbered_accounts(250..500).await;
     let add: Vec<String> = (250..500).map(numbered).collect();
     let remove: Vec<String> = (0..250).map(numbered).collect();
-    let answer = api.patch(&format!("/{id}/members"), json!({ "add": add, "remove": remove })).await;
-    let outcomes = outcomes(answer);
-    assert!(outcomes[..250].iter().all(|(_, outcome)| outcome == "added"));
-    assert!(outcomes[250..].iter().all(|(_, outcome)| outcome == "removed"));
+
+    let outcomes = outcomes(api.patch(&path, json!({ "add": add, "remove": remove })).await);
+
+    assert_eq!(outcomes.len(), 500);
+    let (added, removed) = outcomes.split_at(250);
+    assert!(added.iter().all(|(_, outcome)| outcome == "added"));
+    assert!(removed.iter().all(|(_, outcome)| outcome == "removed"));
     assert_eq!(outcomes.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>(), [add, remove].concat());
-    let members = api.get(&format!("/{id}/members")).await.ok();
+    let members = api.get(&path).await.ok();
     assert_eq!((&members["count"], members["members"].as_array().unwrap().len()), (&json!(250), 250));
 
-    let too_many: Vec<String> = (0..251).map(numbered).collect();
-    let rest: Vec<String> = (300..550).map(numbered).collect();
-    let faults = api.patch(&format!("/{id}/members"), json!({ "add": too_many, "remove": rest })).await.faults();
-    assert_eq!(faults, [("body".to_owned(), "has more than 500 ids".to_owned())]);
+    let add: Vec<String> = (0..251).map(numbered).collect();
+    let remove: Vec<String> = (300..550).map(numbered).collect();
+    let errors = api.patch(&path, json!({ "add": add, "remove": remove })).await.faults();
+    assert_eq!(errors, [("body".to_owned(), "has more than 500 ids".to_owned())]);
 }
 
 #[tokio::test]
-async fn nothing_to_change_is_fine() {
+async fn empty_change_is_accepted() {
     let api = Api::start().await;
-    let id = api.group("A").await;
+    let engineering = api.group("Engineering").await;
     for body in [json!({}), json!({ "add": [] }), json!({ "add": [], "remove": [] })] {
-        assert_eq!(outcomes(api.patch(&format!("/{id}/members"), body).await), []);
+        assert_eq!(outcomes(api.patch(&format!("/{engineering}/members"), body).await), []);
     }
 }
 
 #[tokio::test]
-async fn a_body_at_fault_changes_nothing() {
+async fn invalid_body_changes_nothing() {
     let api = Api::start().await;
-    let id = api.group("A").await;
+    let engineering = api.group("Engineering").await;
     api.accounts(&["a", "b"]).await;
     for (body, fields) in [
         (json!({ "add": ["a", "a"] }), vec!["add"]),
@@ -78,19 +85,19 @@ async fn a_body_at_fault_changes_nothing() {
         (json!({ "add": null, "remove": [1], "replace": ["a"] }), vec!["add", "remove", "replace"]),
         (json!(["a"]), vec!["body"]),
     ] {
-        let faults = api.patch(&format!("/{id}/members"), body).await.faults();
-        assert_eq!(faults.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields);
+        let errors = api.patch(&format!("/{engineering}/members"), body).await.faults();
+        assert_eq!(errors.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields);
     }
-    assert_eq!(api.get(&format!("/{id}/members")).await.ok()["count"], json!(0));
+    assert_eq!(api.get(&format!("/{engineering}/members")).await.ok()["count"], json!(0));
 }
 
 #[tokio::test]
-async fn bodies_are_bounded_and_json() {
+async fn body_must_be_json_of_at_most_64_kib() {
     let api = Api::start().await;
-    let id = api.group("A").await;
+    let engineering = api.group("Engineering").await;
     let patch = |body: String, content_type: &str| {
-        let request = api.request(Method::PATCH, &format!("/{id}/members")).header("content-type", content_type);
-        Answer::to(request.body(body))
+        let request = api.request(Method::PATCH, &format!("/{engineering}/members"));
+        Answer::to(request.header("content-type", content_type).body(body))
     };
     patch("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
     patch(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
@@ -98,7 +105,7 @@ async fn bodies_are_bounded_and_json() {
 }
 
 #[tokio::test]
-async fn no_group_changes_no_members() {
+async fn unknown_group_is_404() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
     for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {

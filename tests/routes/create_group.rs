@@ -6,12 +6,13 @@ use shared::store::IdempotencyKey;
 
 use crate::harness::{Answer, Api, administer, token};
 
+/// Creates a group with this idempotency key.
 async fn create(api: &Api, key: &str, body: Value) -> Answer {
     Answer::to(api.request(Method::POST, "").header("Idempotency-Key", key).json(&body)).await
 }
 
 #[tokio::test]
-async fn a_new_group_is_answered_whole() {
+async fn new_group_is_returned_with_etag_and_location() {
     let api = Api::start().await;
     let body = json!({
         "name": "  Engineering Team ", "description": "All engineering staff", "group_type": "distribution",
@@ -36,7 +37,7 @@ async fn a_new_group_is_answered_whole() {
 }
 
 #[tokio::test]
-async fn a_name_is_enough() {
+async fn only_the_name_is_required() {
     let api = Api::start().await;
     let group = api.post("", json!({ "name": "A", "description": null })).await.body;
     assert_eq!(
@@ -46,14 +47,14 @@ async fn a_name_is_enough() {
 }
 
 #[tokio::test]
-async fn two_groups_may_have_one_name() {
+async fn two_groups_may_share_a_name() {
     let api = Api::start().await;
     assert_ne!(api.group("Twins").await, api.group("Twins").await);
     assert_eq!(api.get("").await.ok()["groups"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn names_are_counted_in_characters() {
+async fn name_has_at_most_256_characters() {
     let api = Api::start().await;
     for longest in ["n".repeat(256), "😀".repeat(256), "e\u{301}".repeat(128), format!(" {} ", "ß".repeat(256))] {
         let answer = api.post("", json!({ "name": longest })).await;
@@ -63,33 +64,33 @@ async fn names_are_counted_in_characters() {
         assert_eq!(api.get(&format!("/{id}")).await.ok(), answer.body);
     }
     for too_long in ["n".repeat(257), "😀".repeat(257), "e\u{301}".repeat(129)] {
-        let faults = api.post("", json!({ "name": too_long })).await.faults();
-        assert_eq!(faults, [("name".into(), "is longer than 256 characters".into())]);
+        let errors = api.post("", json!({ "name": too_long })).await.faults();
+        assert_eq!(errors, [("name".into(), "is longer than 256 characters".into())]);
     }
-    // U+FDFA becomes 18 characters under NFKC: 256 of them overflow any key that is not cut.
+    // U+FDFA becomes 18 characters under NFKC: 256 of them exceed the length of a key unless it is truncated.
     assert_eq!(api.post("", json!({ "name": "\u{fdfa}".repeat(256) })).await.status, 201);
     assert_eq!(api.walk("", "groups").await.len(), 5);
 }
 
 #[tokio::test]
-async fn descriptions_are_counted_in_characters() {
+async fn description_has_at_most_1024_characters() {
     let api = Api::start().await;
     let create = async |description: String| api.post("", json!({ "name": "A", "description": description })).await;
     assert_eq!(create("😀".repeat(1_024)).await.status, 201);
     assert_eq!(create("line\nbreaks are\tfine".into()).await.status, 201);
-    let faults = create("d".repeat(1_025)).await.faults();
-    assert_eq!(faults, [("description".into(), "is longer than 1024 characters".into())]);
+    let errors = create("d".repeat(1_025)).await.faults();
+    assert_eq!(errors, [("description".into(), "is longer than 1024 characters".into())]);
 }
 
 #[tokio::test]
-async fn all_faults_of_a_body_are_reported_at_once() {
+async fn all_field_errors_are_reported_at_once() {
     let api = Api::start().await;
     let body = json!({
         "name": " \t ", "description": 5, "group_type": "Security", "is_privileged": "yes", "member_count": 7,
         "id": "grp-1", "owner": "me",
     });
-    let mut faults = api.post("", body).await.faults();
-    faults.sort();
+    let mut errors = api.post("", body).await.faults();
+    errors.sort();
     let expected = [
         ("description", "is not a string"),
         ("group_type", "is no group type"),
@@ -99,7 +100,7 @@ async fn all_faults_of_a_body_are_reported_at_once() {
         ("name", "is empty"),
         ("owner", "is not known here"),
     ];
-    assert_eq!(faults, expected.map(|(field, reason)| (field.to_owned(), reason.to_owned())));
+    assert_eq!(errors, expected.map(|(field, reason)| (field.to_owned(), reason.to_owned())));
     assert!(api.walk("", "groups").await.is_empty(), "nothing was created");
 }
 
@@ -107,13 +108,13 @@ async fn all_faults_of_a_body_are_reported_at_once() {
 async fn every_read_only_field_is_refused() {
     let api = Api::start().await;
     for field in ["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"] {
-        let faults = api.post("", json!({ "name": "A", field: 1 })).await.faults();
-        assert_eq!(faults, [(field.to_owned(), "is read-only".to_owned())]);
+        let errors = api.post("", json!({ "name": "A", field: 1 })).await.faults();
+        assert_eq!(errors, [(field.to_owned(), "is read-only".to_owned())]);
     }
 }
 
 #[tokio::test]
-async fn names_that_are_none_are_refused() {
+async fn invalid_names_are_refused() {
     let api = Api::start().await;
     for (name, reason) in [
         (json!(null), "is null"),
@@ -125,14 +126,14 @@ async fn names_that_are_none_are_refused() {
         (json!("a\nb"), "has a control character"),
         (json!("a\u{85}b"), "has a control character"),
     ] {
-        let faults = api.post("", json!({ "name": name })).await.faults();
-        assert_eq!(faults, [("name".to_owned(), reason.to_owned())]);
+        let errors = api.post("", json!({ "name": name })).await.faults();
+        assert_eq!(errors, [("name".to_owned(), reason.to_owned())]);
     }
     assert_eq!(api.post("", json!({})).await.faults(), [("name".to_owned(), "is missing".to_owned())]);
 }
 
 #[tokio::test]
-async fn a_body_must_be_one_json_object() {
+async fn body_must_be_one_json_object() {
     let api = Api::start().await;
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for (body, reason) in [
@@ -146,21 +147,21 @@ async fn a_body_must_be_one_json_object() {
         (deep.as_str(), "is JSON of another type"),
     ] {
         let request = api.request(Method::POST, "").header("content-type", "application/json");
-        let faults = Answer::to(request.body(body.to_owned())).await.faults();
-        assert_eq!(faults, [("body".to_owned(), reason.to_owned())], "{body:.20}");
+        let errors = Answer::to(request.body(body.to_owned())).await.faults();
+        assert_eq!(errors, [("body".to_owned(), reason.to_owned())], "{body:.20}");
     }
 }
 
 #[tokio::test]
-async fn a_field_given_twice_is_refused() {
+async fn duplicate_field_is_refused() {
     let api = Api::start().await;
     let request = api.request(Method::POST, "").header("content-type", "application/json");
-    let faults = Answer::to(request.body(r#"{"name": "A", "name": "B"}"#)).await.faults();
-    assert_eq!(faults, [("name".to_owned(), "is given more than once".to_owned())]);
+    let errors = Answer::to(request.body(r#"{"name": "A", "name": "B"}"#)).await.faults();
+    assert_eq!(errors, [("name".to_owned(), "is given more than once".to_owned())]);
 }
 
 #[tokio::test]
-async fn a_body_holds_64_kib() {
+async fn body_has_at_most_64_kib() {
     let api = Api::start().await;
     let send = async |size: usize| {
         let body = r#"{"name": "A"}"#;
@@ -172,7 +173,7 @@ async fn a_body_holds_64_kib() {
 }
 
 #[tokio::test]
-async fn a_body_is_json_by_its_content_type() {
+async fn content_type_must_be_json() {
     let api = Api::start().await;
     let send = async |content_type: Option<&str>| {
         let mut request = api.request(Method::POST, "").body(r#"{"name": "A"}"#);
@@ -190,25 +191,25 @@ async fn a_body_is_json_by_its_content_type() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_utf8_is_refused() {
+async fn body_must_be_utf8() {
     let api = Api::start().await;
     let request = api.request(Method::POST, "").header("content-type", "application/json");
-    let faults = Answer::to(request.body(b"{\"name\": \"\xff\"}".to_vec())).await.faults();
-    assert_eq!(faults, [("body".to_owned(), "is not readable as JSON".to_owned())]);
+    let errors = Answer::to(request.body(b"{\"name\": \"\xff\"}".to_vec())).await.faults();
+    assert_eq!(errors, [("body".to_owned(), "is not readable as JSON".to_owned())]);
 }
 
 #[tokio::test]
-async fn the_same_key_gives_the_first_response_again() {
+async fn repeated_idempotency_key_returns_the_first_response() {
     let api = Api::start().await;
     let first = create(&api, "k", json!({ "name": "A", "description": "d" })).await;
     assert_eq!(first.status, 201);
     let id = first.body["id"].as_str().unwrap();
     api.put(&format!("/{id}"), json!({ "name": "Renamed" })).await.ok();
-    // The order of the fields and what is spelled out make no other body.
-    let again = create(&api, "k", json!({ "is_privileged": false, "description": "d", "name": "A " })).await;
-    assert_eq!((again.status.as_u16(), &again.body), (201, &first.body));
-    assert_eq!(again.header("location"), first.header("location"));
-    assert_eq!(again.header("etag"), first.header("etag"));
+    // The body is the same although its fields are in another order and a default is spelled out.
+    let second = create(&api, "k", json!({ "is_privileged": false, "description": "d", "name": "A " })).await;
+    assert_eq!((second.status.as_u16(), &second.body), (201, &first.body));
+    assert_eq!(second.header("location"), first.header("location"));
+    assert_eq!(second.header("etag"), first.header("etag"));
     assert_eq!(api.walk("", "groups").await.len(), 1);
     api.delete(&format!("/{id}")).await;
     assert_eq!(create(&api, "k", json!({ "name": "A", "description": "d" })).await.body, first.body);
@@ -216,7 +217,7 @@ async fn the_same_key_gives_the_first_response_again() {
 }
 
 #[tokio::test]
-async fn the_same_key_for_another_body_is_a_conflict() {
+async fn idempotency_key_with_another_body_is_a_conflict() {
     let api = Api::start().await;
     assert_eq!(create(&api, "k", json!({ "name": "A" })).await.status, 201);
     create(&api, "k", json!({ "name": "B" })).await.refused(409, "CONFLICT");
@@ -225,20 +226,20 @@ async fn the_same_key_for_another_body_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_callers_own() {
+async fn idempotency_keys_of_different_callers_never_collide() {
     let api = Api::start().await;
     let create_as = async |sub: &str, key: &str| {
         let token = token(sub, &["Administrator"]);
         let request = api.request_as(Some(&token), Method::POST, "").header("Idempotency-Key", key);
         Answer::to(request.json(&json!({ "name": "A" }))).await.body["id"].clone()
     };
-    let ids = [create_as("ann", "k").await, create_as("anne", "k").await, create_as("an", "nk").await];
-    assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
-    assert_eq!(create_as("ann", "k").await, ids[0]);
+    let [ann, anne, an] = [create_as("ann", "k").await, create_as("anne", "k").await, create_as("an", "nk").await];
+    assert!(ann != anne && anne != an && ann != an);
+    assert_eq!(create_as("ann", "k").await, ann);
 }
 
 #[tokio::test]
-async fn a_key_used_by_many_at_once_creates_one_group() {
+async fn concurrent_requests_with_one_key_create_one_group() {
     let api = Api::start().await;
     let answers = futures::future::join_all((0..20).map(|_| create(&api, "k", json!({ "name": "A" })))).await;
     for answer in &answers {
@@ -248,27 +249,27 @@ async fn a_key_used_by_many_at_once_creates_one_group() {
 }
 
 #[tokio::test]
-async fn a_key_is_1_to_255_visible_ascii_characters() {
+async fn idempotency_key_has_1_to_255_visible_ascii_characters() {
     let api = Api::start().await;
-    for fits in ["!", "~", &"k".repeat(255)] {
-        assert_eq!(create(&api, fits, json!({ "name": "A" })).await.status, 201);
+    for valid in ["!", "~", &"k".repeat(255)] {
+        assert_eq!(create(&api, valid, json!({ "name": "A" })).await.status, 201);
     }
-    for unfit in ["", "a b", &"k".repeat(256)] {
-        let faults = create(&api, unfit, json!({ "name": "A" })).await.faults();
-        assert_eq!(faults[0].0, "Idempotency-Key");
+    for invalid in ["", "a b", &"k".repeat(256)] {
+        let errors = create(&api, invalid, json!({ "name": "A" })).await.faults();
+        assert_eq!(errors[0].0, "Idempotency-Key");
     }
 }
 
 #[tokio::test]
-async fn a_refused_request_leaves_its_key_free() {
+async fn refused_request_does_not_use_up_its_key() {
     let api = Api::start().await;
     create(&api, "k", json!({ "name": "" })).await.faults();
     assert_eq!(create(&api, "k", json!({ "name": "A" })).await.status, 201);
 }
 
-/// By the store, whose word on the time is its caller's: the gateway's clock cannot be turned forward.
+/// Calls the store, which takes the time from its caller: the gateway's clock cannot be set.
 #[tokio::test]
-async fn a_key_is_free_again_after_a_day() {
+async fn idempotency_key_expires_after_a_day() {
     let api = Api::start().await;
     let create = async |second: i64, name: &str| {
         let profile = GroupProfile {

@@ -3,17 +3,19 @@ use serde_json::json;
 use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP};
 
 #[tokio::test]
-async fn a_group_comes_back_as_it_was_created_with_its_etag() {
+async fn returns_the_group_as_created_with_its_etag() {
     let api = Api::start().await;
     let created = api.post("", json!({ "name": "Engineering Team", "is_privileged": true })).await;
     let id = created.body["id"].as_str().unwrap();
+
     let found = api.get(&format!("/{id}")).await;
+
     assert_eq!(found.header("etag"), Some("\"1\""));
     assert_eq!(found.ok(), created.body);
 }
 
 #[tokio::test]
-async fn a_write_is_read_at_once() {
+async fn new_group_is_readable_at_once() {
     let api = Api::start().await;
     for round in 0..50 {
         let id = api.group(&format!("Group {round}")).await;
@@ -22,7 +24,7 @@ async fn a_write_is_read_at_once() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_or_cannot_is_not_found() {
+async fn unknown_group_is_404() {
     let api = Api::start().await;
     for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
         assert_eq!(api.get(&format!("/{id}")).await.not_found(), "the group does not exist");

@@ -8,12 +8,13 @@ fn names(groups: &[Value]) -> Vec<&str> {
     groups.iter().map(|group| group["name"].as_str().unwrap()).collect()
 }
 
+/// Lists all pages.
 async fn list(api: &Api, query: &str) -> Vec<Value> {
     api.walk(query, "groups").await
 }
 
 #[tokio::test]
-async fn no_groups_are_an_empty_page() {
+async fn empty_list_is_an_empty_page() {
     let api = Api::start().await;
     let expected = json!({ "groups": [], "pageInfo": { "hasNextPage": false, "endCursor": null } });
     assert_eq!(api.get("").await.ok(), expected);
@@ -23,7 +24,7 @@ async fn no_groups_are_an_empty_page() {
 #[tokio::test]
 async fn groups_come_by_name_without_case_then_id() {
     let api = Api::start().await;
-    let given = [
+    let created = [
         "zebra",
         "Apple",
         "apple pie",
@@ -41,7 +42,7 @@ async fn groups_come_by_name_without_case_then_id() {
         "straße",
         "STRASSE",
     ];
-    for name in given {
+    for name in created {
         api.group(name).await;
     }
     let groups = list(&api, "").await;
@@ -73,7 +74,7 @@ async fn pages_of_any_size_add_up() {
 }
 
 #[tokio::test]
-async fn fifty_come_unless_a_limit_says_otherwise() {
+async fn default_limit_is_50() {
     let api = Api::start().await;
     for number in 0..51 {
         api.group(&format!("Group {number}")).await;
@@ -83,29 +84,29 @@ async fn fifty_come_unless_a_limit_says_otherwise() {
 }
 
 #[tokio::test]
-async fn limits_are_1_to_1000() {
+async fn limit_is_1_to_1000() {
     let api = Api::start().await;
     api.group("A").await;
-    for fits in [1, 1_000] {
-        api.get(&format!("?limit={fits}")).await.ok();
+    for valid in [1, 1_000] {
+        api.get(&format!("?limit={valid}")).await.ok();
     }
     for (limit, reason) in
         [("0", "is less than 1"), ("1001", "is more than the maximum"), ("x", "is not a whole number")]
     {
         for query in ["", "&search=a", "&member=acc-1"] {
-            let faults = api.get(&format!("?limit={limit}{query}")).await.faults();
-            assert_eq!(faults, [("limit".to_owned(), reason.to_owned())]);
+            let errors = api.get(&format!("?limit={limit}{query}")).await.faults();
+            assert_eq!(errors, [("limit".to_owned(), reason.to_owned())]);
         }
     }
 }
 
 #[tokio::test]
-async fn a_search_finds_any_part_of_a_name_in_the_order_of_the_match() {
+async fn search_finds_any_part_of_a_name_ordered_by_match() {
     let api = Api::start().await;
     for name in ["Engineering Team", "Sales Team", "Team Lead", "Finance", "steam", "TEAM", "Büro Hauptstraße"] {
         api.group(name).await;
     }
-    // By the text from the first match on: "team" four times by id, before "team lead".
+    // Ordered by the text from the first match on: "team" four times, by id, then "team lead".
     let found = list(&api, "?search=tEaM").await;
     assert_eq!(names(&found), ["Engineering Team", "Sales Team", "steam", "TEAM", "Team Lead"]);
     assert_eq!(names(&list(&api, "?search=STRASSE").await), ["Büro Hauptstraße"]);
@@ -116,27 +117,27 @@ async fn a_search_finds_any_part_of_a_name_in_the_order_of_the_match() {
 }
 
 #[tokio::test]
-async fn a_group_is_found_once_however_often_it_matches() {
+async fn group_with_several_matches_is_found_once() {
     let api = Api::start().await;
     for name in ["aaaa", "banana", "ana"] {
         api.group(name).await;
     }
-    // By the text from the first match on: "aaaa", "ana", "anana".
+    // Ordered by the text from the first match on: "aaaa", "ana", "anana".
     assert_eq!(names(&list(&api, "?search=a&limit=1").await), ["aaaa", "ana", "banana"]);
 }
 
 #[tokio::test]
-async fn a_term_has_up_to_64_characters() {
+async fn search_term_has_at_most_64_characters() {
     let api = Api::start().await;
     api.group(&"😀".repeat(64)).await;
     let term = "%F0%9F%98%80".repeat(64);
     assert_eq!(list(&api, &format!("?search={term}")).await.len(), 1);
-    let faults = api.get(&format!("?search={term}%F0%9F%98%80")).await.faults();
-    assert_eq!(faults, [("search".to_owned(), "is longer than 64 characters".to_owned())]);
+    let errors = api.get(&format!("?search={term}%F0%9F%98%80")).await.faults();
+    assert_eq!(errors, [("search".to_owned(), "is longer than 64 characters".to_owned())]);
 }
 
 #[tokio::test]
-async fn the_groups_of_an_account_come_by_name_with_its_membership() {
+async fn groups_of_an_account_are_listed_by_name_with_membership_type() {
     let api = Api::start().await;
     for name in ["cherry", "Apple", "banana", "Other"] {
         let id = api.group(name).await;
@@ -152,11 +153,13 @@ async fn the_groups_of_an_account_come_by_name_with_its_membership() {
     for limit in [1, 2, 3, 4] {
         assert_eq!(list(&api, &format!("?member=acc-00007&limit={limit}")).await, groups);
     }
-    assert!(list(&api, "").await.iter().all(|group| group.get("membership_type").is_none()));
+    let all = list(&api, "").await;
+    assert_eq!(all.len(), 4);
+    assert!(all.iter().all(|group| group.get("membership_type").is_none()));
 }
 
 #[tokio::test]
-async fn an_account_in_many_groups_is_walked_to_the_end() {
+async fn all_groups_of_an_account_are_listed_over_several_pages() {
     let api = Api::start().await;
     for number in 0..205 {
         let id = api.group(&format!("Group {number:03}")).await;
@@ -168,7 +171,7 @@ async fn an_account_in_many_groups_is_walked_to_the_end() {
 }
 
 #[tokio::test]
-async fn an_account_without_groups_has_an_empty_page_and_an_unknown_one_none() {
+async fn account_without_groups_has_an_empty_page_and_unknown_account_is_404() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
     assert!(list(&api, "?member=acc-1").await.is_empty());
@@ -181,22 +184,22 @@ async fn an_account_without_groups_has_an_empty_page_and_an_unknown_one_none() {
 }
 
 #[tokio::test]
-async fn parameters_are_checked_all_at_once() {
+async fn all_invalid_parameters_are_reported_at_once() {
     let api = Api::start().await;
-    let faults = api.get("?limit=&member=&search=a&sort=name").await.faults();
-    let fields: Vec<&str> = faults.iter().map(|(field, _)| field.as_str()).collect();
+    let errors = api.get("?limit=&member=&search=a&sort=name").await.faults();
+    let fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
     assert_eq!(fields, ["limit", "member", "sort"]);
-    let faults = api.get("?search=a&member=acc-1").await.faults();
-    assert_eq!(faults, [("search".to_owned(), "is given with member".to_owned())]);
-    let faults = api.get("?limit=1&limit=2").await.faults();
-    assert_eq!(faults, [("limit".to_owned(), "is given more than once".to_owned())]);
+    let errors = api.get("?search=a&member=acc-1").await.faults();
+    assert_eq!(errors, [("search".to_owned(), "is given with member".to_owned())]);
+    let errors = api.get("?limit=1&limit=2").await.faults();
+    assert_eq!(errors, [("limit".to_owned(), "is given more than once".to_owned())]);
 }
 
-/// Lambda carries 6 MB (6,291,556 bytes) and fails with more: a page ends before that, and says how to go on.
+/// Lambda returns at most 6 MB (6,291,556 bytes): a page ends before that and has a next page.
 #[tokio::test]
-async fn a_page_ends_where_lambda_could_not_carry_it() {
+async fn page_ends_before_the_lambda_response_limit() {
     let api = &Api::start().await;
-    // The worst there is, but for the name: every character is six bytes of JSON, and seven of JSON in JSON.
+    // The largest group apart from its name: every character is six bytes of JSON, and seven of JSON within JSON.
     let body = json!({ "name": "\"", "description": "\u{1}".repeat(1_024) });
     let create = |_| async { assert_eq!(api.post("", body.clone()).await.status, 201) };
     stream::iter(0..1_000).for_each_concurrent(32, create).await;

@@ -1,5 +1,6 @@
-//! Every route: what it answers when all is well, every error it can give, and its bounds. Files are named as the
-//! functions.
+//! One file per route, named after its function: success, every error it can return, and its bounds.
+
+use crate::harness::Api;
 
 mod add_member;
 mod change_members;
@@ -14,3 +15,17 @@ mod nest_group;
 mod remove_member;
 mod unnest_group;
 mod update_group;
+
+/// Creates groups with these names; returns their ids.
+async fn groups<const N: usize>(api: &Api, names: [&str; N]) -> [String; N] {
+    let mut ids = Vec::new();
+    for name in names {
+        ids.push(api.group(name).await);
+    }
+    ids.try_into().unwrap()
+}
+
+/// Creates groups with these names, each nested in the one before it; returns their ids.
+async fn chain<const N: usize>(api: &Api, names: [&str; N]) -> [String; N] {
+    api.chain(&names).await.try_into().unwrap()
+}

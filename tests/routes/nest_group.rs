@@ -3,37 +3,41 @@ use futures::future::join_all;
 use futures::stream;
 use serde_json::{Value, json};
 
+use super::{chain, groups};
 use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, variable};
 
 #[tokio::test]
-async fn members_of_a_nested_group_are_members() {
+async fn members_of_a_nested_group_become_indirect_members() {
     let api = Api::start().await;
-    let ids = [api.group("A").await, api.group("B").await];
-    api.members(&ids[1], 0..2).await;
-    api.members(&ids[0], 1..3).await;
-    let answer = api.put(&format!("/{}/groups/{}", ids[0], ids[1]), Value::Null).await;
+    let [engineering, backend] = groups(&api, ["Engineering", "Backend"]).await;
+    api.members(&backend, 0..2).await;
+    api.members(&engineering, 1..3).await;
+
+    let answer = api.put(&format!("/{engineering}/groups/{backend}"), Value::Null).await;
+
     assert_eq!(answer.header("membership-settled"), Some("true"));
     let child = answer.ok();
-    assert_eq!((&child["id"], &child["member_count"]), (&json!(ids[1]), &json!(2)));
+    assert_eq!((&child["id"], &child["member_count"]), (&json!(backend), &json!(2)));
 
-    let members = api.get(&format!("/{}/members", ids[0])).await.ok();
+    let members = api.get(&format!("/{engineering}/members")).await.ok();
     assert_eq!((&members["count"], members["members"].as_array().unwrap().len()), (&json!(3), 3));
     let [inherited, both, direct] = [0, 1, 2].map(|index| members["members"][index].clone());
-    assert_eq!((&inherited["membership_type"], &inherited["via"]), (&json!("indirect"), &json!([ids[1]])));
+    assert_eq!((&inherited["membership_type"], &inherited["via"]), (&json!("indirect"), &json!([backend])));
     assert_eq!(inherited["email"], json!("acc-00000@company.com"));
-    // Also inherited, but a direct member all the same.
+    // A direct member who also inherits is shown as direct.
     assert_eq!((&both["membership_type"], both.get("via")), (&json!("direct"), None));
     assert_eq!((&direct["membership_type"], direct.get("via")), (&json!("direct"), None));
-    assert_eq!(api.get(&format!("/{}/members/acc-00000", ids[0])).await.ok(), inherited);
+    assert_eq!(api.get(&format!("/{engineering}/members/acc-00000")).await.ok(), inherited);
 
-    let parent = api.get(&format!("/{}", ids[0])).await.ok();
+    let parent = api.get(&format!("/{engineering}")).await.ok();
     let counts = ["member_count", "direct_member_count", "nested_group_count"].map(|name| parent[name].clone());
     assert_eq!(counts, [json!(3), json!(2), json!(1)]);
     let groups = api.walk("?member=acc-00000", "groups").await;
-    let types: Vec<&Value> = groups.iter().map(|group| &group["membership_type"]).collect();
-    assert_eq!(types, [&json!("indirect"), &json!("direct")]);
-    for (only, count) in [("direct", 2), ("indirect", 1)] {
-        let page = api.get(&format!("/{}/members?membership_type={only}", ids[0])).await.ok();
+    let types: Vec<(&Value, &Value)> = groups.iter().map(|group| (&group["id"], &group["membership_type"])).collect();
+    let expected = [(&json!(backend), &json!("direct")), (&json!(engineering), &json!("indirect"))];
+    assert_eq!(types, expected);
+    for (membership_type, count) in [("direct", 2), ("indirect", 1)] {
+        let page = api.get(&format!("/{engineering}/members?membership_type={membership_type}")).await.ok();
         assert_eq!((page["members"].as_array().unwrap().len(), &page["count"]), (count, &json!(count)));
     }
 }
@@ -41,67 +45,69 @@ async fn members_of_a_nested_group_are_members() {
 #[tokio::test]
 async fn nesting_again_changes_nothing() {
     let api = Api::start().await;
-    let ids = api.chain(&["A", "B"]).await;
-    api.members(&ids[1], 0..1).await;
+    let [engineering, backend] = chain(&api, ["Engineering", "Backend"]).await;
+    api.members(&backend, 0..1).await;
     for _ in 0..2 {
-        let answer = api.put(&format!("/{}/groups/{}", ids[0], ids[1]), json!({})).await;
+        let answer = api.put(&format!("/{engineering}/groups/{backend}"), json!({})).await;
         assert_eq!((answer.status.as_u16(), answer.header("membership-settled")), (200, Some("true")));
     }
-    let parent = api.get(&format!("/{}", ids[0])).await.ok();
+    let parent = api.get(&format!("/{engineering}")).await.ok();
     assert_eq!((&parent["nested_group_count"], &parent["member_count"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test]
-async fn a_member_is_one_at_every_level_and_says_through_which_groups() {
+async fn member_is_inherited_at_every_level_with_the_children_it_comes_through() {
     let api = Api::start().await;
-    // A holds B and C, both hold D: a diamond, and E is below it.
-    let [a, b, c, d, e] = ["A", "B", "C", "D", "E"].map(|name| name.to_owned());
-    let mut ids = Vec::new();
-    for name in [&a, &b, &c, &d, &e] {
-        ids.push(api.group(name).await);
-    }
-    for (parent, child) in [(0, 1), (1, 3), (0, 2), (2, 3), (3, 4)] {
-        api.nest(&ids[parent], &ids[child]).await;
+    // A diamond: the company holds two departments, both hold the team, and a squad is nested in the team.
+    let [company, frontend, backend, team, squad] =
+        groups(&api, ["Company", "Frontend", "Backend", "Team", "Squad"]).await;
+    let edges = [(&company, &frontend), (&frontend, &team), (&company, &backend), (&backend, &team), (&team, &squad)];
+    for (parent, child) in edges {
+        api.nest(parent, child).await;
     }
     api.accounts(&["acc-1"]).await;
-    let answer = api.put(&format!("/{}/members/acc-1", ids[4]), Value::Null).await;
+
+    let answer = api.put(&format!("/{squad}/members/acc-1"), Value::Null).await;
+
     assert_eq!(answer.header("membership-settled"), Some("true"));
-    for (group, through) in [(3, vec![4]), (1, vec![3]), (2, vec![3]), (0, vec![1, 2])] {
-        let member = api.get(&format!("/{}/members/acc-1", ids[group])).await.ok();
-        let through: Vec<&String> = through.into_iter().map(|index: usize| &ids[index]).collect();
-        assert_eq!((&member["membership_type"], &member["via"]), (&json!("indirect"), &json!(through)));
+    for (group, via) in [
+        (&team, vec![&squad]),
+        (&frontend, vec![&team]),
+        (&backend, vec![&team]),
+        (&company, vec![&frontend, &backend]),
+    ] {
+        let member = api.get(&format!("/{group}/members/acc-1")).await.ok();
+        assert_eq!((&member["membership_type"], &member["via"]), (&json!("indirect"), &json!(via)));
     }
-    let answer = api.delete(&format!("/{}/groups/{}", ids[1], ids[3])).await;
+    let answer = api.delete(&format!("/{frontend}/groups/{team}")).await;
     assert_eq!((answer.status.as_u16(), answer.header("membership-settled")), (204, Some("true")));
-    assert_eq!(api.get(&format!("/{}/members/acc-1", ids[0])).await.ok()["via"], json!([ids[2]]));
-    let answer = api.delete(&format!("/{}/members/acc-1", ids[4])).await;
+    assert_eq!(api.get(&format!("/{company}/members/acc-1")).await.ok()["via"], json!([backend]));
+    let answer = api.delete(&format!("/{squad}/members/acc-1")).await;
     assert_eq!((answer.status.as_u16(), answer.header("membership-settled")), (204, Some("true")));
-    for id in &ids {
-        assert_eq!(api.member_types(id).await, []);
-        assert_eq!(api.get(&format!("/{id}")).await.ok()["member_count"], json!(0));
+    for group in [&company, &frontend, &backend, &team, &squad] {
+        assert_eq!(api.member_types(group).await, []);
+        assert_eq!(api.get(&format!("/{group}")).await.ok()["member_count"], json!(0));
     }
 }
 
 #[tokio::test]
-async fn a_cycle_is_refused_and_named() {
+async fn cycle_is_refused_and_its_path_named() {
     let api = Api::start().await;
-    let ids = api.chain(&["A", "B", "C"]).await;
-    let cycle = |path: &[usize]| {
-        let path: Vec<&str> = path.iter().map(|index| ids[*index].as_str()).collect();
-        format!("nesting it would make a cycle, in which each contains the next: {}", path.join(", "))
-    };
-    for (parent, child, path) in [(2, 0, vec![2, 0, 1, 2]), (1, 0, vec![1, 0, 1]), (0, 0, vec![0, 0])] {
-        let answer = api.put(&format!("/{}/groups/{}", ids[parent], ids[child]), Value::Null).await;
-        assert_eq!(answer.refused(409, "CONFLICT"), cycle(&path));
+    let [a, b, c] = &chain(&api, ["A", "B", "C"]).await;
+    for (parent, child, path) in [(c, a, vec![c, a, b, c]), (b, a, vec![b, a, b]), (a, a, vec![a, a])] {
+        let answer = api.put(&format!("/{parent}/groups/{child}"), Value::Null).await;
+        let path = path.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let message = format!("nesting it would make a cycle, in which each contains the next: {path}");
+        assert_eq!(answer.refused(409, "CONFLICT"), message);
     }
-    assert_eq!(api.get(&format!("/{}", ids[2])).await.ok()["nested_group_count"], json!(0));
-    // Nothing stands in the way once the chain is cut.
-    assert_eq!(api.delete(&format!("/{}/groups/{}", ids[0], ids[1])).await.status, 204);
-    api.nest(&ids[2], &ids[0]).await;
+    assert_eq!(api.get(&format!("/{c}")).await.ok()["nested_group_count"], json!(0));
+    // Once the chain is cut, the same nesting makes no cycle.
+    assert_eq!(api.delete(&format!("/{a}/groups/{b}")).await.status, 204);
+    api.nest(c, a).await;
 }
 
 #[tokio::test]
-async fn a_group_holds_a_hundred_groups() {
+async fn group_holds_at_most_100_nested_groups() {
     let api = Api::start().await;
     let parent = api.group("Parent").await;
     for number in 0..100 {
@@ -109,98 +115,106 @@ async fn a_group_holds_a_hundred_groups() {
         api.nest(&parent, &child).await;
     }
     let one_more = api.group("One more").await;
+
     let answer = api.put(&format!("/{parent}/groups/{one_more}"), Value::Null).await;
+
     assert_eq!(answer.refused(409, "CONFLICT"), "a group holds at most 100 directly nested groups");
     assert_eq!(api.get(&format!("/{parent}")).await.ok()["nested_group_count"], json!(100));
 }
 
 #[tokio::test]
-async fn a_group_is_nested_ninety_levels_deep() {
+async fn group_has_at_most_90_ancestors() {
     let api = Api::start().await;
     let names: Vec<String> = (0..=90).map(|level| format!("Level {level:02}")).collect();
-    let ids = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let levels = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let (top, bottom) = (&levels[0], &levels[90]);
     let one_more = api.group("One more").await;
-    let answer = api.put(&format!("/{}/groups/{one_more}", ids[90]), Value::Null).await;
+
+    let answer = api.put(&format!("/{bottom}/groups/{one_more}"), Value::Null).await;
+
     assert_eq!(answer.refused(409, "CONFLICT"), "a group is nested in at most 90 groups, counted through all levels");
-    api.members(&ids[90], 0..1).await;
-    let answer = api.put(&format!("/{}/members/acc-00000", ids[90]), Value::Null).await;
+    api.members(bottom, 0..1).await;
+    let answer = api.put(&format!("/{bottom}/members/acc-00000"), Value::Null).await;
     assert_eq!(answer.header("membership-settled"), Some("true"));
-    assert_eq!(api.member_types(&ids[0]).await, [("acc-00000".to_owned(), "indirect".to_owned())]);
+    assert_eq!(api.member_types(top).await, [("acc-00000".to_owned(), "indirect".to_owned())]);
 }
 
-/// Of nestings that together would make a cycle one never comes about, however they meet. `GROUPS_TEST_TRIES` says how
-/// often they do.
+/// Of concurrent nestings that together would make a cycle, one always fails. `GROUPS_TEST_TRIES` sets the number of
+/// tries.
 #[tokio::test(flavor = "multi_thread")]
-async fn nestings_side_by_side_never_make_a_cycle() {
+async fn concurrent_nestings_never_make_a_cycle() {
     let api = &Api::start_patient().await;
     let tries = variable("GROUPS_TEST_TRIES").unwrap_or(60);
-    let met = stream::iter(0..tries).map(|number| async move {
+    let attempts = stream::iter(0..tries).map(|number| async move {
         let length = if number.is_multiple_of(2) { 2 } else { 3 };
-        let ids = join_all((0..length).map(|place| async move { api.group(&format!("{number} {place}")).await })).await;
-        let answers = join_all((0..length).map(|parent| {
-            let path = format!("/{}/groups/{}", ids[parent], ids[(parent + 1) % length]);
+        let ring =
+            join_all((0..length).map(|place| async move { api.group(&format!("{number} {place}")).await })).await;
+        let answers = join_all((0..length).map(|place| {
+            let (parent, child) = (&ring[place], &ring[(place + 1) % length]);
+            let path = format!("/{parent}/groups/{child}");
             async move { api.put(&path, Value::Null).await.status.as_u16() }
         }));
         let mut statuses = answers.await;
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 200, 409][3 - length..]);
     });
-    met.buffer_unordered(60).collect::<()>().await;
+    attempts.buffer_unordered(60).collect::<()>().await;
 }
 
-/// Of two ways around, one over a group that is being deleted, the other is named.
+/// There are two ways from the child up to the parent, one of them over a deleted group: the error names the other.
 #[tokio::test]
-async fn a_deleted_group_is_not_what_makes_a_cycle() {
+async fn cycle_through_a_deleted_group_is_not_named() {
     let api = Api::start().await;
-    let mut ids = Vec::new();
-    for name in ["Parent", "Child", "Deleted", "X", "Y"] {
-        ids.push(api.group(name).await);
+    let [parent, child, deleted, x, y] = &groups(&api, ["Parent", "Child", "Deleted", "X", "Y"]).await;
+    for (above, below) in [(deleted, parent), (child, deleted), (x, parent), (y, x), (child, y)] {
+        api.nest(above, below).await;
     }
-    for (parent, child) in [(2, 0), (1, 2), (3, 0), (4, 3), (1, 4)] {
-        api.nest(&ids[parent], &ids[child]).await;
-    }
-    assert_eq!(api.delete(&format!("/{}", ids[2])).await.status, 204);
-    let answer = api.put(&format!("/{}/groups/{}", ids[0], ids[1]), Value::Null).await;
+    assert_eq!(api.delete(&format!("/{deleted}")).await.status, 204);
+
+    let answer = api.put(&format!("/{parent}/groups/{child}"), Value::Null).await;
+
     let message = answer.refused(409, "CONFLICT");
-    let path: Vec<&str> = [0, 1, 4, 3, 0].map(|at: usize| ids[at].as_str()).into();
-    assert!(message.ends_with(&path.join(", ")), "{message}");
+    let path = [parent, child, y, x, parent].map(String::as_str).join(", ");
+    assert!(message.ends_with(&path), "{message}");
 }
 
 #[tokio::test]
-async fn a_group_is_nested_directly_in_ninety_groups() {
+async fn group_has_at_most_90_parents() {
     let api = Api::start().await;
     let child = api.group("Child").await;
     for number in 0..90 {
         let parent = api.group(&format!("Parent {number}")).await;
         api.nest(&parent, &child).await;
     }
-    let parent = api.group("One more").await;
-    let answer = api.put(&format!("/{parent}/groups/{child}"), Value::Null).await;
+    let one_more = api.group("One more").await;
+
+    let answer = api.put(&format!("/{one_more}/groups/{child}"), Value::Null).await;
+
     let message = answer.refused(409, "CONFLICT");
     assert!(message.contains("90"), "{message}");
 }
 
 #[tokio::test]
-async fn only_groups_that_exist_are_nested() {
+async fn unknown_or_deleted_parent_or_child_is_404() {
     let api = Api::start().await;
-    let id = api.group("A").await;
-    for other in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
-        let answer = api.put(&format!("/{other}/groups/{id}"), Value::Null).await;
+    let engineering = api.group("Engineering").await;
+    for unknown in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
+        let answer = api.put(&format!("/{unknown}/groups/{engineering}"), Value::Null).await;
         assert_eq!(answer.not_found(), "the group does not exist");
-        let answer = api.put(&format!("/{id}/groups/{other}"), Value::Null).await;
-        assert_eq!(answer.not_found(), format!("the group {other} to be nested does not exist"));
+        let answer = api.put(&format!("/{engineering}/groups/{unknown}"), Value::Null).await;
+        assert_eq!(answer.not_found(), format!("the group {unknown} to be nested does not exist"));
     }
-    let gone = api.group("Gone").await;
-    assert_eq!(api.delete(&format!("/{gone}")).await.status, 204);
-    api.put(&format!("/{id}/groups/{gone}"), Value::Null).await.not_found();
-    api.put(&format!("/{gone}/groups/{id}"), Value::Null).await.not_found();
+    let deleted = api.group("Deleted").await;
+    assert_eq!(api.delete(&format!("/{deleted}")).await.status, 204);
+    api.put(&format!("/{engineering}/groups/{deleted}"), Value::Null).await.not_found();
+    api.put(&format!("/{deleted}/groups/{engineering}"), Value::Null).await.not_found();
 }
 
 #[tokio::test]
-async fn a_body_has_nothing_to_say() {
+async fn body_must_be_empty_or_an_empty_object() {
     let api = Api::start().await;
-    let ids = [api.group("A").await, api.group("B").await];
-    let faults = api.put(&format!("/{}/groups/{}", ids[0], ids[1]), json!({ "deep": true })).await.faults();
-    assert_eq!(faults, [("deep".to_owned(), "is not known here".to_owned())]);
-    assert_eq!(api.get(&format!("/{}", ids[0])).await.ok()["nested_group_count"], json!(0));
+    let [engineering, backend] = groups(&api, ["Engineering", "Backend"]).await;
+    let errors = api.put(&format!("/{engineering}/groups/{backend}"), json!({ "deep": true })).await.faults();
+    assert_eq!(errors, [("deep".to_owned(), "is not known here".to_owned())]);
+    assert_eq!(api.get(&format!("/{engineering}")).await.ok()["nested_group_count"], json!(0));
 }

@@ -1,14 +1,16 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::groups;
 use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP};
 
+/// Updates a group with this `If-Match` header.
 async fn put_if(api: &Api, id: &str, if_match: &str, body: Value) -> Answer {
     Answer::to(api.request(Method::PUT, &format!("/{id}")).header("If-Match", if_match).json(&body)).await
 }
 
 #[tokio::test]
-async fn only_the_fields_given_change() {
+async fn only_the_given_fields_change() {
     let api = Api::start().await;
     let created = api.post("", json!({ "name": "A", "description": "d", "is_privileged": true })).await.body;
     let path = format!("/{}", created["id"].as_str().unwrap());
@@ -38,7 +40,7 @@ async fn only_the_fields_given_change() {
 }
 
 #[tokio::test]
-async fn an_empty_object_changes_nothing() {
+async fn empty_object_changes_nothing() {
     let api = Api::start().await;
     let created = api.post("", json!({ "name": "A" })).await.body;
     let id = created["id"].as_str().unwrap();
@@ -50,12 +52,12 @@ async fn an_empty_object_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_renamed_group_moves_in_the_list() {
+async fn renamed_group_moves_in_the_list() {
     let api = Api::start().await;
-    let (first, second) = (api.group("Apple").await, api.group("Banana").await);
-    api.put(&format!("/{first}"), json!({ "name": "Cherry" })).await.ok();
+    let [apple, banana] = groups(&api, ["Apple", "Banana"]).await;
+    api.put(&format!("/{apple}"), json!({ "name": "Cherry" })).await.ok();
     let ids: Vec<Value> = api.walk("", "groups").await.into_iter().map(|group| group["id"].clone()).collect();
-    assert_eq!(ids, [json!(second), json!(first)]);
+    assert_eq!(ids, [json!(banana), json!(apple)]);
 }
 
 #[tokio::test]
@@ -67,19 +69,19 @@ async fn if_match_guards_against_lost_updates() {
     put_if(&api, &id, "\"1\"", json!({ "name": "C" })).await.refused(412, "PRECONDITION_FAILED");
     assert_eq!(put_if(&api, &id, "\"1\", \"2\"", json!({ "name": "D" })).await.header("etag"), Some("\"3\""));
     assert_eq!(put_if(&api, &id, "*", json!({ "name": "E" })).await.header("etag"), Some("\"4\""));
-    for never in ["W/\"4\"", "\"a,b\" , \"\"", "\"04\"", "\"\"", "\"x\"", "\"18446744073709551616\""] {
-        put_if(&api, &id, never, json!({ "name": "F" })).await.refused(412, "PRECONDITION_FAILED");
+    for other in ["W/\"4\"", "\"a,b\" , \"\"", "\"04\"", "\"\"", "\"x\"", "\"18446744073709551616\""] {
+        put_if(&api, &id, other, json!({ "name": "F" })).await.refused(412, "PRECONDITION_FAILED");
     }
     assert_eq!(api.get(&format!("/{id}")).await.ok()["name"], json!("E"));
 }
 
 #[tokio::test]
-async fn of_many_writers_at_one_version_one_succeeds() {
+async fn one_of_many_concurrent_updates_of_a_version_succeeds() {
     let api = Api::start().await;
     let id = api.group("A").await;
-    let writers = (0..20).map(|n| put_if(&api, &id, "\"1\"", json!({ "name": format!("Writer {n}") })));
+    let updates = (0..20).map(|n| put_if(&api, &id, "\"1\"", json!({ "name": format!("Writer {n}") })));
     let (api, id) = (&api, &id);
-    let answers = futures::future::join_all(writers).await;
+    let answers = futures::future::join_all(updates).await;
     let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
     assert_eq!(won.len(), 1);
     assert_eq!(api.get(&format!("/{id}")).await.ok(), won[0].body);
@@ -93,29 +95,29 @@ async fn if_match_must_be_entity_tags() {
     let api = Api::start().await;
     let id = api.group("A").await;
     let many = vec!["\"1\""; 21].join(", ");
-    for unfit in ["1", "\"1", "\"1\" \"2\"", "\"1\",", "", "\"a\"b\"", &many] {
-        let faults = put_if(&api, &id, unfit, json!({ "name": "B" })).await.faults();
-        assert_eq!(faults[0].0, "If-Match", "{unfit}");
+    for invalid in ["1", "\"1", "\"1\" \"2\"", "\"1\",", "", "\"a\"b\"", &many] {
+        let errors = put_if(&api, &id, invalid, json!({ "name": "B" })).await.faults();
+        assert_eq!(errors[0].0, "If-Match", "{invalid}");
     }
 }
 
 #[tokio::test]
-async fn all_faults_of_a_body_are_reported_at_once() {
+async fn all_field_errors_are_reported_at_once() {
     let api = Api::start().await;
     let id = api.group("A").await;
     let body = json!({
         "name": null, "description": "d".repeat(1_025), "group_type": null, "is_privileged": null, "version": 1,
         "created_at": "2024-01-15T10:30:00Z",
     });
-    let faults = api.put(&format!("/{id}"), body).await.faults();
-    let mut fields: Vec<&str> = faults.iter().map(|(field, _)| field.as_str()).collect();
+    let errors = api.put(&format!("/{id}"), body).await.faults();
+    let mut fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["created_at", "description", "group_type", "is_privileged", "name", "version"]);
     assert_eq!(api.get(&format!("/{id}")).await.header("etag"), Some("\"1\""));
 }
 
 #[tokio::test]
-async fn bodies_are_bounded_and_json() {
+async fn body_must_be_json_of_at_most_64_kib() {
     let api = Api::start().await;
     let id = api.group("A").await;
     let put = |body: String, content_type: &str| {
@@ -127,7 +129,7 @@ async fn bodies_are_bounded_and_json() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_or_cannot_is_not_found() {
+async fn unknown_group_is_404() {
     let api = Api::start().await;
     for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
         for body in [json!({}), json!({ "name": "B" })] {
@@ -136,5 +138,5 @@ async fn what_does_not_exist_or_cannot_is_not_found() {
             put_if(&api, id, "W/\"1\"", body).await.not_found();
         }
     }
-    assert!(api.walk("", "groups").await.is_empty(), "nothing came into being");
+    assert!(api.walk("", "groups").await.is_empty(), "nothing was created");
 }
