@@ -203,7 +203,7 @@ fn queue_source(
     timeout_seconds: u64,
 ) -> Result<QueueSource, Problem> {
     let queue = properties["Queue"]["Fn::GetAtt"].as_str().and_then(|name| name.strip_suffix(".Arn"));
-    let redrive = &document["Dependencies"][queue.unwrap_or_default()]["Properties"]["RedrivePolicy"];
+    let redrive = &document["Resources"][queue.unwrap_or_default()]["Properties"]["RedrivePolicy"];
     let number = |value: &Value, what| value.as_u64().ok_or_else(|| missing(what));
     Ok(QueueSource {
         function: function.to_owned(),
@@ -216,13 +216,13 @@ fn queue_source(
 /// What a function's role allows.
 fn statements(document: &Value, properties: &Value) -> Result<Value, Problem> {
     let role = properties["Role"]["Fn::GetAtt"].as_str().and_then(|name| name.strip_suffix(".Arn"));
-    let role = &document["Dependencies"][role.ok_or_else(|| missing("a Role"))?]["Properties"];
+    let role = &document["Resources"][role.ok_or_else(|| missing("a Role"))?]["Properties"];
     let statements = &role["Policies"][0]["PolicyDocument"]["Statement"];
     statements.is_array().then(|| statements.clone()).ok_or_else(|| missing("a role's policy"))
 }
 
 fn resources<'a>(document: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    let all = document["Dependencies"].as_object().into_iter().flatten();
+    let all = document["Resources"].as_object().into_iter().flatten();
     all.filter(move |(_, resource)| resource["Type"] == kind)
 }
 
