@@ -14,6 +14,7 @@ mod config;
 mod cursors;
 mod deployment;
 mod domain;
+mod endpoints;
 mod faults;
 mod gateway;
 mod guards;

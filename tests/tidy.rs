@@ -119,7 +119,7 @@ fn files_are_named_for_what_is_in_them_and_are_short() {
 fn handlers_are_short() {
     for (path, text) in sources() {
         if path.starts_with("functions") && path.ends_with("lib.rs") {
-            assert!(text.lines().count() <= 70, "{} is more than an endpoint", path.display());
+            assert!(text.lines().count() <= 110, "{} is more than an endpoint and its description", path.display());
         }
     }
 }
