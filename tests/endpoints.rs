@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use groups_local::functions::{APPLY_EVENTS, ENDPOINTS, PROPAGATE, PUBLISH_EVENTS};
+use groups_local::template::document;
 
 use crate::harness::template;
 use crate::harness::workspace::root;
@@ -29,6 +30,13 @@ const PARTS: [(&str, fn(&str) -> bool); 8] = [
         has(&documents, &format!("functions/{name}/src/lib.rs) |"))
     }),
 ];
+
+fn is_documented(name: &str) -> bool {
+    let text = fs::read_to_string(root().join("openapi.yaml")).unwrap();
+    let document = document(&text).unwrap();
+    let mut paths = document["paths"].as_object().unwrap().values();
+    paths.any(|path| path.as_object().unwrap().values().any(|operation| operation["operationId"] == name))
+}
 
 /// The README and the documents beside it, without the decisions, which stay as they were written.
 fn documents() -> Vec<String> {

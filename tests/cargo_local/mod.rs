@@ -43,9 +43,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts on a free port and reads its output up to the last of the three `curl` lines.
+    /// Starts on a port of its own and reads what it prints, up to the last of the three lines to paste.
     pub fn start(arguments: &[&str]) -> Self {
-        // A killed server cannot delete its temporary files.
+        // Killed, it cannot clean up after itself.
         let folder = tempfile::tempdir().unwrap();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut child = command(&[&["--port", "0"], arguments].concat())

@@ -1,4 +1,4 @@
-//! The binary on the queue of incoming events; the library has the handler.
+//! The binary of the queue of events that come in; the library has the handler.
 
 fn main() -> std::process::ExitCode {
     apply_events::FUNCTION.run()

@@ -1,4 +1,4 @@
-//! The binary of the stream consumer `propagate`; the library has the handler.
+//! The binary of the table's stream; the library has the handler.
 
 fn main() -> std::process::ExitCode {
     propagate::FUNCTION.run()

@@ -1,4 +1,4 @@
-//! The binary of the stream consumer `publish-events`; the library has the handler.
+//! The binary of events that go out; the library has the handler.
 
 fn main() -> std::process::ExitCode {
     publish_events::FUNCTION.run()
