@@ -1,4 +1,4 @@
-//! The local gateway does what a deployed one does: which requests reach a function, and what it is handed.
+//! The local gateway behaves as a deployed one: which requests reach a function, and with which event.
 
 use groups_local::gateway::invoke;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
@@ -11,7 +11,7 @@ use shared::domain::clock::SystemClock;
 use crate::harness::{Answer, Api, config, key, template, token};
 
 #[tokio::test]
-async fn paths_and_methods_without_a_route_are_not_found() {
+async fn request_without_a_route_is_not_found() {
     let api = Api::start().await;
     let token = token("alice", &["Administrator"]);
     for (method, path) in [
@@ -32,10 +32,10 @@ async fn paths_and_methods_without_a_route_are_not_found() {
     }
 }
 
-/// The event that a function is handed, by a function that is none: the gateway's own making, held against what API
-/// Gateway documents ("AWS Lambda proxy integrations for HTTP APIs", payload format version 2.0).
+/// The event has the form that API Gateway documents ("AWS Lambda proxy integrations for HTTP APIs", payload format
+/// version 2.0).
 #[tokio::test]
-async fn the_event_is_as_api_gateway_sends_it() {
+async fn event_has_the_form_of_api_gateway() {
     use axum::body::Bytes;
     use axum::http::Request;
     let verifier = Verifier::new([key()], &template().authorizer).unwrap();
@@ -61,14 +61,14 @@ async fn the_event_is_as_api_gateway_sends_it() {
         .body(())
         .unwrap()
         .into_parts();
-    let routed = groups_local::event::Routed {
+    let gateway = groups_local::event::GatewayContext {
         request_id: "r-1",
         route_path: "/api/v1/groups/{id}/members/{accountId}",
         path_parameters: vec![("id".into(), "grp-1".into()), ("accountId".into(), "a%40b".into())],
         claims: &claims,
         time: time::OffsetDateTime::from_unix_timestamp(1_583_348_638).unwrap(),
     };
-    let event = groups_local::event::of_request(&parts, &Bytes::from_static(b"\xff"), &routed);
+    let event = groups_local::event::of_request(&parts, &Bytes::from_static(b"\xff"), &gateway);
     assert_eq!(event["version"], json!("2.0"));
     assert_eq!(event["routeKey"], json!("PUT /api/v1/groups/{id}/members/{accountId}"));
     assert_eq!(event["rawPath"], json!("/api/v1/groups/grp-1/members/a@b"));
@@ -76,7 +76,7 @@ async fn the_event_is_as_api_gateway_sends_it() {
     assert_eq!(event["queryStringParameters"], json!({ "x": "1,2", "y": " z" }));
     assert_eq!(event["pathParameters"], json!({ "id": "grp-1", "accountId": "a@b" }));
     assert_eq!(event["headers"]["x-twice"], json!("1,2"));
-    assert_eq!(event["headers"]["x-forwarded-proto"], json!("https"), "the gateway's own, whatever the client says");
+    assert_eq!(event["headers"]["x-forwarded-proto"], json!("https"), "the gateway overwrites the client's");
     assert!(event["headers"].get("cookie").is_none());
     assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
     assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/w=="), &json!(true)));
@@ -84,11 +84,11 @@ async fn the_event_is_as_api_gateway_sends_it() {
     assert_eq!(event["requestContext"]["authorizer"]["jwt"]["claims"]["sub"], json!("alice"));
 }
 
-/// A function reached without a verified identity, by whatever way, answers 401 itself.
+/// A function that is invoked without a verified identity, by any way, replies 401 itself.
 #[tokio::test]
-async fn a_function_without_claims_has_no_caller() {
+async fn event_without_a_verified_caller_is_unauthorized() {
     let api = Api::start().await;
-    let bare = json!({
+    let without_authorizer = json!({
         "version": "2.0", "routeKey": "GET /api/v1/groups", "rawPath": "/api/v1/groups", "rawQueryString": "",
         "headers": { "authorization": "Bearer x" }, "isBase64Encoded": false,
         "requestContext": {
@@ -98,12 +98,12 @@ async fn a_function_without_claims_has_no_caller() {
         },
     });
     let with = |authorizer: Value| {
-        let mut event = bare.clone();
+        let mut event = without_authorizer.clone();
         event["requestContext"]["authorizer"] = authorizer;
         event
     };
     for event in [
-        bare.clone(),
+        without_authorizer.clone(),
         with(json!({})),
         with(json!({ "jwt": { "claims": {}, "scopes": null } })),
         with(json!({ "jwt": { "claims": { "sub": "" }, "scopes": null } })),
@@ -120,12 +120,12 @@ async fn a_function_without_claims_has_no_caller() {
             assert_eq!(body["error"]["request_id"], json!("r-7"));
         }
     }
-    assert!(api.recorder.take().is_empty(), "nothing was looked up for nobody");
+    assert!(api.recorder.take().is_empty(), "no request without a caller reaches the table");
     assert_eq!(config("t").table_name, "t");
 }
 
 #[tokio::test]
-async fn what_is_no_event_of_the_gateway_is_not_answered() {
+async fn event_of_another_source_has_no_reply() {
     let api = Api::start().await;
     let function = groups_local::functions::FUNCTIONS[0];
     for event in [json!({}), json!([]), json!({ "Records": [] }), json!({ "httpMethod": "GET", "path": "/" })] {

@@ -13,6 +13,7 @@ mod concurrency;
 mod config;
 mod cursors;
 mod deployment;
+mod endpoints;
 mod faults;
 mod gateway;
 mod guards;

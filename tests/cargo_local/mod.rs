@@ -1,4 +1,4 @@
-//! `cargo local` from outside: the binary, its flags, its data file, and its end in the middle of things.
+//! The binary of `cargo local`: its flags, its data file, and its behaviour when killed.
 
 mod events;
 mod nesting;
@@ -30,7 +30,7 @@ fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
-/// A running server; ended, if need be without warning, when dropped.
+/// A running server, killed when dropped.
 pub struct Server {
     child: Child,
     pub base: String,
@@ -62,7 +62,7 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let mut after = |label: &str| {
-            let found = lines.find(|line| line.starts_with(label)).expect("the server starts and says so");
+            let found = lines.find(|line| line.starts_with(label)).expect("the server prints this line at its start");
             (found, lines.next().unwrap())
         };
         let (address, table) = after("Groups API on ");
@@ -82,8 +82,8 @@ impl Server {
         Answer::to(request).await.ok()
     }
 
-    /// Waits until everything there is has been worked through.
-    async fn is_idle(&self) {
+    /// Waits until all events, records and jobs are processed.
+    async fn wait_until_idle(&self) {
         let idle = self.client.get(format!("{}/_local/idle?timeout=600", self.base)).send().await.unwrap();
         assert_eq!(idle.json::<Value>().await.unwrap(), json!({ "idle": true }));
     }
@@ -96,7 +96,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Ended already, where a test ended it.
+        // A test may have ended it already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
@@ -105,7 +105,7 @@ impl Drop for Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_starts_with_the_contracts_own_example() {
+async fn demo_data_contain_the_contracts_example() {
     let server = Server::start(&[]);
     let group = server.get(&format!("/{ENGINEERING_TEAM}")).await;
     assert_eq!((&group["name"], &group["member_count"]), (&json!("Engineering Team"), &json!(45)));
@@ -118,7 +118,7 @@ async fn it_starts_with_the_contracts_own_example() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_substring_of_every_demo_name_finds_it() {
+async fn every_substring_of_a_demo_name_finds_its_group() {
     let server = Server::start(&[]);
     let groups = server.get("").await["groups"].as_array().unwrap().clone();
     assert_eq!(groups.len(), 9);
@@ -138,7 +138,7 @@ async fn every_substring_of_every_demo_name_finds_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_three_lines_it_prints_can_be_pasted() {
+async fn printed_curl_lines_work() {
     let server = Server::start(&[]);
     assert_eq!(server.curls.len(), 3);
     for line in &server.curls {
@@ -150,13 +150,13 @@ async fn the_three_lines_it_prints_can_be_pasted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_can_start_empty() {
+async fn empty_server_has_no_groups() {
     let server = Server::start(&["--empty"]);
     assert_eq!(server.get("").await["groups"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_stands_alone_on_its_line_and_works() {
+async fn printed_token_is_one_line_and_verifies() {
     let server = Server::start(&[]);
     let token = |arguments: &[&str]| {
         let output = run(&[&["token"], arguments].concat());
@@ -178,17 +178,17 @@ async fn a_token_stands_alone_on_its_line_and_works() {
     token(&["--expires-in", "9223372036854775807"]);
 }
 
-/// One clear line on standard error and the exit status.
+/// Checks for one clear line on standard error and the exit status.
 #[track_caller]
-fn assert_refused(output: &Output, status: i32, says: &str) {
+fn assert_refused(output: &Output, status: i32, message: &str) {
     let error = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(status), "{error}");
-    assert!(error.starts_with("error: ") && error.contains(says), "{error}");
+    assert!(error.starts_with("error: ") && error.contains(message), "{error}");
     assert!(output.stdout.is_empty());
 }
 
 #[test]
-fn a_port_in_use_is_one_clear_line() {
+fn port_in_use_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = run(&["--port", &port]);
@@ -197,7 +197,7 @@ fn a_port_in_use_is_one_clear_line() {
 }
 
 #[test]
-fn a_data_file_that_is_none_is_one_clear_line() {
+fn foreign_data_file_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("table.db");
     let file = file.to_str().unwrap();
@@ -210,23 +210,23 @@ fn a_data_file_that_is_none_is_one_clear_line() {
         assert_refused(&output, 1, &format!("cannot open the data file {path}"));
         assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
     }
-    assert!(std::fs::read_to_string(file).unwrap().starts_with("no database"), "it was left as it was");
+    assert!(std::fs::read_to_string(file).unwrap().starts_with("no database"), "the file is unchanged");
 }
 
 #[test]
-fn an_endpoint_that_is_none_is_one_clear_line() {
-    for (url, says) in [
+fn invalid_endpoint_is_one_clear_line() {
+    for (url, message) in [
         ("localhost", "--endpoint-url localhost is not an http URL"),
         ("http://127.0.0.1:9", "cannot create the table"),
     ] {
         let output = run(&["--port", "0", "--endpoint-url", url]);
-        assert_refused(&output, 1, says);
+        assert_refused(&output, 1, message);
         assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
     }
 }
 
 #[test]
-fn a_bad_flag_is_refused_with_status_2() {
+fn invalid_flag_exits_with_2() {
     for arguments in [
         &["--prot", "1"] as &[&str],
         &["--port", "x"],
@@ -241,27 +241,27 @@ fn a_bad_flag_is_refused_with_status_2() {
 }
 
 #[test]
-fn outside_a_workspace_it_says_so() {
+fn outside_a_workspace_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let output = command(&["token"]).current_dir(folder.path()).output().unwrap();
     assert_refused(&output, 1, "there is no template.yaml here or in a folder above");
 }
 
 #[test]
-fn a_variable_of_the_developers_is_checked_as_the_templates() {
+fn developers_variables_are_checked_as_the_templates() {
     let output = command(&["token"]).env("SETTLE_BUDGET_MS", "soon").output().unwrap();
     assert_refused(&output, 1, "environment variable SETTLE_BUDGET_MS is not a whole number of milliseconds");
 }
 
-/// Damage in the middle of a file shows at the start, not at the first request that meets it.
+/// Damage in the middle of a file is found at the start, not by a later request.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_data_file_is_one_clear_line() {
+async fn damaged_data_file_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("table.db");
     let path = file.to_str().unwrap();
-    // A restart brings everything from the log into the file.
+    // A restart moves everything from the write-ahead log to the file.
     start_with_accounts(&file, 500).await.kill();
-    assert!(run_until_listening(path), "the file is whole");
+    assert!(starts_and_stops(path), "the file is undamaged");
     let mut bytes = std::fs::read(&file).unwrap();
     let (from, to) = (bytes.len() / 3, bytes.len() / 2);
     bytes[from..to].fill(0xa5);
@@ -271,16 +271,15 @@ async fn a_damaged_data_file_is_one_clear_line() {
     assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
 }
 
-fn run_until_listening(path: &str) -> bool {
+fn starts_and_stops(path: &str) -> bool {
     let mut server = Server::start(&["--data", path]);
     let pid = server.child.id().to_string();
     Command::new("kill").args(["-TERM", &pid]).status().unwrap().success() && server.child.wait().unwrap().success()
 }
 
-/// A server that is killed in the middle of a thousand writes: after a restart every write that was answered is there,
-/// and the counts are exact.
+/// Kills a server during a thousand writes. After a restart, every acknowledged write is there and the counts are exact.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_answered_survives_a_kill() {
+async fn acknowledged_writes_survive_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("table.db");
     let server = &start_with_accounts(&file, 1_000).await;
@@ -290,24 +289,24 @@ async fn what_was_answered_survives_a_kill() {
     let pid = server.child.id().to_string();
     let writes = stream::iter(0..1_000).map(|number| async move {
         let path = format!("/{id}/members/{}", numbered(number));
-        let answered = server.request(Method::PUT, &path).send().await;
-        answered.is_ok_and(|response| response.status() == 200).then_some(number)
+        let acknowledged = server.request(Method::PUT, &path).send().await;
+        acknowledged.is_ok_and(|response| response.status() == 200).then_some(number)
     });
-    let mut answered: Vec<usize> = Vec::new();
+    let mut acknowledged: Vec<usize> = Vec::new();
     let mut writes = std::pin::pin!(writes.buffer_unordered(100));
     while let Some(number) = writes.next().await {
-        answered.extend(number);
-        if answered.len() == 300 {
+        acknowledged.extend(number);
+        if acknowledged.len() == 300 {
             assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
         }
     }
-    assert!((300..1_000).contains(&answered.len()), "{} were answered before the end", answered.len());
+    assert!((300..1_000).contains(&acknowledged.len()), "{} were acknowledged before the kill", acknowledged.len());
 
     let restarted = Server::start(&["--data", file.to_str().unwrap()]);
     let members = restarted.get(&format!("/{id}/members")).await;
     let ids: Vec<&str> = members["members"].as_array().unwrap().iter().map(|it| it["id"].as_str().unwrap()).collect();
-    for number in &answered {
-        assert!(ids.contains(&numbered(*number).as_str()), "{} was answered and is lost", numbered(*number));
+    for number in &acknowledged {
+        assert!(ids.contains(&numbered(*number).as_str()), "{} was acknowledged but is lost", numbered(*number));
     }
     let group = restarted.get(&format!("/{id}")).await;
     assert_eq!((&group["member_count"], &members["count"]), (&json!(ids.len()), &json!(ids.len())));
@@ -316,15 +315,15 @@ async fn what_was_answered_survives_a_kill() {
         let account = numbered(number);
         let groups = restarted.get(&format!("?member={account}")).await;
         let listed = !groups["groups"].as_array().unwrap().is_empty();
-        assert_eq!(listed, ids.contains(&account.as_str()), "both sides agree about {account}");
+        assert_eq!(listed, ids.contains(&account.as_str()), "the group and the account agree about {account}");
     }
-    restarted.is_idle().await;
+    restarted.wait_until_idle().await;
     let listener = listener_to(&file);
     listener.assert_knows_all_of(&restarted.base, &restarted.reader).await;
     restarted.kill();
 }
 
-/// Who hears everything that was published by a server with this data file, in any order.
+/// Returns a listener that has received everything published by a server with this data file, in random order.
 fn listener_to(file: &Path) -> Listener {
     let events = groups_local::poller::beside(file, ".events");
     let events = Connection::open_with_flags(events, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
@@ -346,12 +345,12 @@ async fn start_with_accounts(file: &Path, count: usize) -> Server {
             json!({ "detail-type": "Account Created", "source": "accounts", "detail": detail })
         })
         .collect();
-    // More than these would be more than a request can carry.
+    // A request can carry no more events than these.
     for some in events.chunks(10_000) {
         let request = server.client.post(format!("{}/_local/events", server.base)).json(some);
-        let told: Value = request.send().await.unwrap().json().await.unwrap();
-        assert_eq!(told, json!({ "received": some.len() }));
+        let reply: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(reply, json!({ "received": some.len() }));
     }
-    server.is_idle().await;
+    server.wait_until_idle().await;
     server
 }

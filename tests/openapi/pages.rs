@@ -1,4 +1,4 @@
-//! What `cargo local` shows of the document, and prints.
+//! `cargo local` serves the document, shows it on a page and prints it.
 
 use std::process::Command;
 
@@ -15,32 +15,29 @@ async fn get(api: &Api, path: &str) -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn the_document_is_served_to_anyone() {
+async fn document_is_served_without_a_token() {
     let api = Api::start().await;
     let checked_in = std::fs::read_to_string(root().join("openapi.yaml")).unwrap();
     assert_eq!(get(&api, "/openapi.yaml").await, (200, "application/yaml".into(), checked_in));
 }
 
-/// It works without a network: whatever it shows is in it.
+/// The page works without a network.
 #[tokio::test]
-async fn the_page_has_the_document_and_nothing_from_elsewhere() {
+async fn page_contains_the_document_and_loads_nothing() {
     let api = Api::start().await;
     let (status, content_type, page) = get(&api, "/docs").await;
     assert_eq!((status, content_type.as_str()), (200, "text/html; charset=utf-8"));
     let (_, script) = page.split_once("const spec = ").unwrap();
     let (shown, script) = script.split_once(";\n").unwrap();
     assert_eq!(serde_json::from_str::<serde_json::Value>(shown).unwrap(), *document());
-    assert!(!shown.contains('<'), "no text of the document ends the script");
-    for from_elsewhere in ["http:", "https:", "//cdn", "src=", "@import", "innerHTML"] {
-        assert!(
-            !script.contains(from_elsewhere) && !page.replace(shown, "").contains(from_elsewhere),
-            "{from_elsewhere}"
-        );
+    assert!(!shown.contains('<'), "no text of the document can end the script");
+    for external in ["http:", "https:", "//cdn", "src=", "@import", "innerHTML"] {
+        assert!(!script.contains(external) && !page.replace(shown, "").contains(external), "{external}");
     }
 }
 
 #[tokio::test]
-async fn there_is_nothing_else_to_ask_of_them() {
+async fn other_methods_and_paths_are_not_found() {
     let api = Api::start().await;
     for (method, path) in [(Method::POST, "/docs"), (Method::GET, "/docs/"), (Method::PUT, "/openapi.yaml")] {
         let response = Client::new().request(method, format!("{}{path}", api.base)).send().await.unwrap();

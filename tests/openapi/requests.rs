@@ -1,4 +1,4 @@
-//! What the document says of requests is what is read: what fits is taken, and nothing else.
+//! The document and the code accept the same requests: a value fits its schema exactly when the code accepts it.
 
 use fastrand::Rng;
 use jsonschema::Validator;
@@ -12,15 +12,15 @@ use shared::http::request::{idempotency_key, if_match};
 
 use crate::harness::contract::{document, operations, validator};
 
-/// What texts begin and end with, and now and then have inside.
+/// Characters at the start and the end of texts, and sometimes inside.
 const ODD: &[char] = &[
     '\0', '\t', '\n', '\u{1f}', ' ', '!', '"', '#', '%', '&', '*', ',', '-', '.', '/', '?', 'W', '~', '\u{7f}',
     '\u{85}', '\u{9f}', '\u{a0}', 'é', '\u{1680}', '\u{200b}', '\u{2028}', '\u{3000}', '\u{feff}', '😀',
 ];
-/// Around all bounds there are.
+/// Lengths around all bounds.
 const LENGTHS: &[usize] = &[0, 1, 2, 3, 4, 63, 64, 65, 66, 127, 128, 129, 254, 255, 256, 257, 258, 1_023, 1_024, 1_025];
 
-/// Texts around the bounds, the same in every run.
+/// Random texts around the bounds, the same in every run.
 fn texts() -> impl Iterator<Item = String> {
     let mut random = Rng::with_seed(7);
     std::iter::repeat_with(move || {
@@ -42,14 +42,14 @@ fn component(kind: &str, name: &str) -> Validator {
 }
 
 #[track_caller]
-fn assert_agree(schema: &Validator, value: &Value, is_taken: bool) {
-    assert_eq!(schema.is_valid(value), is_taken, "the document and the code differ about {value}");
+fn assert_agree(schema: &Validator, value: &Value, is_accepted: bool) {
+    assert_eq!(schema.is_valid(value), is_accepted, "the document and the code differ about {value}");
 }
 
 #[test]
-fn texts_fit_exactly_when_they_are_read() {
-    type Reads = fn(&str) -> bool;
-    let readers: [(&str, &str, Reads); 6] = [
+fn text_fits_its_schema_exactly_when_accepted() {
+    type Accepts = fn(&str) -> bool;
+    let schemas: [(&str, &str, Accepts); 6] = [
         ("schemas", "GroupName", |text| GroupName::parse(text).is_ok()),
         ("schemas", "Description", |text| Description::parse(text).is_ok()),
         ("schemas", "AccountId", |text| AccountId::parse(text).is_some()),
@@ -57,21 +57,21 @@ fn texts_fit_exactly_when_they_are_read() {
         ("schemas", "MembershipType", |text| MembershipType::parse(text).is_ok()),
         ("parameters", "Search", |text| FoldedText::search_term(text).is_ok()),
     ];
-    let whole = ["direct", "grp-018d0cab-c440-7000-8000-000000000001", "grp-018d0cab-c440-7000-0000-000000000001"];
-    let near = crate::harness::IMPOSSIBLE_GROUPS.into_iter().chain(whole).map(str::to_owned);
-    let texts: Vec<String> = texts().chain(near).collect();
-    for (kind, name, reads) in readers {
+    let fixed = ["direct", "grp-018d0cab-c440-7000-8000-000000000001", "grp-018d0cab-c440-7000-0000-000000000001"];
+    let ids = crate::harness::IMPOSSIBLE_GROUPS.into_iter().chain(fixed).map(str::to_owned);
+    let texts: Vec<String> = texts().chain(ids).collect();
+    for (kind, name, accepts) in schemas {
         let schema = component(kind, name);
-        texts.iter().for_each(|text| assert_agree(&schema, &json!(text), reads(text)));
-        let taken = texts.iter().filter(|text| reads(text)).count();
-        assert!((1..texts.len()).contains(&taken), "{name} takes {taken} of {}", texts.len());
+        texts.iter().for_each(|text| assert_agree(&schema, &json!(text), accepts(text)));
+        let accepted = texts.iter().filter(|text| accepts(text)).count();
+        assert!((1..texts.len()).contains(&accepted), "{name} accepts {accepted} of {}", texts.len());
     }
 }
 
 #[test]
-fn headers_fit_exactly_when_they_are_read() {
-    type Reads = fn(&Request) -> bool;
-    let readers: [(&str, &str, Reads); 2] = [
+fn header_fits_its_schema_exactly_when_accepted() {
+    type Accepts = fn(&Request) -> bool;
+    let schemas: [(&str, &str, Accepts); 2] = [
         ("IfMatch", "If-Match", |request| if_match(request).is_ok()),
         ("IdempotencyKey", "Idempotency-Key", |request| idempotency_key(request).is_ok()),
     ];
@@ -79,23 +79,23 @@ fn headers_fit_exactly_when_they_are_read() {
     let lists =
         ["*", "W/\"1\"", "\"a b\"", "\"1\" , W/\"\"", "\"1\",", "\"1\" \"2\"", "w/\"1\"", "1"].map(str::to_owned);
     let texts: Vec<String> = texts().chain(lists).chain([tags(20), tags(21)]).collect();
-    for (parameter, header, reads) in readers {
+    for (parameter, header, accepts) in schemas {
         let schema = component("parameters", parameter);
-        let (mut taken, mut refused) = (0, 0);
+        let (mut accepted, mut refused) = (0, 0);
         for text in &texts {
-            // White space around a header's value is none of it.
+            // White space around a header's value is not part of it.
             let Some(value) = HeaderValue::from_str(text).ok().filter(|_| text.trim() == text) else { continue };
             let mut request = Request::new(Body::Empty);
             request.headers_mut().insert(header, value);
-            assert_agree(&schema, &json!(text), reads(&request));
-            *if reads(&request) { &mut taken } else { &mut refused } += 1;
+            assert_agree(&schema, &json!(text), accepts(&request));
+            *if accepts(&request) { &mut accepted } else { &mut refused } += 1;
         }
-        assert!(taken >= 5 && refused >= 5, "{header}: {taken} taken, {refused} refused");
+        assert!(accepted >= 5 && refused >= 5, "{header}: {accepted} accepted, {refused} refused");
     }
 }
 
 #[test]
-fn limits_fit_exactly_when_they_are_read() {
+fn limit_fits_its_schema_exactly_when_accepted() {
     for (name, max) in [("GroupsLimit", Limit::MAX_GROUPS), ("MembersLimit", Limit::MAX_MEMBERS)] {
         let schema = component("parameters", name);
         for limit in 0..=10_001 {
@@ -104,11 +104,11 @@ fn limits_fit_exactly_when_they_are_read() {
     }
 }
 
-/// Bodies with fields of all kinds, each with values of all kinds.
+/// Random bodies: any fields with values of any type.
 #[test]
-fn bodies_fit_exactly_when_they_are_read() {
-    type Reads = fn(&[u8]) -> bool;
-    let readers: [(&str, Reads); 4] = [
+fn body_fits_its_schema_exactly_when_accepted() {
+    type Accepts = fn(&[u8]) -> bool;
+    let schemas: [(&str, Accepts); 4] = [
         ("CreateGroup", |body| CreateGroupRequest::parse(body).is_ok()),
         ("UpdateGroup", |body| UpdateGroupRequest::parse(body).is_ok()),
         ("ChangeMembers", |body| ChangeMembersRequest::parse(body).is_ok()),
@@ -116,27 +116,27 @@ fn bodies_fit_exactly_when_they_are_read() {
     ];
     let fields = ["name", "description", "group_type", "is_privileged", "add", "remove", "id", "member_count", "other"];
     let mut random = Rng::with_seed(7);
-    for (name, reads) in readers {
+    for (name, accepts) in schemas {
         let schema = component("schemas", name);
-        let mut taken = 0;
+        let mut accepted = 0;
         for _ in 0..1_000 {
             let mut body = json!({});
             for _ in 0..random.usize(..4) {
                 body[fields[random.usize(..fields.len())]] = any_value(&mut random);
             }
-            let takes = reads(body.to_string().as_bytes());
-            assert_agree(&schema, &body, takes);
-            taken += usize::from(takes);
+            let is_accepted = accepts(body.to_string().as_bytes());
+            assert_agree(&schema, &body, is_accepted);
+            accepted += usize::from(is_accepted);
         }
-        assert!((1..1_000).contains(&taken), "{name} takes {taken}");
+        assert!((1..1_000).contains(&accepted), "{name} accepts {accepted}");
         for body in [json!([]), json!(null), json!("{}"), json!(1)] {
-            assert_agree(&schema, &body, reads(body.to_string().as_bytes()));
+            assert_agree(&schema, &body, accepts(body.to_string().as_bytes()));
         }
     }
 }
 
 fn any_value(random: &mut Rng) -> Value {
-    // No id in two lists: of that the document has only words.
+    // Never the same id in two lists: the schema cannot express that this is refused.
     let id = random.u32(..);
     let ids = |count: usize| json!((0..count).map(|number| format!("acc-{id}-{number}")).collect::<Vec<_>>());
     let values = [
@@ -159,9 +159,8 @@ fn any_value(random: &mut Rng) -> Value {
     values[random.usize(..values.len())].clone()
 }
 
-/// What the document shows as a request's body is one.
 #[test]
-fn examples_of_bodies_are_read() {
+fn example_bodies_are_accepted() {
     let example = |function: &str| {
         let operation = operations().into_values().find(|it| it["operationId"] == function).unwrap();
         operation["requestBody"]["content"]["application/json"]["example"].to_string().into_bytes()

@@ -2,6 +2,7 @@
 //!
 //! No body. 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators only.
 
+use shared::api::operation::{Access, Content, Operation, RequestBody, SETTLED, Success, Tag, link};
 use shared::api::requests::parse_empty_body;
 use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
@@ -12,6 +13,19 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("add-member", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Members,
+    summary: "Add a member",
+    description: "Makes an account a direct member. Adding a direct member again changes nothing.",
+    access: Access::Administrators,
+    parameters: &["Id", "AccountId"],
+    request_body: Some(RequestBody::NOTHING),
+    success: Success { status: 200, description: "The member.", headers: SETTLED, content: Some(Content::MEMBER) },
+    errors: &[400, 404, 413, 415],
+    links: link::FROM_MEMBER,
+};
 
 /// Handles a request.
 ///

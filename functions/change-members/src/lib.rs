@@ -3,6 +3,7 @@
 //! 200 with one outcome per id: `added`, `already_member`, `removed`, `not_direct_member`, `unknown_account` or `retry`;
 //! 404 when the group does not exist. Administrators only.
 
+use shared::api::operation::{Access, Content, Operation, RequestBody, SETTLED, Success, Tag, link};
 use shared::api::requests::ChangeMembersRequest;
 use shared::api::responses::OutcomesResponse;
 use shared::app::{App, Function};
@@ -12,6 +13,34 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("change-members", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Members,
+    summary: "Change many members",
+    description: "Adds and removes accounts, each independently of the others.",
+    access: Access::Administrators,
+    parameters: &["Id"],
+    request_body: Some(RequestBody::required("ChangeMembers", r#"{"add":["acc-123","acc-999"],"remove":["acc-101"]}"#)),
+    success: Success {
+        status: 200,
+        description: "One outcome for each id: additions first, each in the order sent.",
+        headers: SETTLED,
+        content: Some(OUTCOMES),
+    },
+    errors: &[400, 404, 413, 415],
+    links: &[
+        link::to("get-member", &[link::SAME_ID, ("path.accountId", "$response.body#/outcomes/0/id")]),
+        link::to("list-members", &[link::SAME_ID]),
+    ],
+};
+
+const OUTCOMES: Content = Content {
+    schema: "Outcomes",
+    example: r#"
+        {"outcomes":[{"id":"acc-123","outcome":"already_member"},{"id":"acc-999",
+        "outcome":"unknown_account"},{"id":"acc-101","outcome":"removed"}]}"#,
+};
 
 /// Handles a request.
 ///

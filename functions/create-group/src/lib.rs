@@ -3,6 +3,7 @@
 //! 201 with the group, its `ETag` and its `Location`. For an `Idempotency-Key` that the same caller used in the last 24 hours:
 //! the first response again for the same body, 409 for another. Administrators only.
 
+use shared::api::operation::{Access, Content, Operation, RequestBody, Success, Tag, link};
 use shared::api::requests::CreateGroupRequest;
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
@@ -14,6 +15,27 @@ use shared::store::IdempotencyKey;
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("create-group", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Groups,
+    summary: "Create a group",
+    description: "With an `Idempotency-Key`, the request can be sent again without creating a second group.",
+    access: Access::Administrators,
+    parameters: &["IdempotencyKey"],
+    request_body: Some(RequestBody::required("CreateGroup", EXAMPLE)),
+    success: Success {
+        status: 201,
+        description: "The group.",
+        headers: &["ETag", "Location"],
+        content: Some(Content::GROUP),
+    },
+    errors: &[400, 409, 413, 415],
+    links: link::FROM_GROUP,
+};
+
+const EXAMPLE: &str =
+    r#"{"name":"Platform Team","description":"Everyone who builds","group_type":"security","is_privileged":false}"#;
 
 /// Handles a request.
 ///

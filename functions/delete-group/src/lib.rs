@@ -2,6 +2,7 @@
 //!
 //! 204; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
 
+use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::http::request::{group_id, if_match};
@@ -9,6 +10,20 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("delete-group", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Groups,
+    summary: "Delete a group",
+    description: "The group is gone when the reply arrives, however large it was. Its members leave its ancestors afterwards.",
+    access: Access::Administrators,
+    parameters: &["Id", "IfMatch"],
+    request_body: None,
+    success: Success { status: 204, description: "The group is deleted.", headers: SETTLED, content: None },
+    errors: &[400, 404, 412],
+    // A deleted group stays deleted.
+    links: &[link::to("get-group", &[link::SAME_ID]), link::to("list-members", &[link::SAME_ID])],
+};
 
 /// Handles a request.
 ///

@@ -2,6 +2,7 @@
 //!
 //! 200 with the group and its `ETag`; 404 when it does not exist. Any authenticated caller, or those in `READ_ROLES`.
 
+use shared::api::operation::{Access, Content, Operation, Success, Tag, link};
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
@@ -10,6 +11,19 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("get-group", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Groups,
+    summary: "Get a group",
+    description: "Its counts are exact at every moment.",
+    access: Access::Readers,
+    parameters: &["Id"],
+    request_body: None,
+    success: Success { status: 200, description: "The group.", headers: &["ETag"], content: Some(Content::GROUP) },
+    errors: &[404],
+    links: link::FROM_GROUP,
+};
 
 /// Handles a request.
 ///

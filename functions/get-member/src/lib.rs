@@ -3,6 +3,7 @@
 //! 200 with the member; 404 when the group does not exist or the account is no member of it. Any authenticated caller, or
 //! those in `READ_ROLES`.
 
+use shared::api::operation::{Access, Content, Operation, Success, Tag, link};
 use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
@@ -12,6 +13,19 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("get-member", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Members,
+    summary: "Get a member",
+    description: "Returns whether an account is a member, directly or through nested groups.",
+    access: Access::Readers,
+    parameters: &["Id", "AccountId"],
+    request_body: None,
+    success: Success { status: 200, description: "The member.", headers: &[], content: Some(Content::MEMBER) },
+    errors: &[404],
+    links: link::FROM_MEMBER,
+};
 
 /// Handles a request.
 ///

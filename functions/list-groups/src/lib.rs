@@ -5,6 +5,7 @@
 //! such account. Any authenticated caller, or those in `READ_ROLES`.
 
 use shared::api::RequestedAccount;
+use shared::api::operation::{Access, Content, Operation, OperationLink, Success, Tag, link};
 use shared::api::responses::GroupsResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
@@ -14,6 +15,30 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("list-groups", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Groups,
+    summary: "List groups",
+    description: "Returns all groups by name, ignoring case. With `search`, returns the groups whose names contain the text, \
+                  ordered by the name from the first match on. With `member`, returns the groups that the account is in, \
+                  each with its `membership_type`. A group that exists while all pages are read appears exactly once.",
+    access: Access::Readers,
+    parameters: &["Search", "Member", "GroupsLimit", "After"],
+    request_body: None,
+    success: Success { status: 200, description: "The page.", headers: &[], content: Some(Content::GROUPS) },
+    errors: &[400, 404],
+    links: FROM_PAGE,
+};
+
+const FIRST_GROUP: (&str, &str) = ("path.id", "$response.body#/groups/0/id");
+
+const FROM_PAGE: &[OperationLink] = &[
+    link::to("list-groups", &[link::NEXT_PAGE]),
+    link::to("get-group", &[FIRST_GROUP]),
+    link::to("list-members", &[FIRST_GROUP]),
+    link::to("nest-group", &[FIRST_GROUP, ("path.childId", "$response.body#/groups/1/id")]),
+];
 
 /// Handles a request.
 ///

@@ -3,6 +3,7 @@
 //! 200 with the members by id and how many there are; without `limit`, up to 10,000 in one response. 404 when the group
 //! does not exist. Any authenticated caller, or those in `READ_ROLES`.
 
+use shared::api::operation::{Access, Content, Operation, OperationLink, Success, Tag, link};
 use shared::api::responses::MembersResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
@@ -12,6 +13,39 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("list-members", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Members,
+    summary: "List members",
+    description: "Returns accounts only, each once, by id. An indirect member lists in `via` the directly nested groups that it \
+                  comes through.",
+    access: Access::Readers,
+    parameters: &["Id", "MembershipType", "MembersLimit", "After"],
+    request_body: None,
+    success: Success { status: 200, description: "The members.", headers: &[], content: Some(MEMBERS) },
+    errors: &[400, 404],
+    links: FROM_MEMBERS,
+};
+
+const MEMBERS: Content = Content {
+    schema: "Members",
+    example: r#"
+        {"members":[{"id":"acc-141","name":"sofia.costa","email":"sofia.costa@company.com",
+        "membership_type":"indirect","added_date":"2024-01-15T10:30:00Z","status":"active",
+        "via":["grp-018d0cab-c440-7000-8000-000000000002"]}],"count":1,"pageInfo":{"hasNextPage":false,
+        "endCursor":null}}"#,
+};
+
+const FIRST_MEMBER: (&str, &str) = ("path.accountId", "$response.body#/members/0/id");
+
+const FROM_MEMBERS: &[OperationLink] = &[
+    link::to("list-members", &[link::SAME_ID, link::NEXT_PAGE]),
+    link::to("get-member", &[link::SAME_ID, FIRST_MEMBER]),
+    link::to("add-member", &[link::SAME_ID, FIRST_MEMBER]),
+    link::to("remove-member", &[link::SAME_ID, FIRST_MEMBER]),
+    link::to("list-groups", &[("query.member", "$response.body#/members/0/id")]),
+];
 
 /// Handles a request.
 ///

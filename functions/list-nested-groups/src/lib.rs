@@ -2,6 +2,7 @@
 //!
 //! 200 with the page, by name; 404 when the group does not exist. Any authenticated caller, or those in `READ_ROLES`.
 
+use shared::api::operation::{Access, Content, Operation, Success, Tag, link};
 use shared::api::responses::GroupsResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
@@ -11,6 +12,25 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("list-nested-groups", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Nesting,
+    summary: "List nested groups",
+    description: "Returns the groups nested directly in a group, by name, ignoring case.",
+    access: Access::Readers,
+    parameters: &["Id", "GroupsLimit", "After"],
+    request_body: None,
+    success: Success { status: 200, description: "The page.", headers: &[], content: Some(Content::GROUPS) },
+    errors: &[400, 404],
+    links: &[
+        link::to("list-nested-groups", &[link::SAME_ID, link::NEXT_PAGE]),
+        link::to("nest-group", &[link::SAME_ID, FIRST_CHILD]),
+        link::to("unnest-group", &[link::SAME_ID, FIRST_CHILD]),
+    ],
+};
+
+const FIRST_CHILD: (&str, &str) = ("path.childId", "$response.body#/groups/0/id");
 
 /// Handles a request.
 ///

@@ -3,6 +3,7 @@
 //! No body. 200 with the nested group; 404 when one of the groups does not exist; 409 when it would make a cycle, naming
 //! the path, or one nesting too many. Administrators only.
 
+use shared::api::operation::{Access, Content, Operation, RequestBody, Success, Tag, link};
 use shared::api::requests::parse_empty_body;
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
@@ -14,6 +15,29 @@ use shared::store::NestedGroup;
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("nest-group", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Nesting,
+    summary: "Nest a group",
+    description: "Members of the nested group become members of the group and of its ancestors. A nesting that would make a \
+                  cycle is refused, and the error names the path of the cycle.",
+    access: Access::Administrators,
+    parameters: &["Id", "ChildId"],
+    request_body: Some(RequestBody::NOTHING),
+    success: Success {
+        status: 200,
+        description: "The nested group.",
+        headers: &["ETag", "Membership-Settled"],
+        content: Some(Content::GROUP),
+    },
+    errors: &[400, 404, 409, 413, 415],
+    links: &[
+        link::to("list-nested-groups", &[link::SAME_ID]),
+        link::to("unnest-group", &[link::SAME_ID, link::SAME_CHILD]),
+        link::to("get-group", &[link::ID]),
+    ],
+};
 
 /// Handles a request.
 ///

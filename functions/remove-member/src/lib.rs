@@ -3,6 +3,7 @@
 //! 204; 404 when the group does not exist or the account is not a member of it; 409 when it is a member only through nested
 //! groups, naming them. Administrators only.
 
+use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::{Error, Missing, RemoveOutcome};
@@ -11,6 +12,25 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("remove-member", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Members,
+    summary: "Remove a member",
+    description: "Ends a direct membership. For an account that is a member only through nested groups, the error names them.",
+    access: Access::Administrators,
+    parameters: &["Id", "AccountId"],
+    request_body: None,
+    success: Success {
+        status: 204,
+        description: "The account is no direct member any more.",
+        headers: SETTLED,
+        content: None,
+    },
+    errors: &[404, 409],
+    // A removed account can be added again.
+    links: &[link::to("add-member", &[link::SAME_ID, link::SAME_ACCOUNT])],
+};
 
 /// Handles a request.
 ///

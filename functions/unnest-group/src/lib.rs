@@ -2,6 +2,7 @@
 //!
 //! 204; 404 when the group does not exist or the other is not nested directly in it. Administrators only.
 
+use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::Missing;
@@ -10,6 +11,25 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("unnest-group", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Nesting,
+    summary: "Remove a nested group",
+    description: "Also removes the members that come only through the nested group.",
+    access: Access::Administrators,
+    parameters: &["Id", "ChildId"],
+    request_body: None,
+    success: Success {
+        status: 204,
+        description: "The group is no longer nested there.",
+        headers: SETTLED,
+        content: None,
+    },
+    errors: &[404],
+    // A removed group can be nested again.
+    links: &[link::to("nest-group", &[link::SAME_ID, link::SAME_CHILD])],
+};
 
 /// Handles a request.
 ///

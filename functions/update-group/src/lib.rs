@@ -2,6 +2,7 @@
 //!
 //! 200 with the group and its `ETag`; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
 
+use shared::api::operation::{Access, Content, Operation, RequestBody, Success, Tag, link};
 use shared::api::requests::UpdateGroupRequest;
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
@@ -11,6 +12,19 @@ use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("update-group", |app, request| Box::pin(handler(app, request)));
+
+/// Its description in the OpenAPI document.
+pub const OPERATION: Operation = Operation {
+    tag: Tag::Groups,
+    summary: "Update a group",
+    description: "Changes the fields in the body and no others. An empty object changes nothing.",
+    access: Access::Administrators,
+    parameters: &["Id", "IfMatch"],
+    request_body: Some(RequestBody::required("UpdateGroup", r#"{"description":"Everyone who builds"}"#)),
+    success: Success { status: 200, description: "The group.", headers: &["ETag"], content: Some(Content::GROUP) },
+    errors: &[400, 404, 412, 413, 415],
+    links: link::FROM_GROUP,
+};
 
 /// Handles a request.
 ///

@@ -1,5 +1,5 @@
-//! The bus and the queues of this machine, in one small database: events that wait to be applied, those that cannot be,
-//! and those that were published. Kept in a file when the table is, so that a crash loses as little of them as SQS does.
+//! The local event bus and its queues, in one SQLite database: incoming events, dead letters and published events. The
+//! database is a file when the table is one, so that events survive a crash as they do in SQS.
 
 mod endpoint;
 
@@ -28,44 +28,45 @@ const TABLES: &str = "
     UPDATE incoming SET in_flight = 0;
 ";
 
-/// The bus and its queues.
+/// The event bus and its queues.
 #[derive(Clone)]
 pub struct Bus {
     database: Arc<Mutex<Connection>>,
-    /// Counts what was sent to the queue, and what was published.
+    /// Number of calls that sent events to the queue.
     sent: watch::Sender<u64>,
+    /// Number of published events.
     published: watch::Sender<u64>,
 }
 
-/// A message of the queue, handed out.
+/// A message received from the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Names it.
+pub struct ReceivedMessage {
+    /// Unique in the queue.
     pub id: String,
-    /// What it says.
+    /// The event's envelope in JSON.
     pub body: String,
     /// When it was sent, in milliseconds since 1970.
     pub sent_at: i64,
-    /// How often it was handed out, this time included.
+    /// How often it was received, this time included.
     pub receives: u32,
 }
 
-/// A message that cannot be taken.
+/// A message that was set aside for an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// As it came.
+pub struct StoredDeadLetter {
+    /// As it was sent.
     pub body: String,
-    /// Why; `None` for one that was handed out too often.
+    /// The error; `None` for a message that was received too often.
     pub reason: Option<String>,
-    /// When it was given up, in milliseconds since 1970.
+    /// When it was set aside, in milliseconds since 1970.
     pub at: i64,
 }
 
 impl Bus {
-    /// Kept in the file or, without one, in memory.
+    /// Opens the bus in the file or, without one, in memory.
     ///
     /// # Errors
-    /// The file is none of this bus.
+    /// The file cannot be opened as a database of a bus.
     pub fn open(file: Option<&Path>) -> Result<Self, Problem> {
         let database = file.map_or_else(Connection::open_in_memory, Connection::open);
         let database = database.and_then(|database| database.execute_batch(TABLES).map(|()| database));
@@ -78,10 +79,10 @@ impl Bus {
         self.database.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts events on the queue, all of them or none. What an envelope lacks is filled in, as `EventBridge` does.
+    /// Sends events to the queue, all of them or none, and completes their envelopes as `EventBridge` does.
     ///
     /// # Errors
-    /// The file is full, or gone.
+    /// The file cannot be written.
     pub fn send(&self, events: Vec<Value>) -> Result<(), Problem> {
         let bodies: Vec<String> = events.into_iter().map(|event| enveloped(event).to_string()).collect();
         let now = now();
@@ -97,12 +98,12 @@ impl Bus {
         Ok(())
     }
 
-    /// Hands out messages that are there to be had, and nobody else has them until they are deleted or returned. Those
-    /// that were handed out too often become dead letters instead.
+    /// Receives visible messages, which stay invisible to others until they are deleted or returned. Messages that were
+    /// received `max_receives` times become dead letters instead.
     ///
     /// # Errors
-    /// The file is gone.
-    pub fn receive(&self, at_most: usize, max_receives: u64) -> Result<Vec<Message>, Problem> {
+    /// The file cannot be read or written.
+    pub fn receive(&self, at_most: usize, max_receives: u64) -> Result<Vec<ReceivedMessage>, Problem> {
         let now = now();
         let database = self.database();
         let move_out = "INSERT INTO dead_letters (body, reason, at) SELECT body, NULL, ?2 FROM incoming
@@ -116,26 +117,26 @@ impl Bus {
                     RETURNING id, body, sent_at, receives";
         let mut statement = database.prepare_cached(take).map_err(failed)?;
         let rows = statement.query_map(params![now, at_most], |row| {
-            Ok(Message { id: row.get(0)?, body: row.get(1)?, sent_at: row.get(2)?, receives: row.get(3)? })
+            Ok(ReceivedMessage { id: row.get(0)?, body: row.get(1)?, sent_at: row.get(2)?, receives: row.get(3)? })
         });
         rows.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
     }
 
-    /// Messages that are done with.
+    /// Deletes messages that were processed.
     ///
     /// # Errors
-    /// The file is gone.
+    /// The file cannot be read or written.
     pub fn delete(&self, ids: &[String]) -> Result<(), Problem> {
         let database = self.database();
         ids.iter()
             .try_for_each(|id| database.execute("DELETE FROM incoming WHERE id = ?1", [id]).map(drop).map_err(failed))
     }
 
-    /// Messages that are to come again, after a while.
+    /// Returns messages to the queue, to be received again after a while.
     ///
     /// # Errors
-    /// The file is gone.
-    pub fn give_back(&self, ids: &[String], after: Duration) -> Result<(), Problem> {
+    /// The file cannot be read or written.
+    pub fn return_later(&self, ids: &[String], after: Duration) -> Result<(), Problem> {
         let visible_at = now() + i64::try_from(after.as_millis()).unwrap_or(i64::MAX / 2);
         let database = self.database();
         ids.iter().try_for_each(|id| {
@@ -144,47 +145,47 @@ impl Bus {
         })
     }
 
-    /// Whether there are messages that nobody has worked on, or that somebody works on now.
+    /// Whether there are messages that were never received or are being processed now.
     ///
     /// # Errors
-    /// The file is gone.
+    /// The file cannot be read or written.
     pub fn has_new(&self) -> Result<bool, Problem> {
         let count = "SELECT count(*) FROM incoming WHERE receives = 0 OR in_flight = 1";
         self.database().query_row(count, [], |row| row.get::<_, u64>(0)).map(|count| count > 0).map_err(failed)
     }
 
-    /// Counts what was sent to the queue.
+    /// Subscribes to the number of calls that sent events to the queue.
     #[must_use]
-    pub fn sendings(&self) -> watch::Receiver<u64> {
+    pub fn subscribe_sent(&self) -> watch::Receiver<u64> {
         self.sent.subscribe()
     }
 
-    /// Notes a message that cannot be taken.
+    /// Stores a dead letter.
     ///
     /// # Errors
-    /// The file is full, or gone.
-    pub fn bury(&self, body: &str, reason: Option<&str>) -> Result<(), Problem> {
+    /// The file cannot be written.
+    pub fn put_dead_letter(&self, body: &str, reason: Option<&str>) -> Result<(), Problem> {
         let insert = "INSERT INTO dead_letters (body, reason, at) VALUES (?1, ?2, ?3)";
         self.database().execute(insert, params![body, reason, now()]).map(drop).map_err(failed)
     }
 
-    /// Messages that cannot be taken, the oldest first.
+    /// Returns the dead letters, the oldest first.
     ///
     /// # Errors
-    /// The file is gone.
-    pub fn dead_letters(&self) -> Result<Vec<DeadLetter>, Problem> {
+    /// The file cannot be read or written.
+    pub fn dead_letters(&self) -> Result<Vec<StoredDeadLetter>, Problem> {
         let database = self.database();
         let select = "SELECT body, reason, at FROM dead_letters ORDER BY number";
         let mut statement = database.prepare_cached(select).map_err(failed)?;
-        let letters =
-            statement.query_map([], |row| Ok(DeadLetter { body: row.get(0)?, reason: row.get(1)?, at: row.get(2)? }));
+        let letters = statement
+            .query_map([], |row| Ok(StoredDeadLetter { body: row.get(0)?, reason: row.get(1)?, at: row.get(2)? }));
         letters.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
     }
 
-    /// Puts all dead letters back on the queue, as new ones. Gives how many.
+    /// Moves all dead letters back to the queue as new messages and returns their number.
     ///
     /// # Errors
-    /// The file is full, or gone.
+    /// The file cannot be written.
     pub fn redrive(&self) -> Result<usize, Problem> {
         let mut database = self.database();
         let transaction = database.transaction().map_err(failed)?;
@@ -197,7 +198,7 @@ impl Bus {
         Ok(count)
     }
 
-    /// Notes an event that was published.
+    /// Stores a published event.
     fn publish(&self, event: &Value) -> Result<(), Problem> {
         let insert = "INSERT INTO published (event) VALUES (?1)";
         self.database().execute(insert, [event.to_string()]).map_err(failed)?;
@@ -205,10 +206,10 @@ impl Bus {
         Ok(())
     }
 
-    /// Events that were published after the one with this number, each with its own.
+    /// Returns events published after the one with this number, each with its number.
     ///
     /// # Errors
-    /// The file is gone.
+    /// The file cannot be read or written.
     pub fn published_after(&self, number: u64, at_most: usize) -> Result<Vec<(u64, String)>, Problem> {
         let database = self.database();
         let select = "SELECT number, event FROM published WHERE number > ?1 ORDER BY number LIMIT ?2";
@@ -217,16 +218,16 @@ impl Bus {
         events.map_err(failed)?.collect::<Result<_, _>>().map_err(failed)
     }
 
-    /// Counts what was published.
+    /// Subscribes to the number of published events.
     #[must_use]
-    pub fn publications(&self) -> watch::Receiver<u64> {
+    pub fn subscribe_published(&self) -> watch::Receiver<u64> {
         self.published.subscribe()
     }
 }
 
-/// What an event's envelope lacks, as `EventBridge` would fill it in.
+/// Completes an event's envelope as `EventBridge` does: fields that the sender left out get defaults.
 fn enveloped(event: Value) -> Value {
-    let Value::Object(given) = event else { return event };
+    let Value::Object(sent) = event else { return event };
     let mut envelope = Map::new();
     let time = SystemClock.now();
     for (name, value) in [
@@ -240,7 +241,7 @@ fn enveloped(event: Value) -> Value {
     ] {
         envelope.insert(name.into(), value);
     }
-    envelope.extend(given);
+    envelope.extend(sent);
     envelope.into()
 }
 

@@ -1,4 +1,4 @@
-//! Data to try the API with, the contract's own example among them: Engineering Team with its 45 members.
+//! Demo data: 45 accounts in nine groups. Engineering Team with 45 members is the example of the API's contract.
 
 use shared::authz::{Administer, Caller, Granted, Ingest, Policy};
 use shared::domain::group::Description;
@@ -69,8 +69,8 @@ struct DemoGroup {
     group_type: GroupType,
     is_privileged: bool,
     /// Whether the account with this number is a direct member.
-    has: fn(u16) -> bool,
-    /// Groups nested in it, by their place in the list: those nested in others come after them.
+    has_direct: fn(u16) -> bool,
+    /// Indexes of the nested groups. A nested group follows its parents in the list.
     nested: &'static [usize],
 }
 
@@ -80,7 +80,7 @@ const GROUPS: [DemoGroup; 9] = [
         description: "All engineering staff",
         group_type: GroupType::Security,
         is_privileged: false,
-        has: |number| number <= 140,
+        has_direct: |number| number <= 140,
         nested: &[1, 2],
     },
     DemoGroup {
@@ -88,23 +88,23 @@ const GROUPS: [DemoGroup; 9] = [
         description: "Services and their tables",
         group_type: GroupType::Security,
         is_privileged: false,
-        has: |number| matches!(number, 120..=130 | 141 | 142),
+        has_direct: |number| matches!(number, 120..=130 | 141 | 142),
         nested: &[3],
     },
     DemoGroup {
         name: "Frontend Team",
-        description: "What people see",
+        description: "Everything people see",
         group_type: GroupType::Security,
         is_privileged: false,
-        has: |number| matches!(number, 131..=136 | 142 | 143),
+        has_direct: |number| matches!(number, 131..=136 | 142 | 143),
         nested: &[3],
     },
     DemoGroup {
         name: "On-call",
-        description: "Who is woken up at night",
+        description: "People who are woken up at night",
         group_type: GroupType::Security,
         is_privileged: true,
-        has: |number| matches!(number, 125 | 133 | 144 | 145),
+        has_direct: |number| matches!(number, 125 | 133 | 144 | 145),
         nested: &[],
     },
     DemoGroup {
@@ -112,7 +112,7 @@ const GROUPS: [DemoGroup; 9] = [
         description: "Leads of the engineering teams",
         group_type: GroupType::Security,
         is_privileged: true,
-        has: |number| number % 9 == 1,
+        has_direct: |number| number % 9 == 1,
         nested: &[],
     },
     DemoGroup {
@@ -120,7 +120,7 @@ const GROUPS: [DemoGroup; 9] = [
         description: "Accounting and controlling",
         group_type: GroupType::Security,
         is_privileged: false,
-        has: |number| number % 7 == 2,
+        has_direct: |number| number % 7 == 2,
         nested: &[],
     },
     DemoGroup {
@@ -128,7 +128,7 @@ const GROUPS: [DemoGroup; 9] = [
         description: "Gets the monthly newsletter",
         group_type: GroupType::Distribution,
         is_privileged: false,
-        has: |number| number % 2 == 0,
+        has_direct: |number| number % 2 == 0,
         nested: &[],
     },
     DemoGroup {
@@ -136,7 +136,7 @@ const GROUPS: [DemoGroup; 9] = [
         description: "Everyone at the office in Hauptstraße",
         group_type: GroupType::Distribution,
         is_privileged: false,
-        has: |number| number % 5 == 0,
+        has_direct: |number| number % 5 == 0,
         nested: &[],
     },
     DemoGroup {
@@ -144,31 +144,31 @@ const GROUPS: [DemoGroup; 9] = [
         description: "For emergencies; empty on a good day",
         group_type: GroupType::Security,
         is_privileged: true,
-        has: |_| false,
+        has_direct: |_| false,
         nested: &[],
     },
 ];
 
-/// The id of Engineering Team, the same on every machine.
+/// Returns the id of Engineering Team, which is the same on every machine.
 #[must_use]
 pub fn engineering_team() -> GroupId {
     group_id(0)
 }
 
 fn group_id(index: usize) -> GroupId {
-    // The upper bits of the random part, so that they show in the id.
+    // The index goes into the upper bits of the random part, where it shows in the id.
     GroupId::new(u64::from(CREATED_AT) * 1_000, (index as u128 + 1) << 48)
 }
 
-/// Fills an empty table.
+/// Writes the demo data to an empty table.
 ///
 /// # Errors
-/// The table does not take the data.
+/// The table refuses the data.
 pub async fn fill(store: &Store, policy: &Policy) -> Result<(), Problem> {
     let failed = |error: Error| Problem::new("cannot write the demo data", error);
-    let nobody = || Problem("the demo data need an administrator".into());
-    let caller = Caller::new("demo", vec![policy.admin_role.clone()]).ok_or_else(nobody)?;
-    let administer = policy.authorize::<Administer>(&caller).map_err(|_| nobody())?;
+    let no_administrator = || Problem("the demo data need an administrator".into());
+    let caller = Caller::new("demo", vec![policy.admin_role.clone()]).ok_or_else(no_administrator)?;
+    let administer = policy.authorize::<Administer>(&caller).map_err(|_| no_administrator())?;
     let ingest: Granted<Ingest> = Granted::event_source("demo");
     for account in accounts() {
         store.put_account(&ingest, &account).await.map_err(failed)?;
@@ -176,7 +176,7 @@ pub async fn fill(store: &Store, policy: &Policy) -> Result<(), Problem> {
     for (index, demo) in GROUPS.iter().enumerate() {
         fill_group(store, &administer, index, demo).await.map_err(failed)?;
     }
-    // From below, so that each takes everyone along.
+    // From the deepest level up, so that each nesting carries all members of its child.
     for (index, demo) in GROUPS.iter().enumerate().rev() {
         nest_groups(store, &administer, index, demo).await.map_err(failed)?;
     }
@@ -205,7 +205,7 @@ async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, 
     };
     let created_at = created_at();
     let group = store.create_group(granted, Group::new(group_id(index), profile, created_at), None).await?.group;
-    let members = (101..).zip(accounts()).filter(|(number, _)| (demo.has)(*number));
+    let members = (101..).zip(accounts()).filter(|(number, _)| (demo.has_direct)(*number));
     let changes: Vec<Change> = members.map(|(_, account)| Change::Add(account.id)).collect();
     let outcomes = store.change_members(granted, &group.id, &changes, created_at).await?;
     match outcomes.contains(&Outcome::Retry) {

@@ -1,5 +1,5 @@
-//! The keys of this machine: one signs tokens, made once, kept in a folder that git ignores; the one before it, after a
-//! rotation, still verifies them.
+//! The development keys, in a folder that git ignores. The current key signs tokens. After a rotation, tokens of the former
+//! key still verify.
 
 use std::fs;
 use std::io::Write;
@@ -29,19 +29,19 @@ pub struct DevelopmentKey {
     pub public_pem: String,
 }
 
-/// The keys whose tokens are good.
+/// The keys whose tokens verify.
 pub struct DevelopmentKeys {
-    /// Signs.
+    /// Signs new tokens.
     pub current: DevelopmentKey,
-    /// Signed before the last rotation.
+    /// Signed tokens before the last rotation.
     pub former: Option<DevelopmentKey>,
 }
 
 impl DevelopmentKeys {
-    /// The keys kept under this folder; the first time, makes one.
+    /// Reads the keys below this folder and, the first time, generates one.
     ///
     /// # Errors
-    /// They can be neither read nor made.
+    /// The keys cannot be read or written.
     pub fn load(root: &Path) -> Result<Self, Problem> {
         let folder = root.join(FOLDER);
         let path = folder.join(FILE);
@@ -53,7 +53,7 @@ impl DevelopmentKeys {
         Ok(Self { current: DevelopmentKey::read(&folder, FILE)?, former: former.transpose()? })
     }
 
-    /// Has a new key sign from now on; of those before it, the last one stays good.
+    /// Generates a new current key. The current one becomes the former key; an older one is dropped.
     ///
     /// # Errors
     /// As [`Self::load`].
@@ -61,11 +61,11 @@ impl DevelopmentKeys {
         Self::load(root)?;
         let folder = root.join(FOLDER);
         let moved = fs::rename(folder.join(FILE), folder.join(FORMER_FILE));
-        moved.map_err(|error| Problem::new("cannot put the development key aside", error))?;
+        moved.map_err(|error| Problem::new("cannot rename the development key", error))?;
         Self::load(root)
     }
 
-    /// All of them.
+    /// Returns both keys.
     pub fn all(&self) -> impl Iterator<Item = &DevelopmentKey> {
         std::iter::once(&self.current).chain(&self.former)
     }
@@ -73,16 +73,16 @@ impl DevelopmentKeys {
 
 impl DevelopmentKey {
     fn read(folder: &Path, file: &str) -> Result<Self, Problem> {
-        let what = format!("cannot read the development key {FOLDER}/{file}");
-        let pem = fs::read_to_string(folder.join(file)).map_err(|error| Problem::new(&what, error))?;
+        let failed = format!("cannot read the development key {FOLDER}/{file}");
+        let pem = fs::read_to_string(folder.join(file)).map_err(|error| Problem::new(&failed, error))?;
         let key = RsaPrivateKey::from_pkcs8_pem(&pem);
-        Self::of(&key.map_err(|_| Problem::new(&what, "it is not a private key in PEM; delete it for a new one"))?)
+        Self::of(&key.map_err(|_| Problem::new(&failed, "it is not a private key in PEM; delete it for a new one"))?)
     }
 
-    /// A new key.
+    /// Generates a key.
     ///
     /// # Errors
-    /// The machine gives no randomness.
+    /// The operating system has no randomness.
     pub fn generate() -> Result<Self, Problem> {
         let key = RsaPrivateKey::new(&mut rsa::rand_core::OsRng, BITS);
         Self::of(&key.map_err(|error| Problem::new("cannot make a development key", error))?)
@@ -99,7 +99,7 @@ impl DevelopmentKey {
     }
 }
 
-/// Keeps the key unless another process was faster: the file appears whole, and once.
+/// Writes the key unless another process was faster. The link makes the file appear complete and only once.
 fn keep(path: &Path, pem: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;

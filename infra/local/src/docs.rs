@@ -1,4 +1,4 @@
-//! `/openapi.yaml`, and `/docs`: a page to read it on and to try calls. On this machine only.
+//! `/openapi.yaml`, and `/docs`: a page that shows the document and sends calls. Only the local server has them.
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
@@ -9,10 +9,10 @@ use crate::openapi;
 use crate::template::Template;
 
 const PAGE: &str = include_str!("docs.html");
-/// Where the page has the document.
-const PLACE: &str = "\"the document\"";
-/// The page needs nothing from elsewhere, and asks nobody but this server.
-const ONLY_OURS: HeaderValue = HeaderValue::from_static(
+/// The text of the page that the document replaces.
+const PLACEHOLDER: &str = "\"the document\"";
+/// The page loads nothing and calls this server only.
+const SAME_ORIGIN_ONLY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; img-src data:",
 );
 
@@ -23,17 +23,17 @@ pub struct Docs {
 }
 
 impl Docs {
-    /// Of the API that the template describes.
+    /// Makes the document and its page from the template.
     ///
     /// # Errors
     /// As [`openapi::document`].
     pub fn new(template: &Template) -> Result<Self, Problem> {
-        // A `<` in a text must not end the script that it stands in.
+        // A `<` in the document must not end the page's script.
         let document = openapi::document(template)?.to_string().replace('<', "\\u003c");
-        Ok(Self { yaml: openapi::text(template)?.into(), page: PAGE.replace(PLACE, &document).into() })
+        Ok(Self { yaml: openapi::text(template)?.into(), page: PAGE.replace(PLACEHOLDER, &document).into() })
     }
 
-    /// Answers what came to one of the two paths; `None` for any other.
+    /// Replies to a request for one of the two paths; `None` for any other.
     #[must_use]
     pub fn respond(&self, method: &Method, path: &str) -> Option<Response<Body>> {
         let (body, content_type) = match (method, path) {
@@ -43,7 +43,7 @@ impl Docs {
         };
         let mut response = Response::new(Body::from(body.clone()));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, ONLY_OURS);
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, SAME_ORIGIN_ONLY);
         Some(response)
     }
 }

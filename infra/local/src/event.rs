@@ -1,4 +1,4 @@
-//! An HTTP request as the event that API Gateway sends (HTTP API, payload format 2.0), and a function's answer as an
+//! Converts an HTTP request to the event that API Gateway sends (HTTP API, payload format 2.0), and a function's reply to an
 //! HTTP response.
 
 use std::collections::BTreeMap;
@@ -15,43 +15,43 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-/// What the gateway found out about a request before it calls the function.
-pub struct Routed<'a> {
-    /// Names the request.
+/// Facts about a request that the gateway adds to the event.
+pub struct GatewayContext<'a> {
+    /// The request's id.
     pub request_id: &'a str,
     /// The route's path, with parameters in braces.
     pub route_path: &'a str,
-    /// What stands for the parameters, as in the path.
+    /// The parameters' names and values, percent-encoded as in the path.
     pub path_parameters: Vec<(String, String)>,
     /// The token's claims, flattened.
     pub claims: &'a BTreeMap<String, String>,
-    /// When the request came.
+    /// When the request arrived.
     pub time: OffsetDateTime,
 }
 
-/// The event.
+/// Returns the event for a request.
 #[must_use]
-pub fn of_request(parts: &Parts, body: &Bytes, routed: &Routed<'_>) -> Value {
+pub fn of_request(parts: &Parts, body: &Bytes, gateway: &GatewayContext<'_>) -> Value {
     let query = parts.uri.query().unwrap_or_default();
     let (body, is_base64_encoded) = event_body(&parts.headers, body);
     let mut event = json!({
         "version": "2.0",
-        "routeKey": format!("{} {}", parts.method, routed.route_path),
+        "routeKey": format!("{} {}", parts.method, gateway.route_path),
         "rawPath": decode(parts.uri.path()),
         "rawQueryString": query,
         "headers": headers(&parts.headers),
-        "requestContext": request_context(parts, routed),
+        "requestContext": request_context(parts, gateway),
         "isBase64Encoded": is_base64_encoded,
     });
-    // What there is none of is left out.
+    // As API Gateway does, the event leaves out what the request does not have.
     if !body.is_empty() {
         event["body"] = json!(body);
     }
     if !query.is_empty() {
         event["queryStringParameters"] = query_parameters(query);
     }
-    if !routed.path_parameters.is_empty() {
-        let decoded = routed.path_parameters.iter().map(|(name, value)| (name.clone(), json!(decode(value))));
+    if !gateway.path_parameters.is_empty() {
+        let decoded = gateway.path_parameters.iter().map(|(name, value)| (name.clone(), json!(decode(value))));
         event["pathParameters"] = decoded.collect::<Map<_, _>>().into();
     }
     let cookies = text(parts.headers.get(COOKIE)).split(';').map(str::trim);
@@ -62,11 +62,11 @@ pub fn of_request(parts: &Parts, body: &Bytes, routed: &Routed<'_>) -> Value {
     event
 }
 
-fn request_context(parts: &Parts, routed: &Routed<'_>) -> Value {
+fn request_context(parts: &Parts, gateway: &GatewayContext<'_>) -> Value {
     json!({
         "accountId": "123456789012",
         "apiId": "local",
-        "authorizer": { "jwt": { "claims": routed.claims, "scopes": null } },
+        "authorizer": { "jwt": { "claims": gateway.claims, "scopes": null } },
         "domainName": "local",
         "domainPrefix": "local",
         "http": {
@@ -76,15 +76,15 @@ fn request_context(parts: &Parts, routed: &Routed<'_>) -> Value {
             "sourceIp": "127.0.0.1",
             "userAgent": text(parts.headers.get(USER_AGENT)),
         },
-        "requestId": routed.request_id,
-        "routeKey": format!("{} {}", parts.method, routed.route_path),
+        "requestId": gateway.request_id,
+        "routeKey": format!("{} {}", parts.method, gateway.route_path),
         "stage": "$default",
-        "time": gateway_time(routed.time),
-        "timeEpoch": routed.time.unix_timestamp() * 1_000,
+        "time": gateway_time(gateway.time),
+        "timeEpoch": gateway.time.unix_timestamp() * 1_000,
     })
 }
 
-/// The body as the event carries it, and whether that is base64.
+/// Returns the body as the event carries it, and whether it is base64.
 fn event_body(headers: &HeaderMap, body: &Bytes) -> (String, bool) {
     match std::str::from_utf8(body) {
         Ok(text) if is_text(headers) || text.is_empty() => (text.to_owned(), false),
@@ -92,12 +92,12 @@ fn event_body(headers: &HeaderMap, body: &Bytes) -> (String, bool) {
     }
 }
 
-/// API Gateway decodes the path once, wherever it shows it.
+/// Decodes a path once, as API Gateway does wherever it shows it.
 fn decode(path: &str) -> String {
     percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
-/// The form of the access log's `$context.requestTime`.
+/// Formats a time as the access log's `$context.requestTime`.
 fn gateway_time(time: OffsetDateTime) -> String {
     let form = format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000");
     time.format(form).unwrap_or_default()
@@ -107,31 +107,31 @@ fn text(value: Option<&HeaderValue>) -> &str {
     value.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Bodies of other types come in base64.
+/// Whether a body is sent as text; bodies of other types are sent in base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type = text(headers.get(CONTENT_TYPE)).to_ascii_lowercase();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.starts_with("text/") || ["json", "xml", "javascript"].iter().any(|kind| essence.ends_with(kind))
 }
 
-/// Lower-case names; several of one name are joined with commas; cookies stand apart.
+/// Headers with names in lower case and equal names joined by commas. Cookies are elsewhere in the event.
 fn headers(headers: &HeaderMap) -> Map<String, Value> {
     let mut joined = Map::new();
     for name in headers.keys().filter(|name| **name != COOKIE) {
         let values: Vec<&str> = headers.get_all(name).iter().map(|value| text(Some(value))).collect();
         let value = values.join(",");
-        // A deployed gateway is only reached by a name that it has.
+        // A deployed gateway is only reachable under a valid host name.
         if *name != HOST || value.parse::<Authority>().is_ok() {
             joined.insert(name.to_string(), json!(value));
         }
     }
-    // These are the gateway's own, whatever the client says.
+    // The gateway overwrites these headers of the client.
     let own = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-port", "443"), ("x-forwarded-proto", "https")];
     joined.extend(own.map(|(name, value)| (name.to_owned(), json!(value))));
     joined
 }
 
-/// As the gateway gives them beside the raw query: several of one name are joined with commas.
+/// Query parameters as the gateway decodes them: values of equal names are joined by commas.
 fn query_parameters(query: &str) -> Value {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -143,10 +143,10 @@ fn query_parameters(query: &str) -> Value {
     json!(joined)
 }
 
-/// A function's answer as it goes back to the gateway.
+/// A function's reply to the gateway.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct FunctionReply {
     status_code: u16,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -158,34 +158,34 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// The response that a function's answer stands for; 502, as of a deployed gateway, for one that stands for none.
+/// Converts a function's reply to a response; a malformed reply becomes 502, as at a deployed gateway.
 #[must_use]
-pub fn to_response(answer: Value) -> Response<Body> {
-    read_answer(answer).unwrap_or_else(|| own_response(StatusCode::BAD_GATEWAY, "Internal Server Error"))
+pub fn to_response(reply: Value) -> Response<Body> {
+    read_reply(reply).unwrap_or_else(|| own_response(StatusCode::BAD_GATEWAY, "Internal Server Error"))
 }
 
-fn read_answer(answer: Value) -> Option<Response<Body>> {
-    let answer: Answer = serde_json::from_value(answer).ok()?;
-    let body = answer.body.unwrap_or_default();
-    let body = if answer.is_base64_encoded { STANDARD.decode(body).ok()? } else { body.into_bytes() };
+fn read_reply(reply: Value) -> Option<Response<Body>> {
+    let reply: FunctionReply = serde_json::from_value(reply).ok()?;
+    let body = reply.body.unwrap_or_default();
+    let body = if reply.is_base64_encoded { STANDARD.decode(body).ok()? } else { body.into_bytes() };
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(answer.status_code).ok()?;
-    for (name, value) in answer.headers {
+    *response.status_mut() = StatusCode::from_u16(reply.status_code).ok()?;
+    for (name, value) in reply.headers {
         response.headers_mut().append(HeaderName::try_from(name).ok()?, value.parse().ok()?);
     }
-    for cookie in answer.cookies {
+    for cookie in reply.cookies {
         response.headers_mut().append(SET_COOKIE, cookie.parse().ok()?);
     }
     Some(response)
 }
 
-/// A response that the gateway makes by itself.
+/// A response of the gateway itself, with a message.
 #[must_use]
 pub fn own_response(status: StatusCode, message: &str) -> Response<Body> {
     json_response(status, &json!({ "message": message }))
 }
 
-/// A response that no function made.
+/// A JSON response that no function made.
 #[must_use]
 pub fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(body.to_string()));

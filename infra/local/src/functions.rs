@@ -1,42 +1,65 @@
-//! The functions of the workspace.
+//! The one list of the workspace's functions. The local server, the OpenAPI document and the tests read it.
 
 use std::collections::BTreeSet;
 
+use shared::api::operation::Operation;
 use shared::app::{App, ApplyEventsDeps, Function, PublishEventsDeps, QueueFunction, StreamFunction};
 
 use crate::Problem;
 use crate::template::Template;
 
-/// Every function behind a route; those of the template must be these and no others.
-pub const FUNCTIONS: [Function; 13] = [
-    add_member::FUNCTION,
-    change_members::FUNCTION,
-    create_group::FUNCTION,
-    delete_group::FUNCTION,
-    get_group::FUNCTION,
-    get_member::FUNCTION,
-    list_groups::FUNCTION,
-    list_members::FUNCTION,
-    list_nested_groups::FUNCTION,
-    nest_group::FUNCTION,
-    remove_member::FUNCTION,
-    unnest_group::FUNCTION,
-    update_group::FUNCTION,
+/// A function behind a route, and its description in the OpenAPI document.
+#[derive(Clone, Copy)]
+pub struct Endpoint {
+    /// The function.
+    pub function: Function,
+    /// Its description.
+    pub operation: Operation,
+}
+
+/// Makes the lists of endpoints from the names of their crates.
+macro_rules! endpoints {
+    ($($endpoint:ident),* $(,)?) => {
+        const COUNT: usize = [$(stringify!($endpoint)),*].len();
+
+        /// Every function behind a route, with its description, by name.
+        pub const ENDPOINTS: [Endpoint; COUNT] =
+            [$(Endpoint { function: $endpoint::FUNCTION, operation: $endpoint::OPERATION }),*];
+
+        /// The functions of [`ENDPOINTS`].
+        pub const FUNCTIONS: [Function; COUNT] = [$($endpoint::FUNCTION),*];
+    };
+}
+
+endpoints![
+    add_member,
+    change_members,
+    create_group,
+    delete_group,
+    get_group,
+    get_member,
+    list_groups,
+    list_members,
+    list_nested_groups,
+    nest_group,
+    remove_member,
+    unnest_group,
+    update_group,
 ];
 
-/// The function on the table's stream that brings what follows from a commit up to date.
+/// The stream consumer that updates inherited members, account copies and cached counts after each write.
 pub const PROPAGATE: StreamFunction<App> = propagate::FUNCTION;
 
-/// The function on the table's stream that tells other systems.
+/// The stream consumer that publishes events.
 pub const PUBLISH_EVENTS: StreamFunction<PublishEventsDeps> = publish_events::FUNCTION;
 
-/// The function on the queue of events that come in.
+/// The function on the queue of incoming events.
 pub const APPLY_EVENTS: QueueFunction<ApplyEventsDeps> = apply_events::FUNCTION;
 
-/// Holds the routes and sources of the template against the functions there are.
+/// Checks that the template's routes and event sources are those of the functions here.
 ///
 /// # Errors
-/// A route or a source of a function that does not exist, or a function without one.
+/// A route or a source names an unknown function, or a function has none.
 pub fn check_routes(template: &Template) -> Result<(), Problem> {
     let routed: BTreeSet<&str> = template.routes.iter().map(|route| route.function.as_str()).collect();
     let known: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();

@@ -1,4 +1,4 @@
-//! The gateway: routes and authorizer of the template in front of the functions' handlers.
+//! The local gateway: the template's routes and authorizer, in front of the functions' handlers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,55 +25,57 @@ use uuid::Uuid;
 
 use crate::Problem;
 use crate::docs::Docs;
-use crate::event::{self, Routed, own_response};
+use crate::event::{self, GatewayContext, own_response};
 use crate::functions::{FUNCTIONS, check_routes};
 use crate::jwt::Verifier;
-use crate::machine::Machine;
+use crate::local_endpoints::LocalEndpoints;
 use crate::template::Template;
 
-/// The largest body that API Gateway hands on (Amazon API Gateway quotas): 10 MB.
+/// The largest body that API Gateway forwards (Amazon API Gateway quotas): 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
-/// How long requests under way may take when the gateway is told to end.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long running requests may take after the signal to shut down.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(2);
 
-/// A method of a path, and the function that answers it.
-struct Entry {
+/// A route and the function behind it.
+struct RoutedFunction {
     method: String,
     path: String,
     function: Function,
 }
 
-/// The gateway and what it needs to answer.
+/// The gateway.
 pub struct Gateway {
-    router: matchit::Router<Vec<Entry>>,
+    router: matchit::Router<Vec<RoutedFunction>>,
     verifier: Verifier,
     timeout_seconds: u64,
     app: App,
-    machine: Machine,
+    local: LocalEndpoints,
     docs: Docs,
 }
 
 impl Gateway {
-    /// The template's gateway, in front of handlers over this app, with the machine beside it.
+    /// Makes a gateway with the template's routes. Handlers use `app`; `local` replies below `/_local/`.
     ///
     /// # Errors
-    /// The template has a route without a function, a function without a route, or a path that cannot be one.
-    pub fn new(template: &Template, verifier: Verifier, app: App, machine: Machine) -> Result<Self, Problem> {
+    /// The template has a route without a function, a function without a route, or an invalid path.
+    pub fn new(template: &Template, verifier: Verifier, app: App, local: LocalEndpoints) -> Result<Self, Problem> {
         check_routes(template)?;
         let docs = Docs::new(template)?;
-        let mut by_path: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
+        let mut by_path: BTreeMap<&str, Vec<RoutedFunction>> = BTreeMap::new();
         for route in &template.routes {
             let function = FUNCTIONS.iter().find(|function| function.name == route.function);
             let (method, path) = (route.method.clone(), route.path.clone());
-            let entry = function.map(|function| Entry { method, path, function: *function });
-            by_path.entry(&route.path).or_default().extend(entry);
+            let routed = function.map(|function| RoutedFunction { method, path, function: *function });
+            by_path.entry(&route.path).or_default().extend(routed);
         }
         let mut router = matchit::Router::new();
-        for (path, entries) in by_path {
-            router.insert(path, entries).map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
+        for (path, functions) in by_path {
+            router
+                .insert(path, functions)
+                .map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
         }
-        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, machine, docs })
+        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, local, docs })
     }
 
     /// Serves until the future resolves.
@@ -90,16 +92,16 @@ impl Gateway {
             let gateway = Arc::clone(&gateway);
             async move { gateway.respond(request).await }
         });
-        let (told, stopped) = oneshot::channel();
+        let (stopping, stopped) = oneshot::channel();
         let stop = async move {
             stop.await;
-            let _ = told.send(());
+            let _ = stopping.send(());
         };
         let mut serving = axum::serve(listener, router).with_graceful_shutdown(stop).into_future();
         let served = tokio::select! {
             served = &mut serving => served,
-            // Who listens for events does so for ever.
-            _ = stopped => timeout(GRACE, &mut serving).await.unwrap_or(Ok(())),
+            // A client that follows events never ends its request.
+            _ = stopped => timeout(SHUTDOWN_TIME, &mut serving).await.unwrap_or(Ok(())),
         };
         served.map_err(|error| Problem::new("the gateway stopped", error))
     }
@@ -110,17 +112,17 @@ impl Gateway {
             return own_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         if parts.uri.path().starts_with("/_local/") {
-            // A web page that the developer visits may send here, but not without saying that it is one.
+            // A web page that the developer visits can send requests here, but only with its `Origin`.
             if parts.headers.contains_key(ORIGIN) {
                 return own_response(StatusCode::FORBIDDEN, "not for web pages");
             }
-            return self.machine.respond(&parts, &body).await;
+            return self.local.respond(&parts, &body).await;
         }
-        if let Some(answer) = self.docs.respond(&parts.method, parts.uri.path()) {
-            return answer;
+        if let Some(response) = self.docs.respond(&parts.method, parts.uri.path()) {
+            return response;
         }
-        // As deployed: a path or method that no route has is not found, with or without a token.
-        let Some((entry, path_parameters)) = self.route(&parts) else {
+        // As deployed: without a route the status is 404, with or without a token.
+        let Some((routed, path_parameters)) = self.route(&parts) else {
             return own_response(StatusCode::NOT_FOUND, "Not Found");
         };
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -128,18 +130,19 @@ impl Gateway {
             return unauthorized();
         };
         let request_id = &Uuid::new_v4().to_string();
-        let routed = Routed { request_id, route_path: &entry.path, path_parameters, claims: &claims, time: self.now() };
-        let event = event::of_request(&parts, &body, &routed);
+        let route_path = &routed.path;
+        let gateway = GatewayContext { request_id, route_path, path_parameters, claims: &claims, time: self.now() };
+        let event = event::of_request(&parts, &body, &gateway);
         let context = self.context(request_id);
-        event::to_response(invoke(entry.function, &self.app, &event, context).await.unwrap_or_default())
+        event::to_response(invoke(routed.function, &self.app, &event, context).await.unwrap_or_default())
     }
 
-    /// The route of a request, and what stands for its path's parameters.
-    fn route(&self, parts: &Parts) -> Option<(&Entry, Vec<(String, String)>)> {
+    /// Returns the route of a request and the values of the path's parameters.
+    fn route(&self, parts: &Parts) -> Option<(&RoutedFunction, Vec<(String, String)>)> {
         let matched = self.router.at(parts.uri.path()).ok()?;
-        let entry = matched.value.iter().find(|entry| entry.method == parts.method.as_str())?;
+        let routed = matched.value.iter().find(|routed| routed.method == parts.method.as_str())?;
         let parameters = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Some((entry, parameters.collect()))
+        Some((routed, parameters.collect()))
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -147,7 +150,7 @@ impl Gateway {
         OffsetDateTime::from_unix_timestamp_nanos(millis * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// What Lambda tells of the invocation; its time is the machine's, whatever the app's clock says.
+    /// The invocation's context. Its deadline is in real time, even when a test sets the app's clock.
     fn context(&self, request_id: &str) -> Context {
         use shared::domain::Clock;
         let mut context = Context::default();
@@ -163,8 +166,8 @@ fn unauthorized() -> Response<Body> {
     response
 }
 
-/// Hands the event to the function as Lambda does: as JSON, through the adapter that a deployed function runs under.
-/// `None` for a function that panics, or that does not take the event.
+/// Invokes the function with an event as Lambda does: in JSON, through the adapter of a deployed function. `None` when the
+/// function panics or cannot read the event.
 pub async fn invoke(function: Function, app: &App, event: &Value, context: Context) -> Option<Value> {
     let payload: LambdaRequest = serde_json::from_str(&event.to_string()).ok()?;
     let app = app.clone();
@@ -172,7 +175,7 @@ pub async fn invoke(function: Function, app: &App, event: &Value, context: Conte
         let app = app.clone();
         async move { Ok::<_, std::convert::Infallible>(function.answer(&app, request).await) }
     });
-    let answer = Adapter::from(service).oneshot(escape_query(LambdaEvent { payload, context }));
-    let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?.ok()?;
-    serde_json::to_value(answer).ok()
+    let reply = Adapter::from(service).oneshot(escape_query(LambdaEvent { payload, context }));
+    let reply = std::panic::AssertUnwindSafe(reply).catch_unwind().await.ok()?.ok()?;
+    serde_json::to_value(reply).ok()
 }

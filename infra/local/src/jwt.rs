@@ -1,4 +1,4 @@
-//! Tokens: signing them for a developer, and verifying and flattening them as API Gateway's JWT authorizer does.
+//! Signs tokens for a developer, and verifies and flattens them as API Gateway's JWT authorizer does.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,28 +14,28 @@ use crate::Problem;
 use crate::development_key::DevelopmentKey;
 use crate::template::Authorizer;
 
-/// All headers of a request together have no more bytes (Amazon API Gateway quotas).
+/// The most bytes of all headers of a request (Amazon API Gateway quotas).
 const MAX_BYTES: usize = 10_240;
 
-/// What a token says.
+/// The claims of a token to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRequest<'a> {
-    /// Who the caller is.
+    /// The caller.
     pub sub: &'a str,
-    /// The roles they have.
+    /// The caller's roles.
     pub roles: &'a [String],
-    /// The claim that holds them.
+    /// The claim that holds the roles.
     pub roles_claim: &'a str,
-    /// Seconds since 1970.
+    /// When it is issued, in seconds since 1970.
     pub issued_at: i64,
-    /// Seconds after that; may be negative.
+    /// Seconds from then until it expires; may be negative.
     pub expires_in: i64,
 }
 
 /// Signs a token.
 ///
 /// # Errors
-/// The key does not sign.
+/// The key cannot sign.
 pub fn sign(key: &DevelopmentKey, authorizer: &Authorizer, token: &TokenRequest<'_>) -> Result<String, Problem> {
     let mut claims = json!({
         "iss": authorizer.issuer,
@@ -55,16 +55,16 @@ pub fn sign(key: &DevelopmentKey, authorizer: &Authorizer, token: &TokenRequest<
 
 /// Verifies tokens.
 pub struct Verifier {
-    /// By their ids.
+    /// The public keys, by key id.
     keys: HashMap<String, DecodingKey>,
     validation: Validation,
 }
 
 impl Verifier {
-    /// Of tokens that one of these keys signed for this authorizer.
+    /// Accepts tokens that one of these keys signed for this authorizer.
     ///
     /// # Errors
-    /// A key is none.
+    /// A key is malformed.
     pub fn new<'a>(
         keys: impl IntoIterator<Item = &'a DevelopmentKey>,
         authorizer: &Authorizer,
@@ -79,10 +79,10 @@ impl Verifier {
         validation.reject_tokens_expiring_in_less_than = 1;
         let key = |key: &DevelopmentKey| Ok((key.id.clone(), DecodingKey::from_rsa_pem(key.public_pem.as_bytes())?));
         let keys: Result<_, jsonwebtoken::errors::Error> = keys.into_iter().map(key).collect();
-        Ok(Self { keys: keys.map_err(|error| Problem::new("the development key is none", error))?, validation })
+        Ok(Self { keys: keys.map_err(|error| Problem::new("the development key is malformed", error))?, validation })
     }
 
-    /// The claims of the token in an `Authorization` header, flattened; `None` for one that does not verify.
+    /// Returns the flattened claims of the token in an `Authorization` header; `None` when it does not verify.
     #[must_use]
     pub fn verify(&self, authorization: &str) -> Option<BTreeMap<String, String>> {
         let (scheme, token) = authorization.split_once(' ').unwrap_or(("Bearer", authorization));
@@ -90,26 +90,26 @@ impl Verifier {
             return None;
         }
         let Header { kid, jku, jwk, x5c, x5u, crit, .. } = decode_header(token).ok()?;
-        // Which key is right is not the token's to say, and nothing that it could call critical is understood here.
+        // A token must not choose its own key, and no critical extension is supported.
         if jku.is_some() || jwk.is_some() || x5c.is_some() || x5u.is_some() || crit.is_some() {
             return None;
         }
         let Claims(claims) = decode(token, self.keys.get(&kid?)?, &self.validation).ok()?.claims;
-        // One issuer; the crate takes any of several.
+        // Exactly one issuer: the crate would accept a list.
         let has_issuer = claims.get("iss").is_some_and(Value::is_string);
         let is_issued = claims.get("iat").is_none_or(|at| at.as_u64().is_some_and(|at| at <= get_current_timestamp()));
         (has_issuer && is_issued).then(|| claims.iter().map(|(name, value)| (name.clone(), flatten(value))).collect())
     }
 }
 
-/// What a token claims, each once: of two, another reader might believe the other.
+/// The claims of a token. A repeated claim is an error, because another reader might use the other one.
 struct Claims(BTreeMap<String, Value>);
 
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Once;
+        struct ClaimsVisitor;
 
-        impl<'de> Visitor<'de> for Once {
+        impl<'de> Visitor<'de> for ClaimsVisitor {
             type Value = Claims;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,18 +120,18 @@ impl<'de> Deserialize<'de> for Claims {
                 let mut claims = BTreeMap::new();
                 while let Some((name, value)) = map.next_entry()? {
                     if claims.insert(name, value).is_some() {
-                        return Err(M::Error::custom("a claim is made twice"));
+                        return Err(M::Error::custom("a claim is repeated"));
                     }
                 }
                 Ok(Claims(claims))
             }
         }
 
-        deserializer.deserialize_map(Once)
+        deserializer.deserialize_map(ClaimsVisitor)
     }
 }
 
-/// A claim as API Gateway hands it on: every value a text, a list in brackets with spaces between.
+/// Returns a claim as API Gateway passes it on: every value is a text, a list is in brackets and separated by spaces.
 fn flatten(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

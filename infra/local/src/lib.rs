@@ -1,5 +1,5 @@
-//! The Groups API on one machine, made from the files that deploy it: `template.yaml` says which routes there are, which
-//! functions answer them, what their environment is, who issues tokens and what the table looks like.
+//! The Groups API on one machine. Routes, functions, their environment, the token issuer and the table are read from
+//! `template.yaml`, the file that deploys it.
 
 pub mod bus;
 pub mod demo;
@@ -9,7 +9,7 @@ pub mod event;
 pub mod functions;
 pub mod gateway;
 pub mod jwt;
-pub mod machine;
+pub mod local_endpoints;
 pub mod openapi;
 pub mod pattern;
 pub mod poller;
@@ -21,14 +21,14 @@ pub mod verify;
 
 use std::fmt;
 
-/// Why the local API cannot start, or cannot do what it was asked: one line for a person.
+/// An error of the local API, as one line for a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Problem(pub String);
 
 impl Problem {
-    /// What could not be done, and why.
-    pub fn new(what: impl fmt::Display, why: impl fmt::Display) -> Self {
-        Self(format!("{what}: {why}"))
+    /// A problem: the step that failed and its cause.
+    pub fn new(failed: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self(format!("{failed}: {cause}"))
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo local`: the whole API on this machine.
+//! `cargo local`: runs the whole API on this machine.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use groups_local::development_key::DevelopmentKeys;
 use groups_local::functions::{APPLY_EVENTS, PROPAGATE, PUBLISH_EVENTS};
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
-use groups_local::machine::Machine;
+use groups_local::local_endpoints::LocalEndpoints;
 use groups_local::poller::{Poller, beside};
 use groups_local::queue_poller::QueuePoller;
 use groups_local::template::{Template, root};
@@ -31,10 +31,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Seconds that the tokens printed at the start are good for: a working day.
+/// Seconds until the tokens printed at the start expire: a working day.
 const START_TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
-/// The Groups API on this machine: gateway, functions, table, tokens and demo data.
+/// Runs the Groups API on this machine: gateway, functions, table, tokens and demo data.
 #[derive(Parser)]
 #[command(name = "cargo local", bin_name = "cargo local", args_conflicts_with_subcommands = true)]
 struct Arguments {
@@ -46,23 +46,23 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Prints a token to call the local API with.
+    /// Prints a token for the local API.
     Token(TokenArguments),
-    /// Prints the OpenAPI document of the API: what `openapi.yaml` is.
+    /// Prints the API's OpenAPI document, the content of `openapi.yaml`.
     Openapi,
-    /// Looks at every row of a table and tells what contradicts what; exits with 1 when something does.
+    /// Reads every row of a table and prints each invariant violation; exits with 1 when there is one.
     Verify(VerifyArguments),
 }
 
 #[derive(Args)]
 struct ServeArguments {
-    /// Port to listen on, on 127.0.0.1.
+    /// Port to listen on at 127.0.0.1; 0 for any free port.
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// File to keep the embedded table in; without it, the table is gone at the end.
+    /// File for the embedded table; without it, the table is deleted at the end.
     #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
     data: Option<PathBuf>,
-    /// Another DynamoDB to use instead of the embedded table, such as DynamoDB Local.
+    /// Endpoint of a DynamoDB to use instead of the embedded table, such as DynamoDB Local.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
     /// Starts without demo data.
@@ -72,32 +72,32 @@ struct ServeArguments {
 
 #[derive(Args)]
 struct TokenArguments {
-    /// A role of the caller; may be repeated.
+    /// A role of the caller; can be repeated.
     #[arg(long = "role", value_name = "ROLE", value_parser = role)]
     roles: Vec<String>,
-    /// Who the caller is.
+    /// The caller's name.
     #[arg(long, default_value = "developer")]
     sub: String,
-    /// Seconds until the token expires; may be negative.
+    /// Seconds until the token expires; can be negative.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, allow_negative_numbers = true)]
     expires_in: i64,
-    /// Signs it, and all later ones, with a new key. Tokens of the key before stay good; a server knows the new key from
-    /// its next start.
+    /// Generates a new key first, for this and all later tokens. Tokens of the key before it still verify. A running server
+    /// uses the new key after a restart.
     #[arg(long)]
     rotate: bool,
 }
 
-/// What every command needs.
+/// The template, the configuration and the keys that commands read from the workspace.
 struct Workspace {
     template: Template,
     config: Config,
-    intake: ApplyEventsConfig,
-    outlet: PublishEventsConfig,
+    apply_events: ApplyEventsConfig,
+    publish_events: PublishEventsConfig,
     keys: DevelopmentKeys,
 }
 
 impl Workspace {
-    #[expect(clippy::disallowed_methods, reason = "a variable of the developer's stands before the template's")]
+    #[expect(clippy::disallowed_methods, reason = "the developer's environment overrides the template's")]
     fn open(keys: fn(&Path) -> Result<DevelopmentKeys, Problem>) -> Result<Self, Problem> {
         let here = here()?;
         let root = root(&here)?;
@@ -105,9 +105,9 @@ impl Workspace {
         let variable = |name: &str| std::env::var(name).ok().or_else(|| template.environment.get(name).cloned());
         let problem = |error: ConfigError| Problem(error.to_string());
         let config = Config::from_variables(variable).map_err(problem)?;
-        let intake = ApplyEventsConfig::from_variables(variable).map_err(problem)?;
-        let outlet = PublishEventsConfig::from_variables(variable).map_err(problem)?;
-        Ok(Self { keys: keys(root)?, template, config, intake, outlet })
+        let apply_events = ApplyEventsConfig::from_variables(variable).map_err(problem)?;
+        let publish_events = PublishEventsConfig::from_variables(variable).map_err(problem)?;
+        Ok(Self { keys: keys(root)?, template, config, apply_events, publish_events })
     }
 
     fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
@@ -123,7 +123,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Token(token)) => print_token(&token).map(|()| true),
         Some(Command::Openapi) => print_document().map(|()| true),
-        Some(Command::Verify(arguments)) => print_breaches(&arguments),
+        Some(Command::Verify(arguments)) => print_violations(&arguments),
         None => run(serve(&arguments.serve)).map(|()| true),
     };
     match outcome {
@@ -146,23 +146,23 @@ fn print_document() -> Result<(), Problem> {
     print(openapi::text(&Template::find(&here()?)?)?.trim_end())
 }
 
-/// The folder that the developer is in.
+/// The developer's current folder.
 fn here() -> Result<PathBuf, Problem> {
-    std::env::current_dir().map_err(|error| Problem::new("cannot tell the folder", error))
+    std::env::current_dir().map_err(|error| Problem::new("cannot read the current folder", error))
 }
 
-/// Writes to standard output; whoever reads it may be gone.
+/// Writes to standard output, which its reader may have closed.
 fn print(text: &str) -> Result<(), Problem> {
     writeln!(std::io::stdout(), "{text}").map_err(|error| Problem::new("cannot write to standard output", error))
 }
 
-/// A role as the roles claim can carry it.
+/// Parses a role that the roles claim can carry.
 fn role(text: &str) -> Result<String, String> {
     Role::parse(text).map(|_| text.to_owned()).ok_or_else(|| "a role holds no spaces and no brackets".to_owned())
 }
 
-/// Gives whether there are none.
-fn print_breaches(arguments: &VerifyArguments) -> Result<bool, Problem> {
+/// Prints the table's invariant violations and returns whether there are none.
+fn print_violations(arguments: &VerifyArguments) -> Result<bool, Problem> {
     let violations = run(verify(arguments))?;
     for violation in &violations {
         print(&violation.to_string())?;
@@ -177,7 +177,7 @@ fn run<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> 
 }
 
 async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
-    // The emulator warns of every condition that does not hold: most of them are meant not to.
+    // The emulator warns of every condition that fails, and most of them are expected to.
     let filter = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
     tracing_subscriber::registry().with(log).with(filter).init();
@@ -192,51 +192,51 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     let (endpoint, store) = open_store(arguments, template, config).await?;
     let verifier = Verifier::new(keys.all(), &template.authorizer)?;
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
-    let address = listener.local_addr().map_err(|error| Problem::new("cannot tell the address", error))?;
-    let machine = start_machine(arguments, &workspace, &app, &endpoint, &format!("http://{address}")).await?;
-    let gateway = Gateway::new(template, verifier, app, machine)?;
-    // Before anyone knows of the server: from then on it may be told to end.
-    let stop = told_to_end()?;
+    let address = listener.local_addr().map_err(|error| Problem::new("cannot read the address", error))?;
+    let local = start_pollers(arguments, &workspace, &app, &endpoint, &format!("http://{address}")).await?;
+    let gateway = Gateway::new(template, verifier, app, local)?;
+    // Before the greeting: a script that has read it may send the signal at once.
+    let stop = shutdown_signal()?;
     greet(&workspace, &format!("http://{address}"), &endpoint)?;
     gateway.serve(listener, stop).await
 }
 
-/// Starts what works through the stream and the queue.
-async fn start_machine(
+/// Starts the pollers of the stream and the queue, and returns the endpoints below `/_local/`.
+async fn start_pollers(
     arguments: &ServeArguments,
     workspace: &Workspace,
     app: &App,
     endpoint: &str,
     address: &str,
-) -> Result<Machine, Problem> {
-    let Workspace { template, config, intake, outlet, .. } = workspace;
+) -> Result<LocalEndpoints, Problem> {
+    let Workspace { template, config, apply_events, publish_events, .. } = workspace;
     let file = |ending| arguments.data.as_deref().map(|data| beside(data, ending));
     let bus = Bus::open(file(".events").as_deref())?;
     let connection = Connection::to(&format!("{address}/_local/aws"));
     let dead_letters = |url: &str| DeadLetters::connected(&connection, url, REQUEST_TIME_BUDGET);
-    let taking = ApplyEventsDeps {
+    let apply_deps = ApplyEventsDeps {
         app: app.clone(),
-        dead_letters: dead_letters(&intake.dead_letter_queue_url),
-        patience: intake.request_patience,
+        dead_letters: dead_letters(&apply_events.dead_letter_queue_url),
+        patience: apply_events.request_patience,
     };
-    let telling = PublishEventsDeps {
-        bus: EventBus::connected(&connection, &outlet.event_bus_name, REQUEST_TIME_BUDGET),
-        dead_letters: dead_letters(&outlet.dead_letter_queue_url),
+    let publish_deps = PublishEventsDeps {
+        bus: EventBus::connected(&connection, &publish_events.event_bus_name, REQUEST_TIME_BUDGET),
+        dead_letters: dead_letters(&publish_events.dead_letter_queue_url),
     };
     let table = (endpoint, config.table_name.as_str());
     let propagate = template.stream_of(PROPAGATE.name)?;
     let propagate = Poller::new(table, propagate, PROPAGATE, app.clone(), file(".stream")).await?;
     let publish = template.stream_of(PUBLISH_EVENTS.name)?;
-    let publish = Poller::new(table, publish, PUBLISH_EVENTS, telling, file(".published")).await?;
+    let publish = Poller::new(table, publish, PUBLISH_EVENTS, publish_deps, file(".published")).await?;
     let progress = vec![propagate.progress(), publish.progress()];
     tokio::spawn(propagate.run());
     tokio::spawn(publish.run());
-    tokio::spawn(QueuePoller::new(&bus, &template.queue, APPLY_EVENTS, taking).run());
-    Ok(Machine { store: app.store.clone(), bus, progress })
+    tokio::spawn(QueuePoller::new(&bus, &template.queue, APPLY_EVENTS, apply_deps).run());
+    Ok(LocalEndpoints { store: app.store.clone(), bus, progress })
 }
 
-/// Resolves at Ctrl-C or SIGTERM; listens from the moment this returns.
-fn told_to_end() -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
+/// Returns a future that resolves at Ctrl-C or SIGTERM. Signals are caught from the moment this returns.
+fn shutdown_signal() -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
     let listen = |kind| signal(kind).map_err(|error| Problem::new("cannot listen for signals", error));
     let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     Ok(async move {

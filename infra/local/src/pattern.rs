@@ -1,9 +1,9 @@
-//! Event patterns, as far as the template's filters use them (Amazon EventBridge User Guide, "Comparison operators"): a
-//! field matches one of the values in its list, each a value, a prefix, or anything but a value.
+//! Event patterns, as far as the template's filters use them (Amazon EventBridge User Guide, "Comparison operators"). A
+//! field matches one of the alternatives in its list: a value, a prefix, or anything but a value.
 
 use serde_json::Value;
 
-/// Whether the event is as the pattern says.
+/// Whether the event matches the pattern.
 #[must_use]
 pub fn matches(pattern: &Value, event: &Value) -> bool {
     match pattern {

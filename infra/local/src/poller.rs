@@ -1,6 +1,6 @@
-//! Has a function work through the table's stream, as Lambda does (AWS Lambda Developer Guide, "Using AWS Lambda with
-//! Amazon DynamoDB"): filtered, in batches, those records again that the function names or, when it fails, both halves of
-//! the batch by themselves.
+//! Invokes a function with the records of the table's stream, as Lambda does (AWS Lambda Developer Guide, "Using AWS Lambda
+//! with Amazon DynamoDB"): filtered and in batches. Records that the function reports as failed are retried; when the
+//! function itself fails, both halves of the batch are retried separately.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,58 +19,58 @@ use crate::pattern;
 use crate::table_stream::TableStream;
 use crate::template::StreamSource;
 
-/// How long an empty stream is left alone. Lambda asks four times a second.
+/// Pause after an empty read. Lambda polls four times a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Works a table's stream through a function.
-pub struct Poller<R> {
+/// Polls a table's stream and invokes a function with the records.
+pub struct Poller<D> {
     stream: TableStream,
     source: StreamSource,
-    function: StreamFunction<R>,
-    resources: R,
-    /// Where to remember how far the stream is worked through, when the table outlives the process.
+    function: StreamFunction<D>,
+    dependencies: D,
+    /// File with the position in the stream, when the table outlives the process.
     checkpoint: Option<PathBuf>,
     empty_rounds: watch::Sender<u64>,
 }
 
-/// Tells when the stream has been found empty.
+/// Watches how often a poller has found the stream empty.
 #[derive(Clone)]
 pub struct Progress(watch::Receiver<u64>);
 
 impl Progress {
-    /// Resolves once every record there is now has been worked through.
+    /// Resolves once all records that exist now are processed.
     pub async fn caught_up(&mut self) {
-        // The round under way may have begun before; the one after it has not.
+        // The current round may have begun earlier; the one after it has not.
         let seen = *self.0.borrow() + 2;
-        // A poller that is gone has ended with the server.
+        // A poller ends only together with the server.
         let _ = self.0.wait_for(|rounds| *rounds >= seen).await;
     }
 }
 
-impl<R: Dependencies> Poller<R> {
-    /// A poller of the stream of a table, from where the checkpoint says or from the beginning.
+impl<D: Dependencies> Poller<D> {
+    /// Opens the stream of a table, after the checkpoint or from the beginning.
     ///
     /// # Errors
     /// There is no such table, or it has no stream.
     pub async fn new(
         (endpoint, table): (&str, &str),
         source: &StreamSource,
-        function: StreamFunction<R>,
-        resources: R,
+        function: StreamFunction<D>,
+        dependencies: D,
         checkpoint: Option<PathBuf>,
     ) -> Result<Self, Problem> {
-        let stream = TableStream::open(endpoint, table, remembered(checkpoint.as_deref())).await?;
+        let stream = TableStream::open(endpoint, table, load_checkpoint(checkpoint.as_deref())).await?;
         let (empty_rounds, _) = watch::channel(0);
-        Ok(Self { stream, source: source.clone(), function, resources, checkpoint, empty_rounds })
+        Ok(Self { stream, source: source.clone(), function, dependencies, checkpoint, empty_rounds })
     }
 
-    /// Tells when the stream has been found empty.
+    /// Returns a watch of this poller's progress.
     #[must_use]
     pub fn progress(&self) -> Progress {
         Progress(self.empty_rounds.subscribe())
     }
 
-    /// Polls until the runtime ends.
+    /// Polls until the runtime shuts down.
     pub async fn run(mut self) {
         let mut pause = interval(POLL_INTERVAL);
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -81,8 +81,8 @@ impl<R: Dependencies> Poller<R> {
                     pause.tick().await;
                 }
                 Ok(records) => {
-                    self.work(records, &mut pause).await;
-                    self.remember();
+                    self.process(records, &mut pause).await;
+                    self.save_checkpoint();
                 }
                 Err(problem) => {
                     tracing::warn!(%problem, "the stream does not answer");
@@ -92,8 +92,8 @@ impl<R: Dependencies> Poller<R> {
         }
     }
 
-    /// Has the function work through records, for as long as it takes.
-    async fn work(&self, mut records: Vec<Value>, pause: &mut Interval) {
+    /// Invokes the function with records until all of them are processed or given up.
+    async fn process(&self, mut records: Vec<Value>, pause: &mut Interval) {
         records.retain(|record| self.source.filters.iter().any(|filter| pattern::matches(filter, record)));
         let mut batches = vec![(records, 0)];
         while let Some((mut batch, attempts)) = batches.pop() {
@@ -108,7 +108,7 @@ impl<R: Dependencies> Poller<R> {
                 pause.tick().await;
             }
             match self.invoke(&batch).await {
-                // The lowest number that failed, and all after it, come again.
+                // The first record that failed and all after it are retried.
                 Some(failed) => {
                     let number =
                         |record: &Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
@@ -126,35 +126,35 @@ impl<R: Dependencies> Poller<R> {
         }
     }
 
-    /// One invocation: the sequence numbers that failed; `None` when the function itself failed.
+    /// Invokes the function once and returns the sequence numbers that failed; `None` when the function itself failed.
     async fn invoke(&self, records: &[Value]) -> Option<Vec<String>> {
         let mut context = Context::default();
         context.request_id = uuid::Uuid::new_v4().to_string();
         context.deadline = SystemClock.unix_millis() + self.source.timeout_seconds * 1_000;
-        let answer = self.function.answer(&self.resources, json!({ "Records": records }), &context);
-        let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?;
-        let answer = answer.map_err(|error| tracing::error!(%error, "the function fails")).ok()?;
-        let failures = answer["batchItemFailures"].as_array()?.iter();
+        let response = self.function.answer(&self.dependencies, json!({ "Records": records }), &context);
+        let response = std::panic::AssertUnwindSafe(response).catch_unwind().await.ok()?;
+        let response = response.map_err(|error| tracing::error!(%error, "the function fails")).ok()?;
+        let failures = response["batchItemFailures"].as_array()?.iter();
         Some(failures.filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned)).collect())
     }
 
-    fn remember(&self) {
+    fn save_checkpoint(&self) {
         let Some(path) = &self.checkpoint else { return };
-        let lines: String = self.stream.places().iter().map(|(id, number)| format!("{id} {number}\n")).collect();
-        if let Err(error) = write_whole(path, &lines) {
-            tracing::error!(%error, path = %path.display(), "how far the stream is worked through is not remembered");
+        let lines: String = self.stream.positions().iter().map(|(id, number)| format!("{id} {number}\n")).collect();
+        if let Err(error) = replace(path, &lines) {
+            tracing::error!(%error, path = %path.display(), "the position in the stream is not saved");
         }
     }
 }
 
-/// How far the stream was worked through: shard and sequence number.
-fn remembered(checkpoint: Option<&Path>) -> Vec<(String, String)> {
+/// Reads the position in the stream: shard and sequence number, for each shard.
+fn load_checkpoint(checkpoint: Option<&Path>) -> Vec<(String, String)> {
     let text = checkpoint.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.map(|(id, number)| (id.to_owned(), number.to_owned())).collect()
 }
 
-/// The file with this ending that belongs to a table kept in a file.
+/// The file with this ending next to a table's data file.
 #[must_use]
 pub fn beside(data: &Path, ending: &str) -> PathBuf {
     let mut name = data.as_os_str().to_owned();
@@ -162,8 +162,8 @@ pub fn beside(data: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes a file so that whoever reads it, after whatever happened, finds the old text or the new.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+/// Replaces a file. After a crash it has either the old or the new text.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     std::fs::write(&new, text)?;

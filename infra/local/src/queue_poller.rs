@@ -1,5 +1,5 @@
-//! Has a function work through the queue, as Lambda does (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS"): a
-//! batch at a time, those messages again that the function names or, when it fails, all.
+//! Invokes a function with the messages of the queue, as Lambda does (AWS Lambda Developer Guide, "Using Lambda with Amazon
+//! SQS"): one batch at a time. Messages that the function reports as failed are retried; when it fails itself, all are.
 
 use std::time::Duration;
 
@@ -13,48 +13,48 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Problem;
-use crate::bus::{Bus, Message};
+use crate::bus::{Bus, ReceivedMessage};
 use crate::template::QueueSource;
 
-/// After how long a message comes again. Deployed it is the queue's visibility timeout; nobody waits that long here.
-const AGAIN: Duration = Duration::from_secs(1);
+/// Pause before a failed message is retried. Deployed, it is the queue's visibility timeout, which is longer.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Works a queue through a function.
+/// Polls the bus's queue and invokes a function with the messages.
 pub struct QueuePoller {
     bus: Bus,
-    sendings: watch::Receiver<u64>,
+    sent: watch::Receiver<u64>,
     source: QueueSource,
     function: QueueFunction<ApplyEventsDeps>,
-    intake: ApplyEventsDeps,
+    dependencies: ApplyEventsDeps,
 }
 
 impl QueuePoller {
-    /// A poller of the bus's queue.
+    /// Makes a poller of the bus's queue.
     #[must_use]
     pub fn new(
         bus: &Bus,
         source: &QueueSource,
         function: QueueFunction<ApplyEventsDeps>,
-        intake: ApplyEventsDeps,
+        dependencies: ApplyEventsDeps,
     ) -> Self {
-        Self { bus: bus.clone(), sendings: bus.sendings(), source: source.clone(), function, intake }
+        Self { bus: bus.clone(), sent: bus.subscribe_sent(), source: source.clone(), function, dependencies }
     }
 
-    /// Polls until the runtime ends.
+    /// Polls until the runtime shuts down.
     pub async fn run(mut self) {
         loop {
-            self.sendings.mark_unchanged();
+            self.sent.mark_unchanged();
             match self.poll().await {
                 Ok(0) => {}
                 Ok(_) => continue,
                 Err(problem) => tracing::warn!(%problem, "the queue does not answer"),
             }
-            // What comes again does so without being sent again.
-            let _ = timeout(AGAIN, self.sendings.changed()).await;
+            // A retried message becomes visible without another one being sent.
+            let _ = timeout(RETRY_DELAY, self.sent.changed()).await;
         }
     }
 
-    /// Has the function work through one batch. Gives how many messages it had.
+    /// Invokes the function with one batch and returns the number of its messages.
     ///
     /// # Errors
     /// The queue does not answer.
@@ -65,29 +65,29 @@ impl QueuePoller {
         }
         let failed = self.invoke(&messages).await;
         let ids = messages.iter().map(|message| message.id.clone());
-        let (again, done): (Vec<String>, Vec<String>) =
+        let (failed, done): (Vec<String>, Vec<String>) =
             ids.partition(|id| failed.as_ref().is_none_or(|failed| failed.contains(id)));
         self.bus.delete(&done)?;
-        self.bus.give_back(&again, AGAIN)?;
+        self.bus.return_later(&failed, RETRY_DELAY)?;
         Ok(messages.len())
     }
 
-    /// One invocation: the ids of the messages that failed; `None` when the function itself failed.
-    async fn invoke(&self, messages: &[Message]) -> Option<Vec<String>> {
+    /// Invokes the function once and returns the ids of messages that failed; `None` when the function itself failed.
+    async fn invoke(&self, messages: &[ReceivedMessage]) -> Option<Vec<String>> {
         let mut context = Context::default();
         context.request_id = uuid::Uuid::new_v4().to_string();
         context.deadline = SystemClock.unix_millis() + self.source.timeout_seconds * 1_000;
         let records: Vec<Value> = messages.iter().map(record).collect();
-        let answer = self.function.answer(&self.intake, json!({ "Records": records }), &context);
-        let answer = std::panic::AssertUnwindSafe(answer).catch_unwind().await.ok()?;
-        let answer = answer.map_err(|error| tracing::error!(%error, "the function fails")).ok()?;
-        let failures = answer["batchItemFailures"].as_array()?.iter();
+        let response = self.function.answer(&self.dependencies, json!({ "Records": records }), &context);
+        let response = std::panic::AssertUnwindSafe(response).catch_unwind().await.ok()?;
+        let response = response.map_err(|error| tracing::error!(%error, "the function fails")).ok()?;
+        let failures = response["batchItemFailures"].as_array()?.iter();
         Some(failures.filter_map(|failure| failure["itemIdentifier"].as_str().map(str::to_owned)).collect())
     }
 }
 
-/// A message as Lambda hands it on.
-fn record(message: &Message) -> Value {
+/// A message as Lambda passes it to a function.
+fn record(message: &ReceivedMessage) -> Value {
     json!({
         "messageId": message.id,
         "receiptHandle": message.id,

@@ -1,4 +1,4 @@
-//! The table: embedded, or elsewhere by its URL; made as the template says.
+//! The table: embedded or at another endpoint, created from the template's properties.
 
 use std::fmt::Display;
 use std::os::unix::fs::PermissionsExt;
@@ -17,11 +17,10 @@ use tokio::net::TcpListener;
 
 use crate::Problem;
 
-/// Starts the embedded table and gives its URL. It is kept in the file or, without one, in a file that goes with the
-/// runtime this is called in.
+/// Starts the embedded table and returns its URL. Without a file, its data is deleted when the runtime shuts down.
 ///
 /// # Errors
-/// The file cannot be read as a table's, or there is no port.
+/// The file is no data file of a table, or no port is free.
 pub async fn start_embedded(file: Option<&Path>) -> Result<String, Problem> {
     let cannot_start = |error: &dyn Display| Problem::new("cannot start the embedded table", error);
     let (database, folder) = match file {
@@ -30,12 +29,12 @@ pub async fn start_embedded(file: Option<&Path>) -> Result<String, Problem> {
             (open(path).map_err(|why| Problem::new(cannot_open, why))?, None)
         }
         None => {
-            // Account names and addresses are in it.
-            let only_mine = std::fs::Permissions::from_mode(0o700);
-            let folder = tempfile::Builder::new().permissions(only_mine).tempdir();
+            // It contains account names and addresses.
+            let owner_only = std::fs::Permissions::from_mode(0o700);
+            let folder = tempfile::Builder::new().permissions(owner_only).tempdir();
             let folder = folder.map_err(|error| cannot_start(&error))?;
             let database = open(&folder.path().join("table.db")).map_err(|error| cannot_start(&error))?;
-            // Nobody will look for it after a crash: no waiting for the disk.
+            // It is not used after a crash, so writes need not wait for the disk.
             database.enable_bulk_loading().map_err(|error| cannot_start(&error))?;
             (database, Some(folder))
         }
@@ -43,7 +42,7 @@ pub async fn start_embedded(file: Option<&Path>) -> Result<String, Problem> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| cannot_start(&error))?;
     let address = listener.local_addr().map_err(|error| cannot_start(&error))?;
     tokio::spawn(async move {
-        // Only the end of the runtime ends it.
+        // It runs until the runtime shuts down.
         let _ = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()).await;
         drop(folder);
     });
@@ -61,7 +60,7 @@ fn open(path: &Path) -> Result<Database, String> {
     Ok(database)
 }
 
-/// Reads the whole file, which the emulator would do only as it comes to each part, and looks for the emulator's tables.
+/// Reads the whole file and looks for the emulator's tables. The emulator itself would find damage only when it reads it.
 fn check(path: &Path) -> rusqlite::Result<()> {
     let file = rusqlite::Connection::open(path)?;
     let found: String = file.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -69,8 +68,8 @@ fn check(path: &Path) -> rusqlite::Result<()> {
     if found == "ok" { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
 }
 
-/// The emulator finds the number of the next stream record as the largest so far, without an index: the time of a write
-/// grows with all writes before it. With this one it does not (docs/decisions/0005).
+/// Adds an index to the emulator's stream records. The emulator numbers a record by the largest number so far; without
+/// the index, each write takes longer than the one before (docs/decisions/0005).
 fn index_stream(path: &Path) -> rusqlite::Result<()> {
     rusqlite::Connection::open(path)?.execute_batch(
         "CREATE INDEX IF NOT EXISTS groups_local_stream_order
@@ -78,7 +77,7 @@ fn index_stream(path: &Path) -> rusqlite::Result<()> {
     )
 }
 
-/// Checks the URL of another DynamoDB.
+/// Checks the URL of `--endpoint-url`.
 ///
 /// # Errors
 /// It is not an http URL.
@@ -88,10 +87,10 @@ pub fn check_url(url: &str) -> Result<&str, Problem> {
     uri.map(|_| url).ok_or_else(|| Problem(format!("--endpoint-url {url} is not an http URL")))
 }
 
-/// Makes the table as the template's properties say, unless there is one of that name. Gives whether it was made.
+/// Creates the table with the template's properties, unless one of that name exists. Returns whether it was created.
 ///
 /// # Errors
-/// What is at the endpoint refuses, or is not DynamoDB.
+/// The endpoint refuses or is not DynamoDB.
 pub async fn create(client: &Client, name: &str, properties: &Value) -> Result<bool, Problem> {
     let unreadable = |error| Problem::new("template.yaml describes no table", error);
     let request = request(client, properties).map_err(unreadable)?;

@@ -1,13 +1,12 @@
-//! The records of a table's stream, in the order of their shards, as the emulator tells them, which is how Lambda hands
-//! them to a function. Not through the SDK: it refuses the records of DynamoDB Local in which a map is empty, for there it
-//! is `{}` without a type.
+//! Reads a table's stream from the emulator, shard by shard, in the JSON that Lambda passes to a function. It does not use
+//! the SDK, which rejects records of DynamoDB Local with an empty map: there it is `{}` without a type.
 
 use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::Problem;
 
-/// Emulators want a signature and do not look at it.
+/// Emulators require a signature but do not check it.
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/dynamodb/aws4_request, \
                              SignedHeaders=host, Signature=0";
 
@@ -17,18 +16,18 @@ pub struct TableStream {
     endpoint: String,
     arn: String,
     shards: Vec<Shard>,
-    /// Where the shards go on that are not open yet: shard and sequence number.
+    /// The last sequence number read, by shard.
     read: Vec<(String, String)>,
 }
 
-/// A part of the stream and where it goes on.
+/// A shard of the stream and the iterator of its next records.
 struct Shard {
     id: String,
     iterator: Option<String>,
 }
 
 impl TableStream {
-    /// The stream of the table at this endpoint, to be read after these places, or from the beginning.
+    /// Opens the stream of the table at this endpoint, after these sequence numbers or from the beginning.
     ///
     /// # Errors
     /// There is no such table, or it has no stream.
@@ -41,25 +40,25 @@ impl TableStream {
         Ok(stream)
     }
 
-    /// The next records of each shard, at most so many of each.
+    /// Returns the next records of each shard, at most `limit` of each.
     ///
     /// # Errors
-    /// The stream does not answer; the next call begins anew after what was read.
+    /// The stream does not reply. The next call continues after the last record read.
     pub async fn read(&mut self, limit: i32) -> Result<Vec<Value>, Problem> {
         let mut records = Vec::new();
         match self.read_shards(limit, &mut records).await {
             Err(problem) => {
                 self.shards.clear();
-                // What was read before the failure is not read again.
+                // Records read before the failure are not read again.
                 if records.is_empty() { Err(problem) } else { Ok(records) }
             }
             Ok(()) => Ok(records),
         }
     }
 
-    /// How far each shard has been read: shard and sequence number.
+    /// Returns the last sequence number read of each shard.
     #[must_use]
-    pub fn places(&self) -> &[(String, String)] {
+    pub fn positions(&self) -> &[(String, String)] {
         &self.read
     }
 
@@ -97,7 +96,7 @@ impl TableStream {
         Ok(())
     }
 
-    /// One request to the emulator's streams.
+    /// Sends a request to the emulator's stream API.
     async fn call(&self, operation: &str, request: Value) -> Result<Value, Problem> {
         let problem = |reason: &dyn std::fmt::Display| Problem::new("the stream of the table", reason);
         let sent = self

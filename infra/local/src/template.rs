@@ -1,4 +1,4 @@
-//! Reads `template.yaml`: routes, functions' environment, authorizer, table.
+//! Reads routes, event sources, environment, authorizer, table and policies from `template.yaml`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,22 +8,22 @@ use serde_json::{Map, Value, json};
 
 use crate::Problem;
 
-/// What the template says, with its parameters filled in.
+/// The parts of the template that the local server uses, with parameters replaced by their values.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// What the gateway answers.
+    /// The routes of the HTTP API.
     pub routes: Vec<Route>,
-    /// What every function finds in its environment.
+    /// The environment variables of all functions.
     pub environment: BTreeMap<String, String>,
     /// Seconds that an invocation may take.
     pub timeout_seconds: u64,
-    /// Which functions work through the table's stream, and how.
+    /// The event sources of the stream consumers.
     pub streams: Vec<StreamSource>,
-    /// Which function works through the queue of events, and how.
+    /// The event source of the function on the queue.
     pub queue: QueueSource,
-    /// Whose tokens are taken.
+    /// The authorizer of all routes.
     pub authorizer: Authorizer,
-    /// The table's properties, in the words of CloudFormation.
+    /// The table's properties, as CloudFormation spells them.
     pub table: Value,
     /// The statements of each function's role, by the function's name.
     pub policies: BTreeMap<String, Value>,
@@ -40,31 +40,31 @@ pub struct Route {
     pub function: String,
 }
 
-/// A function's source of records: the table's stream.
+/// An event source: the table's stream for a function.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamSource {
     /// The name of the function's binary.
     pub function: String,
-    /// Records in a batch, at most.
+    /// The most records in a batch.
     pub batch_size: i32,
-    /// How often a batch comes again before it is set aside; `None` for as often as its age allows.
+    /// How often a batch is retried before it is dropped; `None` for no limit but its age.
     pub maximum_retry_attempts: Option<u64>,
-    /// Whether a batch of which nothing is told is halved when it comes again.
+    /// Whether a batch is halved for the retry when the function itself fails.
     pub bisects: bool,
-    /// Patterns of records: those that match none do not come.
+    /// Patterns; the function receives records that match at least one.
     pub filters: Vec<Value>,
     /// Seconds that an invocation may take.
     pub timeout_seconds: u64,
 }
 
-/// A function's source of messages: the queue of events.
+/// An event source: the queue for a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSource {
     /// The name of the function's binary.
     pub function: String,
-    /// Messages in a batch, at most.
+    /// The most messages in a batch.
     pub batch_size: usize,
-    /// How often a message is handed out before it becomes a dead letter by itself.
+    /// How often a message is received before the queue makes it a dead letter.
     pub max_receive_count: u64,
     /// Seconds that an invocation may take.
     pub timeout_seconds: u64,
@@ -73,9 +73,9 @@ pub struct QueueSource {
 /// The JWT authorizer of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorizer {
-    /// What `iss` must be.
+    /// The required value of `iss`.
     pub issuer: String,
-    /// What `aud` must have one of.
+    /// `aud` must contain one of these.
     pub audiences: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ impl Template {
     /// Reads the template in this folder or the nearest one above it.
     ///
     /// # Errors
-    /// There is none, or it does not say what it must.
+    /// There is none, or it is incomplete.
     pub fn find(from: &Path) -> Result<Self, Problem> {
         let root = root(from)?;
         let path = root.join("template.yaml");
@@ -91,10 +91,10 @@ impl Template {
         Self::parse(&text)
     }
 
-    /// Reads a template; parameters take their defaults, what has none a name of this machine's.
+    /// Reads a template. Parameters have their defaults or, without one, a local value.
     ///
     /// # Errors
-    /// It is no YAML, or does not say what it must.
+    /// It is no YAML, or it is incomplete.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let document = document(text)?;
         let resolve = |value: &Value| resolve(&document["Parameters"], value);
@@ -141,7 +141,7 @@ impl Template {
     }
 }
 
-/// The template as JSON; CloudFormation's short forms (`!Ref`, `!GetAtt`, `!Sub`) are their long ones.
+/// Converts the template to JSON, and CloudFormation's short forms (`!Ref`, `!GetAtt`, `!Sub`) to their long ones.
 ///
 /// # Errors
 /// It is no YAML.
@@ -151,10 +151,10 @@ pub fn document(text: &str) -> Result<Value, Problem> {
 }
 
 impl Template {
-    /// How a function works through the table's stream.
+    /// Returns a function's event source on the table's stream.
     ///
     /// # Errors
-    /// It does not.
+    /// It has none.
     pub fn stream_of(&self, function: &str) -> Result<&StreamSource, Problem> {
         let found = self.streams.iter().find(|source| source.function == function);
         found.ok_or_else(|| missing(&format!("the function {function} on the stream")))
@@ -204,7 +204,7 @@ fn queue_source(
 ) -> Result<QueueSource, Problem> {
     let queue = properties["Queue"]["Fn::GetAtt"].as_str().and_then(|name| name.strip_suffix(".Arn"));
     let redrive = &document["Resources"][queue.unwrap_or_default()]["Properties"]["RedrivePolicy"];
-    let number = |value: &Value, what| value.as_u64().ok_or_else(|| missing(what));
+    let number = |value: &Value, name| value.as_u64().ok_or_else(|| missing(name));
     Ok(QueueSource {
         function: function.to_owned(),
         batch_size: usize::try_from(number(&properties["BatchSize"], "BatchSize")?).unwrap_or(1),
@@ -213,7 +213,7 @@ fn queue_source(
     })
 }
 
-/// What a function's role allows.
+/// The policy statements of a function's role.
 fn statements(document: &Value, properties: &Value) -> Result<Value, Problem> {
     let role = properties["Role"]["Fn::GetAtt"].as_str().and_then(|name| name.strip_suffix(".Arn"));
     let role = &document["Resources"][role.ok_or_else(|| missing("a Role"))?]["Properties"];
@@ -231,29 +231,31 @@ fn of_type<'a>(document: &'a Value, kind: &'a str) -> Result<(&'a String, &'a Va
     Ok((name, &resource["Properties"]))
 }
 
-fn text_of(value: &Value, what: &str) -> Result<String, Problem> {
-    value.as_str().map(str::to_owned).ok_or_else(|| missing(what))
+fn text_of(value: &Value, name: &str) -> Result<String, Problem> {
+    value.as_str().map(str::to_owned).ok_or_else(|| missing(name))
 }
 
-fn missing(what: &str) -> Problem {
-    Problem::new("template.yaml lacks", what)
+fn missing(name: &str) -> Problem {
+    Problem::new("template.yaml lacks", name)
 }
 
-/// What stands for the parameters and resources that have no value of their own on this machine.
-const LOCAL_NAMES: [(&str, &str); 4] = [
+/// Local values of parameters without a default, and of resources.
+const LOCAL_VALUES: [(&str, &str); 4] = [
     ("JwtIssuer", "https://issuer.local"),
     ("JwtAudience", "groups-api"),
     ("Table", "groups"),
     ("AWS::StackName", "local"),
 ];
 
-/// A value with its reference followed: a parameter's default, or a local name.
+/// Resolves a `!Ref` to a parameter's default or a local value; other values stay.
 fn resolve(parameters: &Value, value: &Value) -> String {
     let Some(name) = value["Ref"].as_str() else {
         return plain(value);
     };
     match &parameters[name]["Default"] {
-        Value::Null => LOCAL_NAMES.iter().find(|(local, _)| *local == name).map_or(name, |(_, value)| value).to_owned(),
+        Value::Null => {
+            LOCAL_VALUES.iter().find(|(local, _)| *local == name).map_or(name, |(_, value)| value).to_owned()
+        }
         default => plain(default),
     }
 }

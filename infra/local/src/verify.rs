@@ -1,4 +1,4 @@
-//! `cargo local verify`: whether a table keeps its invariants.
+//! `cargo local verify`: checks the invariants of a table and, on request, repairs it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,28 +18,28 @@ use shared::verify::InvariantViolation;
 
 use crate::{Problem, table};
 
-/// How long a request to the table may be repeated.
+/// How long a request to the table may be retried.
 const REQUEST_TIME_BUDGET: Duration = Duration::from_secs(10);
 
-/// Which table, and what to do.
+/// Arguments of `cargo local verify`.
 #[derive(Args)]
 pub struct VerifyArguments {
-    /// The DynamoDB to ask, such as that of a running `cargo local`; without it and `--data`, AWS with the credentials
-    /// of the environment.
+    /// Endpoint of the DynamoDB, such as that of a running `cargo local`. Without it and `--data`, AWS with the
+    /// environment's credentials.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// File with an embedded table that no server uses at the moment.
+    /// File with an embedded table that no server is using.
     #[arg(long, value_name = "FILE", conflicts_with = "endpoint_url")]
     data: Option<PathBuf>,
-    /// The table.
+    /// Name of the table.
     #[arg(long, default_value = "groups")]
     table: String,
-    /// Mends what is found; jobs that are made or resumed for it are done by the table's stream.
+    /// Repairs the violations. The stream consumer `propagate` completes the jobs that this creates or resumes.
     #[arg(long)]
     repair: bool,
 }
 
-/// Looks at every row and gives what is wrong, one line each; after a repair, what is still wrong.
+/// Reads every row and returns the invariant violations; after a repair, those that remain.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -52,7 +52,7 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<InvariantViolatio
             }
             Connection::to(&table::start_embedded(Some(file)).await?)
         }
-        (None, None) => of_developer().await,
+        (None, None) => developer_connection().await,
     };
     let store = Store::connected(&connection, &arguments.table, REQUEST_TIME_BUDGET);
     let granted = Granted::propagation();
@@ -65,8 +65,8 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<InvariantViolatio
     }
 }
 
-/// AWS as the developer reaches it: with a profile, by single sign-on, or by the environment.
-async fn of_developer() -> Connection {
+/// Connects to AWS with the developer's credentials: a profile, single sign-on, or the environment.
+async fn developer_connection() -> Connection {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
     Connection::with(loader.retry_config(RetryConfig::disabled()).load().await)

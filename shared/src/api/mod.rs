@@ -1,6 +1,7 @@
 //! The wire types: request bodies, read field by field, and response bodies, in the shapes of `openapi.yaml`.
 
 pub mod fields;
+pub mod operation;
 pub mod requests;
 pub mod responses;
 pub mod schema;

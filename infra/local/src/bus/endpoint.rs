@@ -1,4 +1,4 @@
-//! The bus and the queues as the SDK calls them: `PutEvents` and `SendMessage`, in the JSON protocols of AWS.
+//! The AWS operations that the functions call on the bus and the queues, `PutEvents` and `SendMessage`, in AWS's JSON protocols.
 
 use axum::body::{Body, Bytes};
 use axum::http::header::HeaderMap;
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{Bus, enveloped, new_id};
 use crate::event::json_response;
 
-/// Entries in one `PutEvents`, at most.
+/// The largest number of entries in one `PutEvents`.
 const MAX_ENTRIES: usize = 10;
 
 impl Bus {
-    /// Answers a call of an operation of AWS.
+    /// Replies to a call of an AWS operation.
     #[must_use]
     pub fn call(&self, headers: &HeaderMap, body: &Bytes) -> Response<Body> {
         let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
@@ -20,15 +20,15 @@ impl Bus {
         match target {
             "AWSEvents.PutEvents" => self.put_events(&request),
             "AmazonSQS.SendMessage" => self.send_message(&request),
-            _ => refused("UnknownOperationException", "only PutEvents and SendMessage are there"),
+            _ => refusal("UnknownOperationException", "only PutEvents and SendMessage are supported"),
         }
     }
 
-    /// Publishes events, one by one: what became of each is in the answer.
+    /// Publishes each event by itself; the reply has a result for each.
     fn put_events(&self, request: &Value) -> Response<Body> {
         let entries: &[Value] = request["Entries"].as_array().map_or(&[], Vec::as_slice);
         if entries.is_empty() || entries.len() > MAX_ENTRIES {
-            return refused("ValidationException", "Entries must be 1 to 10");
+            return refusal("ValidationException", "Entries must be 1 to 10");
         }
         let results: Vec<Value> = entries.iter().map(|entry| self.put_event(entry)).collect();
         let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
@@ -54,12 +54,12 @@ impl Bus {
         }
     }
 
-    /// Every queue that messages are sent to is one of dead letters.
+    /// Stores a dead letter: the functions send messages to dead-letter queues only.
     fn send_message(&self, request: &Value) -> Response<Body> {
         let Some(body) = request["MessageBody"].as_str() else {
-            return refused("InvalidParameterValue", "MessageBody must be a text");
+            return refusal("InvalidParameterValue", "MessageBody must be a text");
         };
-        match self.bury(body, request["MessageAttributes"]["reason"]["StringValue"].as_str()) {
+        match self.put_dead_letter(body, request["MessageAttributes"]["reason"]["StringValue"].as_str()) {
             Ok(()) => json_response(StatusCode::OK, &json!({ "MessageId": new_id() })),
             Err(problem) => json_response(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -69,6 +69,6 @@ impl Bus {
     }
 }
 
-fn refused(code: &str, message: &str) -> Response<Body> {
+fn refusal(code: &str, message: &str) -> Response<Body> {
     json_response(StatusCode::BAD_REQUEST, &json!({ "__type": code, "message": message }))
 }

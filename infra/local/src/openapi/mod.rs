@@ -1,33 +1,30 @@
-//! The API as an OpenAPI document: routes are the template's, schemas those of the wire types, errors as the API answers
-//! them; `operations.rs` has what a reader wants to know besides. `openapi.yaml` is this, written down.
+//! The API as an OpenAPI document. Routes come from the template, descriptions from the constants beside the handlers,
+//! schemas from the wire types, and error examples from the error replies of the code. `openapi.yaml` is this document.
 
-mod answers;
-mod links;
 mod operations;
 mod parameters;
+mod responses;
 mod schemas;
 mod yaml;
 
 use serde_json::{Map, Value, json};
+use shared::api::operation::Tag;
 
-use self::operations::{OPERATIONS, Operation, Success, Who};
 use crate::Problem;
+use crate::functions::{ENDPOINTS, Endpoint};
 use crate::template::{Route, Template};
 
-/// What every operation may answer besides: without a token that verifies, without the role, by the gateway's throttling,
-/// by a fault of ours, by a table that is busy.
-const EVERYWHERE: [u16; 5] = [401, 403, 429, 500, 503];
-
-/// The document.
+/// Makes the document.
 ///
 /// # Errors
-/// The template has a route that no operation here is of.
+/// The template routes to a function that is no endpoint.
 pub fn document(template: &Template) -> Result<Value, Problem> {
     let mut paths = Map::new();
     for route in &template.routes {
         let path = paths.entry(&route.path).or_insert_with(|| json!({}));
-        path[route.method.to_lowercase()] = operation(of(route)?);
+        path[route.method.to_lowercase()] = operations::operation(endpoint(route)?);
     }
+    let tags = Tag::ALL.map(|(tag, description)| json!({ "name": tag.name(), "description": description }));
     Ok(json!({
         "openapi": "3.1.0",
         "info": {
@@ -38,30 +35,26 @@ pub fn document(template: &Template) -> Result<Value, Problem> {
         },
         "servers": [{ "url": "/", "description": "Where this document is served." }],
         "security": [{ "Token": [] }],
-        "tags": [
-            { "name": "Groups", "description": "Groups, and lists of them." },
-            { "name": "Members", "description": "Accounts in groups." },
-            { "name": "Nesting", "description": "Groups in groups." },
-        ],
+        "tags": tags,
         "paths": paths,
         "components": {
             "schemas": schemas::schemas(),
             "parameters": parameters::parameters(),
-            "headers": answers::headers(),
-            "responses": answers::refusals(),
+            "headers": responses::headers(),
+            "responses": responses::error_responses(),
             "securitySchemes": {
                 "Token": {
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "A token of the issuer that the gateway is set up for. `sub` is the caller, the claim `cognito:groups` holds the roles.",
+                    "description": "A token of the issuer that the gateway trusts. The claim `sub` is the caller, `cognito:groups` holds the roles.",
                 },
             },
         },
     }))
 }
 
-/// The document as YAML: what is checked in and served.
+/// Returns the document as YAML: the text that is checked in and served.
 ///
 /// # Errors
 /// As [`document`].
@@ -69,60 +62,7 @@ pub fn text(template: &Template) -> Result<String, Problem> {
     yaml::write(&document(template)?)
 }
 
-fn of(route: &Route) -> Result<&'static Operation, Problem> {
-    let found = OPERATIONS.iter().find(|operation| operation.function == route.function);
+fn endpoint(route: &Route) -> Result<&'static Endpoint, Problem> {
+    let found = ENDPOINTS.iter().find(|endpoint| endpoint.function.name == route.function);
     found.ok_or_else(|| Problem(format!("there is no operation of the function {}", route.function)))
-}
-
-fn operation(operation: &Operation) -> Value {
-    let who = match operation.who {
-        Who::Anyone => "Any authenticated caller, or those in `READ_ROLES`.",
-        Who::Administrators => "Administrators only.",
-    };
-    let reference = |name: &&str| json!({ "$ref": format!("#/components/parameters/{name}") });
-    let mut responses = Map::new();
-    responses.insert(operation.success.status.to_string(), success(operation));
-    for status in EVERYWHERE.iter().chain(operation.refusals) {
-        let name = answers::name(*status);
-        responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
-    }
-    let mut told = json!({
-        "operationId": operation.function,
-        "tags": [operation.tag],
-        "summary": operation.summary,
-        "description": format!("{} {who}", operation.description),
-        "parameters": operation.parameters.iter().map(reference).collect::<Vec<_>>(),
-        "responses": responses,
-    });
-    if let Some(body) = &operation.body {
-        told["requestBody"] = json!({
-            "required": body.required,
-            "content": {
-                "application/json": { "schema": schemas::reference(body.schema), "example": read(body.example) },
-            },
-        });
-    }
-    told
-}
-
-fn success(operation: &Operation) -> Value {
-    let Success { status: _, description, headers, body } = operation.success;
-    let mut told = json!({ "description": description });
-    let reference = |name: &&str| ((*name).to_owned(), answers::header(name));
-    if !headers.is_empty() {
-        told["headers"] = headers.iter().map(reference).collect::<Map<_, _>>().into();
-    }
-    if let Some((schema, example)) = body {
-        let content = json!({ "schema": schemas::reference(schema), "example": read(example) });
-        told["content"] = json!({ "application/json": content });
-    }
-    if !operation.links.is_empty() {
-        told["links"] = links::links(operation.links);
-    }
-    told
-}
-
-/// An example of `operations.rs`.
-fn read(example: &str) -> Value {
-    serde_json::from_str(example).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The parameters of all operations. Bounds are the code's own.
+//! The parameters of all operations, with the bounds that the code checks.
 
 use serde_json::{Map, Value, json};
 use shared::api::schema::WHITE_SPACE;
@@ -7,12 +7,12 @@ use shared::http::request::{MAX_ENTITY_TAGS, MAX_IDEMPOTENCY_KEY};
 
 use super::schemas::reference;
 
-/// Every parameter, by the name that operations refer to it by.
+/// Every parameter, by the name that an endpoint's `OPERATION` has for it.
 pub(super) fn parameters() -> Map<String, Value> {
     let group = "grp-018d0cab-c440-7000-8000-000000000001";
     let [path, query, header] = ["path", "query", "header"];
     let all = [
-        ("Id", path, "id", "The group. One that cannot exist is not found.", reference("GroupId"), json!(group)),
+        ("Id", path, "id", "The group. An id of another form is not found.", reference("GroupId"), json!(group)),
         (
             "ChildId",
             path,
@@ -27,36 +27,43 @@ pub(super) fn parameters() -> Map<String, Value> {
             "MembersLimit",
             query,
             "limit",
-            "Members on the page; without it, all in one answer up to the maximum.",
+            "Members on the page. Without it, one page has all members up to the maximum.",
             limit(Limit::MAX_MEMBERS),
             json!(2),
         ),
         ("After", query, "after", AFTER, json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }), Value::Null),
         ("Search", query, "search", SEARCH, search(), json!("team")),
         ("Member", query, "member", "Only groups that the account is in.", reference("AccountId"), Value::Null),
-        ("MembershipType", query, "membership_type", "Only these.", reference("MembershipType"), json!("direct")),
+        (
+            "MembershipType",
+            query,
+            "membership_type",
+            "Only members of this type.",
+            reference("MembershipType"),
+            json!("direct"),
+        ),
         ("IfMatch", header, "If-Match", IF_MATCH, if_match(), json!("*")),
         ("IdempotencyKey", header, "Idempotency-Key", IDEMPOTENCY_KEY, idempotency_key(), json!("7d2f0f6e")),
     ];
-    let told = |(key, place, name, description, schema, example): (&str, &str, &str, &str, Value, Value)| {
-        let mut told = json!({ "name": name, "in": place, "description": description, "schema": schema });
-        told["required"] = json!(place == "path");
+    let object = |(key, place, name, description, schema, example): (&str, &str, &str, &str, Value, Value)| {
+        let mut object = json!({ "name": name, "in": place, "description": description, "schema": schema });
+        object["required"] = json!(place == "path");
         if !example.is_null() {
-            told["example"] = example;
+            object["example"] = example;
         }
-        (key.to_owned(), told)
+        (key.to_owned(), object)
     };
-    all.into_iter().map(told).collect()
+    all.into_iter().map(object).collect()
 }
 
-const AFTER: &str = "Where to go on: an `endCursor` of the same list with the same other parameters but `limit`; any other \
+const AFTER: &str = "The `endCursor` of the page before: of the same list, with the same other parameters except `limit`. Any other \
                      is refused.";
-const SEARCH: &str = "Only groups with this text anywhere in their names, whatever its case: Unicode NFKC, then full case \
-                      folding, on both sides. Trimmed; empty is no search. Not together with `member`.";
+const SEARCH: &str = "Only groups whose names contain this text. Both are compared after Unicode NFKC and full case folding. \
+                      Trimmed; an empty text does not search. Not together with `member`.";
 const IF_MATCH: &str =
-    "Only at one of these versions, each an `ETag` of the group, or at any (`*`). A weak tag never matches.";
-const IDEMPOTENCY_KEY: &str = "With the same key, the same caller and the same body, the first answer comes again for 24 hours \
-                               and nothing is created.";
+    "Only at one of these versions, each an `ETag` of the group, or at any version (`*`). A weak tag never matches.";
+const IDEMPOTENCY_KEY: &str = "For 24 hours, the same key with the same caller and body returns the first reply again and creates \
+                               nothing.";
 
 fn limit(max: Limit) -> Value {
     json!({ "type": "integer", "minimum": 1, "maximum": max.items() })
@@ -75,7 +82,7 @@ fn search() -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
 
-/// A list of entity tags (RFC 9110, section 13.1.1), or any.
+/// A list of entity tags, or `*` (RFC 9110, section 13.1.1).
 fn if_match() -> Value {
     let (tag, more) = (r#"(W/)?"[\t !#-~]*""#, MAX_ENTITY_TAGS - 1);
     json!({ "type": "string", "pattern": format!(r"^(\*|{tag}([\t ]*,[\t ]*{tag}){{0,{more}}})$") })

@@ -14,7 +14,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
     });
-    // Formats such as `uint64` are nobody's but the crate's.
+    // Formats such as `uint64` are the crate's own and mean nothing to other readers.
     let mut formats = RestrictFormats::default();
     formats.infer_from_meta_schema = false;
     formats.allowed_formats.insert("date-time".into());
@@ -33,7 +33,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     schemas.insert(
         "GatewayError".into(),
         json!({
-            "description": "What the gateway answers by itself, before a function is called or in place of one.",
+            "description": "A reply of the gateway itself, before a function is called or in its place.",
             "type": "object",
             "required": ["message"],
             "properties": { "message": { "type": "string" } },

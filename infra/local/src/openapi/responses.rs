@@ -1,74 +1,84 @@
-//! What the API answers when it does not do what was asked, as it answers it, and the headers of all answers.
+//! The error replies of the API, with examples made by the code that makes the replies, and the headers of all replies.
 
 use serde_json::{Map, Value, json};
 use shared::api::{FieldError, ValidationErrors};
 use shared::domain::{Error, GroupName, InvalidValue, Missing};
 use shared::http::{ApiError, HttpResponse, Reply};
 
-use super::schemas::reference;
+use super::schemas;
 use crate::demo;
 
-/// Answers of one status.
-struct Refusal {
+/// The error replies of one status.
+struct ErrorResponseSpec {
     status: u16,
     name: &'static str,
     description: &'static str,
-    /// The gateway's own message, where it answers with this status by itself.
+    /// The gateway's own message, where the gateway itself can reply with this status.
     gateway: Option<&'static str>,
-    /// Headers, and whether all of these answers have them.
+    /// Headers, each with whether every reply of this status has it.
     headers: &'static [(&'static str, bool)],
 }
 
-const REFUSALS: [Refusal; 11] = [
-    refusal(400, "Invalid", "A parameter, header or body is not as described: all errors of a body at once.", None),
-    Refusal {
+const ERROR_RESPONSES: [ErrorResponseSpec; 11] = [
+    spec(400, "Invalid", "A parameter, header or body is not as described. For a body, all errors are listed.", None),
+    ErrorResponseSpec {
         headers: &[("WWW-Authenticate", true)],
-        ..refusal(
+        ..spec(
             401,
             "Unauthorized",
-            "No token, or one that does not verify. As a rule it is the gateway that says so.",
+            "There is no token, or it does not verify. As a rule the gateway itself replies.",
             Some("Unauthorized"),
         )
     },
-    refusal(403, "Forbidden", "The caller lacks the role. Decided before anything is looked up or read.", None),
-    refusal(
+    spec(403, "Forbidden", "The caller lacks the role. Decided before anything is looked up or read.", None),
+    spec(
         404,
         "NotFound",
         "The group, account, membership or nesting does not exist, or the gateway has no such path.",
         Some("Not Found"),
     ),
-    refusal(409, "Conflict", "What there is stands against it.", None),
-    refusal(412, "PreconditionFailed", "`If-Match` does not hold.", None),
-    refusal(
+    spec(409, "Conflict", "The request contradicts the current state.", None),
+    spec(412, "PreconditionFailed", "`If-Match` does not hold.", None),
+    spec(
         413,
         "PayloadTooLarge",
-        "The body is over 64 KiB. Of one over 10 MB it is the gateway that says so.",
+        "The body is over 64 KiB. To one over 10 MB the gateway itself replies.",
         Some("Request Entity Too Large"),
     ),
-    refusal(415, "UnsupportedMediaType", "The body is not JSON by its content type.", None),
-    refusal(
+    spec(415, "UnsupportedMediaType", "The content type of the body is not JSON.", None),
+    spec(
         429,
         "TooManyRequests",
         "The gateway throttles: more requests at once than it is set up for.",
         Some("Too Many Requests"),
     ),
-    refusal(500, "InternalError", "A fault of ours; nothing of its inside is shown.", Some("Internal Server Error")),
-    Refusal {
+    spec(
+        500,
+        "InternalError",
+        "Internal error. Details are in the log under `request_id`.",
+        Some("Internal Server Error"),
+    ),
+    ErrorResponseSpec {
         headers: &[("Retry-After", false)],
-        ..refusal(
+        ..spec(
             503,
             "Unavailable",
-            "The table is busy or out of reach: try again. Nothing is lost by it.",
+            "The table is busy or unreachable. Retry: the request can be sent again.",
             Some("Service Unavailable"),
         )
     },
 ];
 
-const fn refusal(status: u16, name: &'static str, description: &'static str, gateway: Option<&'static str>) -> Refusal {
-    Refusal { status, name, description, gateway, headers: &[] }
+const fn spec(
+    status: u16,
+    name: &'static str,
+    description: &'static str,
+    gateway: Option<&'static str>,
+) -> ErrorResponseSpec {
+    ErrorResponseSpec { status, name, description, gateway, headers: &[] }
 }
 
-/// What functions answer, each with the name of an example.
+/// Returns every error of the functions, each with the name of its example.
 fn errors() -> Vec<(&'static str, ApiError)> {
     let (team, other) = (demo::engineering_team(), "grp-018d0cab-c440-7000-8000-00000000ffff");
     let errors = vec![
@@ -99,46 +109,46 @@ fn errors() -> Vec<(&'static str, ApiError)> {
     ]
 }
 
-/// The name of the answers of a status.
-pub(super) fn name(status: u16) -> &'static str {
-    REFUSALS.iter().find(|refusal| refusal.status == status).map_or("", |refusal| refusal.name)
+/// A reference to the error replies of a status.
+pub(super) fn reference(status: u16) -> Value {
+    let name = ERROR_RESPONSES.iter().find(|spec| spec.status == status).map_or("", |spec| spec.name);
+    json!({ "$ref": format!("#/components/responses/{name}") })
 }
 
-/// All answers of an error, by their names.
-pub(super) fn refusals() -> Map<String, Value> {
+/// All error replies, by the name of their status.
+pub(super) fn error_responses() -> Map<String, Value> {
     let errors = errors();
-    REFUSALS.iter().map(|refusal| (refusal.name.to_owned(), told(refusal, &errors))).collect()
+    ERROR_RESPONSES.iter().map(|spec| (spec.name.to_owned(), error_response(spec, &errors))).collect()
 }
 
-fn told(refusal: &Refusal, errors: &[(&str, ApiError)]) -> Value {
+fn error_response(spec: &ErrorResponseSpec, errors: &[(&str, ApiError)]) -> Value {
     let mut schemas = Vec::new();
     let mut examples = Map::new();
-    let of_functions = errors.iter().filter(|(_, error)| error.reply().status == refusal.status);
-    for (name, error) in of_functions {
+    for (name, error) in errors.iter().filter(|(_, error)| error.reply().status == spec.status) {
         if examples.is_empty() {
             let code = json!({ "properties": { "code": { "const": error.reply().code } } });
-            let mut schema = reference("Error");
+            let mut schema = schemas::reference("Error");
             schema["properties"] = json!({ "error": code });
             schemas.push(schema);
         }
         examples.insert((*name).to_owned(), json!({ "value": body(error) }));
     }
-    if let Some(message) = refusal.gateway {
-        schemas.push(reference("GatewayError"));
+    if let Some(message) = spec.gateway {
+        schemas.push(schemas::reference("GatewayError"));
         examples.insert("gateway".into(), json!({ "value": { "message": message } }));
     }
     let schema = if schemas.len() == 1 { schemas.swap_remove(0) } else { json!({ "oneOf": schemas }) };
-    let mut told = json!({
-        "description": refusal.description,
+    let mut response = json!({
+        "description": spec.description,
         "content": { "application/json": { "schema": schema, "examples": examples } },
     });
-    for (name, _) in refusal.headers {
-        told["headers"][name] = header(name);
+    for (name, _) in spec.headers {
+        response["headers"][name] = header(name);
     }
-    told
+    response
 }
 
-/// The body that a function answers with.
+/// The body of a function's reply.
 fn body(error: &ApiError) -> Value {
     let response = HttpResponse::from(Reply::error(error, "9f0c3a52-7d6e-4a0b-8f3e-2b1f6c7d8e90"));
     serde_json::from_slice(response.body()).unwrap_or_default()
@@ -149,10 +159,10 @@ pub(super) fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-/// Every header of an answer, by its name.
+/// Every header of a reply, by its name.
 pub(super) fn headers() -> Map<String, Value> {
-    let optional =
-        |name: &str| REFUSALS.iter().flat_map(|refusal| refusal.headers).any(|(it, all)| *it == name && !all);
+    let is_optional =
+        |name: &str| ERROR_RESPONSES.iter().flat_map(|spec| spec.headers).any(|(it, always)| *it == name && !always);
     let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     let all = [
         ("ETag", "The version of the group's own fields, for `If-Match`.", text(r#"^"[1-9][0-9]*"$"#), json!("\"1\"")),
@@ -164,22 +174,22 @@ pub(super) fn headers() -> Map<String, Value> {
         ),
         (
             "Membership-Settled",
-            "Whether every effect, through all groups above, is visible already; otherwise the rest follows by itself.",
+            "Whether all ancestors already show the change. Otherwise it reaches them in the background.",
             json!({ "type": "boolean" }),
             json!(true),
         ),
         (
             "Retry-After",
-            "Seconds to wait; of the function's own answers.",
+            "Seconds to wait. Only replies of functions have it.",
             json!({ "type": "integer", "minimum": 1 }),
             json!(1),
         ),
-        ("WWW-Authenticate", "What is wanted.", text("^Bearer"), json!("Bearer")),
+        ("WWW-Authenticate", "The scheme to authenticate with.", text("^Bearer"), json!("Bearer")),
     ];
-    let told = |(name, description, schema, example): (&str, &str, Value, Value)| {
-        let required = !optional(name);
-        let told = json!({ "description": description, "required": required, "schema": schema, "example": example });
-        (name.to_owned(), told)
+    let object = |(name, description, schema, example): (&str, &str, Value, Value)| {
+        let required = !is_optional(name);
+        let object = json!({ "description": description, "required": required, "schema": schema, "example": example });
+        (name.to_owned(), object)
     };
-    all.into_iter().map(told).collect()
+    all.into_iter().map(object).collect()
 }

@@ -1,7 +1,8 @@
-//! Every answer that the document has is one that the API gives.
+//! Every status in the document occurs.
 
 use std::collections::BTreeSet;
 
+use groups_local::functions::ENDPOINTS;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use shared::authz::Role;
@@ -9,12 +10,12 @@ use shared::authz::Role;
 use crate::harness::contract::operations;
 use crate::harness::{Answer, Api, NO_GROUP, token};
 
-/// Those of a gateway that throttles, of a fault of ours and of a table that is busy: `faults.rs` has them.
-const ELSEWHERE: [&str; 3] = ["429", "500", "503"];
+/// A throttling gateway, an internal error, a busy table: `faults.rs` tests them.
+const TESTED_ELSEWHERE: [&str; 3] = ["429", "500", "503"];
 
-/// A group with a member, and one nested in it with another: what every operation can be asked about.
-async fn world(api: &Api) -> (String, String) {
-    let (id, child) = (api.group("Above").await, api.group("Below").await);
+/// Creates a group with a member and a nested group, for requests of every operation.
+async fn parent_and_child(api: &Api) -> (String, String) {
+    let (id, child) = (api.group("Parent").await, api.group("Child").await);
     api.nest(&id, &child).await;
     api.accounts(&["acc-1", "acc-2", "acc-3"]).await;
     for path in [format!("/{id}/members/acc-1"), format!("/{child}/members/acc-2")] {
@@ -23,24 +24,20 @@ async fn world(api: &Api) -> (String, String) {
     (id, child)
 }
 
-/// A body that the operation takes.
+/// A valid body for the operation, if it reads one: the example of its description.
 fn body(function: &str) -> Option<Value> {
-    match function {
-        "create-group" | "update-group" => Some(json!({ "name": "A" })),
-        "change-members" => Some(json!({ "add": ["acc-3"] })),
-        "add-member" | "nest-group" => Some(json!({})),
-        _ => None,
-    }
+    let endpoint = ENDPOINTS.iter().find(|endpoint| endpoint.function.name == function).unwrap();
+    endpoint.operation.request_body.map(|body| serde_json::from_str(body.content.example).unwrap())
 }
 
-/// Asks in every way there is to be refused, and last in one that is not; gives the statuses.
+/// Sends the operation's request with every kind of error and without any; returns the statuses.
 async fn statuses(api: &Api, method: &Method, path: &str, function: &str) -> BTreeSet<String> {
-    let (id, child) = world(api).await;
+    let (id, child) = parent_and_child(api).await;
     let filled = |path: &str, id: &str| {
         let path = path.strip_prefix("/api/v1/groups").unwrap();
         path.replace("{id}", id).replace("{childId}", &child).replace("{accountId}", "acc-1")
     };
-    let (path, nowhere) = (filled(path, &id), filled(path, NO_GROUP));
+    let (path, unknown_group) = (filled(path, &id), filled(path, NO_GROUP));
     let with_body = |request: RequestBuilder| match body(function) {
         Some(body) => request.json(&body),
         None => request,
@@ -50,8 +47,8 @@ async fn statuses(api: &Api, method: &Method, path: &str, function: &str) -> BTr
     let requests = [
         with_body(api.request_as(None, method.clone(), &path)),
         with_body(api.request_as(Some(&mallory), method.clone(), &path)),
-        with_body(ask(&nowhere)),
-        // Before any that deletes what it is about.
+        with_body(ask(&unknown_group)),
+        // Before any request that can delete the group.
         with_body(ask(&path)).header("If-Match", "\"99\""),
         with_body(ask(&format!("{path}?member=acc-404"))),
         with_body(ask(&format!("{path}?unknown=1"))),
@@ -63,23 +60,25 @@ async fn statuses(api: &Api, method: &Method, path: &str, function: &str) -> BTr
         with_body(ask(&path.replace("acc-1", "acc-2"))),
         with_body(ask(&path.replace(&child, &id))),
     ];
-    let mut given = BTreeSet::new();
+    let mut statuses = BTreeSet::new();
     for request in requests {
-        given.insert(Answer::to(request).await.status.as_str().to_owned());
+        statuses.insert(Answer::to(request).await.status.as_str().to_owned());
     }
-    given
+    statuses
 }
 
 #[tokio::test]
-async fn every_answer_of_the_document_is_given() {
+async fn every_documented_status_occurs() {
     let role = Role::parse("Reader").unwrap();
     let api = Api::start_configured(|config| config.policy.read_roles = vec![role]).await;
-    for ((method, path), operation) in operations() {
+    let operations = operations();
+    assert_eq!(operations.len(), ENDPOINTS.len());
+    for ((method, path), operation) in operations {
         let function = operation["operationId"].as_str().unwrap();
-        let given = statuses(&api, &method.parse().unwrap(), &path, function).await;
+        let found = statuses(&api, &method.parse().unwrap(), &path, function).await;
         let documented = operation["responses"].as_object().unwrap().keys().map(String::as_str);
         let documented: BTreeSet<String> =
-            documented.filter(|status| !ELSEWHERE.contains(status)).map(str::to_owned).collect();
-        assert_eq!(given, documented, "{function}");
+            documented.filter(|status| !TESTED_ELSEWHERE.contains(status)).map(str::to_owned).collect();
+        assert_eq!(found, documented, "{function}");
     }
 }

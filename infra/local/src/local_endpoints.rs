@@ -1,4 +1,4 @@
-//! `/_local/...`: what the machine outside the API would do. Of no use to a client, and not there when deployed.
+//! The endpoints below `/_local/`: they replace the AWS services around the API. A deployed API does not have them.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,45 +17,45 @@ use shared::store::Store;
 use tokio::time::timeout;
 
 use crate::Problem;
-use crate::bus::{Bus, DeadLetter};
+use crate::bus::{Bus, StoredDeadLetter};
 use crate::event::{json_response, own_response};
 use crate::poller::Progress;
 
-/// Seconds that a caller may wait for the table to be at rest, and does when it says nothing.
+/// The longest and the default wait for idleness, in seconds.
 const LONGEST_WAIT: u64 = 600;
 const DEFAULT_WAIT: u64 = 30;
 
-/// Published events that are read from the bus together.
+/// Published events that one query of the bus returns.
 const EVENTS_AT_ONCE: usize = 100;
 
-/// The machine outside the API.
-pub struct Machine {
+/// The endpoints and the parts of the local server that they use.
+pub struct LocalEndpoints {
     /// The table.
     pub store: Store,
-    /// What comes in and goes out.
+    /// Incoming and published events.
     pub bus: Bus,
-    /// Who works through the table's stream.
+    /// The pollers of the table's stream.
     pub progress: Vec<Progress>,
 }
 
-impl Machine {
-    /// Answers what came to `/_local/<path>`.
+impl LocalEndpoints {
+    /// Replies to a request for `/_local/<path>`.
     pub async fn respond(&self, parts: &Parts, body: &Bytes) -> Response<Body> {
         let query = parts.uri.query();
-        let answer = match (parts.uri.path().trim_start_matches("/_local/"), &parts.method) {
-            ("events", &Method::POST) => self.take_events(body),
-            ("events", &Method::GET) => self.tell_events(query, &parts.headers),
+        let response = match (parts.uri.path().trim_start_matches("/_local/"), &parts.method) {
+            ("events", &Method::POST) => self.receive_events(body),
+            ("events", &Method::GET) => self.follow_events(query, &parts.headers),
             ("dead-letters", &Method::GET) => self.dead_letters(),
             ("dead-letters/redrive", &Method::POST) => self.redrive(),
             ("idle", &Method::GET) if !self.progress.is_empty() => self.wait_until_idle(query).await,
             ("aws" | "aws/", &Method::POST) => Ok(self.bus.call(&parts.headers, body)),
             _ => Ok(own_response(StatusCode::NOT_FOUND, "Not Found")),
         };
-        answer.unwrap_or_else(|problem| own_response(StatusCode::SERVICE_UNAVAILABLE, &problem.to_string()))
+        response.unwrap_or_else(|problem| own_response(StatusCode::SERVICE_UNAVAILABLE, &problem.to_string()))
     }
 
-    /// Puts one event or a list of them on the queue: all of them or none.
-    fn take_events(&self, body: &Bytes) -> Result<Response<Body>, Problem> {
+    /// Sends one event or a list of events to the queue: all of them or none.
+    fn receive_events(&self, body: &Bytes) -> Result<Response<Body>, Problem> {
         let events = match serde_json::from_slice(body) {
             Ok(Value::Array(events)) => events,
             Ok(event) => vec![event],
@@ -69,9 +69,9 @@ impl Machine {
         Ok(json_response(StatusCode::ACCEPTED, &json!({ "received": received })))
     }
 
-    /// Events that were published and those that are, as server-sent events: after the number in `after` or, for a client
-    /// that comes back, after the last that it has seen.
-    fn tell_events(&self, query: Option<&str>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
+    /// Streams published events as server-sent events: past ones after the number in `after`, then new ones. A client that
+    /// reconnects continues after the last event that it has seen.
+    fn follow_events(&self, query: Option<&str>, headers: &HeaderMap) -> Result<Response<Body>, Problem> {
         let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok());
         let after = match (seen, query.map(|query| query.strip_prefix("after="))) {
             (Some(number), _) | (None, Some(Some(number))) => number.parse().ok(),
@@ -79,7 +79,9 @@ impl Machine {
             (None, Some(None)) => None,
         };
         Ok(match after {
-            Some(after) => Sse::new(told(self.bus.clone(), after)).keep_alive(KeepAlive::default()).into_response(),
+            Some(after) => {
+                Sse::new(published(self.bus.clone(), after)).keep_alive(KeepAlive::default()).into_response()
+            }
             None => own_response(StatusCode::BAD_REQUEST, "after must be the number of an event"),
         })
     }
@@ -89,13 +91,13 @@ impl Machine {
         Ok(json_response(StatusCode::OK, &json!({ "dead_letters": letters })))
     }
 
-    /// Has dead letters tried again, as an operator does once what they failed of is mended.
+    /// Retries all dead letters, as an operator does once the cause of their failure is repaired.
     fn redrive(&self) -> Result<Response<Body>, Problem> {
         Ok(json_response(StatusCode::ACCEPTED, &json!({ "redriven": self.bus.redrive()? })))
     }
 
-    /// 200 once every event has been worked on, every record of the stream been worked through, and no job is left; 504,
-    /// with the jobs there are, when that takes longer than `timeout` seconds.
+    /// Returns 200 once all events and stream records are processed and no job is left. After `timeout` seconds, returns 504
+    /// with the jobs that are left.
     async fn wait_until_idle(&self, query: Option<&str>) -> Result<Response<Body>, Problem> {
         let seconds = match query.map(|query| query.strip_prefix("timeout=").map(str::parse::<u64>)) {
             None => DEFAULT_WAIT,
@@ -112,21 +114,21 @@ impl Machine {
 
     async fn until_idle(&self) -> Result<(), Problem> {
         loop {
-            let events_wait = self.bus.has_new()?;
+            let has_new_events = self.bus.has_new()?;
             for progress in &self.progress {
                 progress.clone().caught_up().await;
             }
             let jobs = self.store.list_jobs(&Granted::propagation()).await;
-            if jobs.map_err(|error| Problem::new("the table", error))?.is_empty() && !events_wait {
+            if jobs.map_err(|error| Problem::new("the table", error))?.is_empty() && !has_new_events {
                 return Ok(());
             }
         }
     }
 }
 
-/// Published events after a number, and all that come.
-fn told(bus: Bus, after: u64) -> impl Stream<Item = Result<Event, Infallible>> {
-    let publications = bus.publications();
+/// Streams published events after a number, past and future.
+fn published(bus: Bus, after: u64) -> impl Stream<Item = Result<Event, Infallible>> {
+    let publications = bus.subscribe_published();
     stream::unfold((bus, publications, after, Vec::new()), |(bus, mut publications, mut after, mut next)| async move {
         while next.is_empty() {
             publications.mark_unchanged();
@@ -138,12 +140,12 @@ fn told(bus: Bus, after: u64) -> impl Stream<Item = Result<Event, Infallible>> {
         }
         let (number, event) = next.pop()?;
         after = number;
-        let told = Event::default().id(number.to_string()).data(event);
-        Some((Ok(told), (bus, publications, after, next)))
+        let event = Event::default().id(number.to_string()).data(event);
+        Some((Ok(event), (bus, publications, after, next)))
     })
 }
 
-fn letter(letter: &DeadLetter) -> Value {
+fn letter(letter: &StoredDeadLetter) -> Value {
     json!({
         "event": serde_json::from_str::<Value>(&letter.body).unwrap_or_else(|_| json!(letter.body)),
         "reason": letter.reason,
