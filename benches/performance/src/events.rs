@@ -14,10 +14,13 @@ const ON_CALL: &str = "grp-018d0cab-c440-7000-8000-000000000004";
 /// Makes this number of events.
 pub(crate) type MakeEvents = fn(&Local, usize) -> Vec<String>;
 
-/// Functions whose release binaries are measured, and their events.
-pub(crate) const MEASURED: [(&str, MakeEvents); 7] = [
-    ("bare", |_, count| vec![recorded("get-group"); count]),
-    ("get-group", |_, count| vec![recorded("get-group"); count]),
+/// Name of a function's binary, and its events.
+pub(crate) type Function = (&'static str, MakeEvents);
+
+/// Functions whose release binaries are measured. `bare`, the first, has no budget.
+pub(crate) const MEASURED: [Function; 7] = [
+    ("bare", get_group),
+    ("get-group", get_group),
     ("list-members", |_, count| vec![recorded("list-members"); count]),
     ("add-member", |local, count| additions(&recorded("add-member"), [TEAM, "acc-123"], local, count)),
     // The groups above already have this member: nearly always the write itself has reached them.
@@ -25,6 +28,11 @@ pub(crate) const MEASURED: [(&str, MakeEvents); 7] = [
     ("apply-events", |local, count| additions(&record("apply-events", 1), [ON_CALL, "acc-123"], local, count)),
     ("publish-events", |_, count| vec![record("publish-events", 1); count]),
 ];
+
+/// Reads the recorded group.
+pub(crate) fn get_group(_: &Local, count: usize) -> Vec<String> {
+    vec![recorded("get-group"); count]
+}
 
 /// Lists all members of a new group of this size.
 pub(crate) fn list_members(local: &Local, members: usize) -> String {
