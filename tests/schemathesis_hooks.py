@@ -1,4 +1,4 @@
-"""What `openapi.yaml` cannot say of the API, for schemathesis (`schemathesis.toml`): everything else that it finds is at fault."""
+"""Rules of the API that `openapi.yaml` cannot express, for schemathesis (`schemathesis.toml`). Every other finding is a failure."""
 
 import json
 import re
@@ -7,8 +7,8 @@ import uuid
 import schemathesis
 from schemathesis.openapi.checks import RejectedPositiveData, UnsupportedMethodResponse
 
-# Faults that a request may have though every part of it is as described: of two parts together, or of a cursor, which only
-# the list that gave it can tell from any other.
+# Validation errors of requests whose parts all match the document: two parts that contradict each other, or a cursor of another
+# list.
 BETWEEN_PARTS = {
     ("after", "is not a cursor of this list"),
     ("search", "is given with member"),
@@ -16,16 +16,16 @@ BETWEEN_PARTS = {
     ("remove", "names an account a second time"),
     ("body", "has more than 500 ids"),
 }
-# The coverage phase takes the quotes off this header's values, which then are as described no more.
+# The coverage phase sends this header's values without quotes, which does not match the document.
 WITHOUT_QUOTES = ("If-Match", "is not a list of up to 20 entity tags")
 
-# What the ids of the demo data's groups begin with.
+# Prefix of the ids of the demo data's groups.
 DEMO = "grp-018d0cab-c440-7000-8000-"
 
 
 @schemathesis.hook
 def map_query(context, query):
-    """Leaves out what would have most requests refused for what the document cannot say; cursors come by links."""
+    """Removes parameters that would make most requests invalid by a rule in BETWEEN_PARTS. Links supply the valid cursors."""
     if query and re.fullmatch("[A-Za-z0-9_-]+", str(query.get("after", ""))):
         del query["after"]
     if query and query.get("member"):
@@ -35,7 +35,7 @@ def map_query(context, query):
 
 @schemathesis.hook
 def map_headers(context, headers):
-    """Makes each key another: with one that was used, the first answer comes again, of a group that may be gone since."""
+    """Makes each key unique. A repeated key replays the first answer, about a group that may have been deleted since."""
     if headers and re.fullmatch("[!-~]{1,255}", str(headers.get("Idempotency-Key", ""))):
         headers["Idempotency-Key"] = uuid.uuid4().hex
     return headers
@@ -43,7 +43,7 @@ def map_headers(context, headers):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Leaves the demo data's groups where they are: everything else is about them."""
+    """Keeps the demo data's groups from being deleted, since the other requests need them."""
     is_deletion = case.operation.definition.raw["operationId"] == "delete-group"
     if is_deletion and str((case.path_parameters or {}).get("id", "")).startswith(DEMO):
         case.path_parameters["id"] = DEMO + "00000000ffff"
@@ -51,13 +51,13 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """Gives whether it is one."""
+    """Returns whether the finding is a failure."""
     body = json.loads(response.content or "null")
     if isinstance(failure, UnsupportedMethodResponse):
         # API Gateway's HTTP APIs know no 405: a method that a path does not have is not found.
         return (response.status_code, body) != (404, {"message": "Not Found"})
     if isinstance(failure, RejectedPositiveData) and response.status_code == 400:
-        faults = {(fault["field"], fault["reason"]) for fault in body["error"]["details"]}
-        is_covering = case.meta.phase.name.value == "coverage"
-        return not faults <= (BETWEEN_PARTS | {WITHOUT_QUOTES} if is_covering else BETWEEN_PARTS)
+        errors = {(error["field"], error["reason"]) for error in body["error"]["details"]}
+        is_coverage = case.meta.phase.name.value == "coverage"
+        return not errors <= (BETWEEN_PARTS | {WITHOUT_QUOTES} if is_coverage else BETWEEN_PARTS)
     return True

@@ -1,9 +1,9 @@
-//! `cargo measure`: what each call costs, as the table sees it. Prints tables and compares those that must not change by
-//! themselves with `benches/membership.txt`, `benches/search.txt` and `benches/alternatives.txt`; `cargo measure -- --update`
-//! writes those files anew. With `membership`, `search` or `alternatives`, only those.
+//! `cargo measure`: counts the requests, round trips and capacity units of every call, as the table sees them.
+//!
+//! Prints tables and compares them with `benches/membership.txt` and `benches/search.txt`; `cargo measure -- --update` writes
+//! these files instead. With `membership` or `search`, only that table. Times are printed as well, but not compared.
 
-mod alternatives;
-// The suite's, of which not all is of use here.
+// Not all of the suite's harness is used here.
 #[allow(dead_code)]
 #[path = "../../tests/harness/mod.rs"]
 mod harness;
@@ -26,7 +26,7 @@ use shared::domain::{GroupId, JobKind};
 use shared::propagation::Propagation;
 use tokio::time::Instant;
 
-/// Levels and members: how calls grow with each. Rows of a flattened membership are members times levels.
+/// Levels of nesting and members. A flattened membership has a row for each member and level.
 const SIZES: [(usize, usize); 11] = [
     (1, 10),
     (3, 10),
@@ -45,19 +45,15 @@ const SIZES: [(usize, usize); 11] = [
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let is_given = |argument: &str| arguments.iter().any(|given| given == argument);
-    let all = !["membership", "search", "alternatives"].into_iter().any(is_given);
-    let mut as_checked_in = true;
+    let all = !["membership", "search"].into_iter().any(is_given);
+    let mut matches = true;
     if all || is_given("membership") {
-        as_checked_in &= compare("membership.txt", &membership().await, is_given("--update"));
+        matches &= compare("membership.txt", &membership().await, is_given("--update"));
     }
     if all || is_given("search") {
-        as_checked_in &= compare("search.txt", &search::measure().await, is_given("--update"));
+        matches &= compare("search.txt", &search::measure().await, is_given("--update"));
     }
-    if all || is_given("alternatives") {
-        let table = tokio::task::block_in_place(alternatives::measure);
-        as_checked_in &= compare("alternatives.txt", &table, is_given("--update"));
-    }
-    if as_checked_in { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if matches { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn membership() -> String {
@@ -72,7 +68,7 @@ async fn membership() -> String {
     table
 }
 
-/// Prints a table, and tells whether it is as checked in.
+/// Prints a table and reports whether it matches the checked-in file.
 fn compare(name: &str, table: &str, update: bool) -> bool {
     println!("{table}");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -81,12 +77,12 @@ fn compare(name: &str, table: &str, update: bool) -> bool {
     }
     let is_same = std::fs::read_to_string(&path).unwrap_or_default() == table;
     if !is_same {
-        println!("{} says otherwise; --update writes it anew", path.display());
+        println!("{} differs; --update writes it", path.display());
     }
     is_same
 }
 
-/// One line for each call in a chain of so many levels with so many members.
+/// Appends a line for each call in a chain of `levels` groups with this number of members.
 async fn calls(levels: usize, members: usize, table: &mut String) {
     let meter = Meter::default();
     let api = Api::start_metered(&meter).await;
@@ -125,20 +121,20 @@ async fn calls(levels: usize, members: usize, table: &mut String) {
     }
 }
 
-/// What it takes to give a group the members of another, and to delete a group: to whom it matters how fast jobs are.
+/// Measures the jobs: propagating the members of a group to another, removing them, and deleting a group.
 async fn jobs(members: usize) -> String {
     let meter = Meter::default();
     let api = Api::start_metered(&meter).await;
     let child = seed::chain(&api, 1, members).await.remove(0);
     let parent = api.group("Parent").await;
-    let mut told = String::new();
-    let mut tell = |name: &str, started: Instant| {
+    let mut report = String::new();
+    let mut record = |name: &str, started: Instant| {
         let requests = api.recorder.take();
         let transactions = requests.iter().filter(|it| it.operation == "TransactWriteItems").count();
         let (count, seconds, units) = (requests.len(), started.elapsed().as_secs_f64(), meter.take());
         let (each, per_second) = (members as f64 / transactions as f64, members as f64 / seconds);
         writeln!(
-            told,
+            report,
             "{name} of {members} accounts: {count} requests, {transactions} transactions, {each:.1} accounts a transaction, \
              {:.0} read and {:.0} write units, {per_second:.0} accounts a second here",
             units.read, units.write
@@ -149,22 +145,22 @@ async fn jobs(members: usize) -> String {
     meter.take();
     let started = Instant::now();
     api.nest(&parent, &child).await;
-    tell("backfill", started);
+    record("backfill", started);
     let started = Instant::now();
     assert_eq!(api.delete(&format!("/{parent}/groups/{child}")).await.status, 204);
-    tell("sweep", started);
+    record("sweep", started);
     let granted = Granted::propagation();
     let started = Instant::now();
     assert_eq!(api.delete(&format!("/{child}")).await.status, 204);
     let kind = JobKind::DeleteGroup(GroupId::parse(&child).unwrap());
     let propagation = Propagation { store: &api.app.store, granted: &granted, now: harness::now() };
     propagation.complete(&kind).await.unwrap();
-    tell("deletion", started);
+    record("deletion", started);
     assert_sound(&violations(&api).await);
-    told
+    report
 }
 
-/// How long callers wait for a group that a backfill runs into, where transactions conflict.
+/// Measures how long callers wait while a backfill changes the same group and transactions conflict.
 async fn waiting() -> String {
     const MEMBERS: usize = 10_000;
     const CALLS: usize = 200;

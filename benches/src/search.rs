@@ -1,4 +1,4 @@
-//! What a search costs over more and more groups, beside reading all names; and what names cost to write.
+//! Counts the cost of a search over a growing number of groups, beside reading all names; and the cost of writing names.
 
 use std::fmt::Write;
 
@@ -15,34 +15,34 @@ use crate::harness::{Answer, Api, administer, now, percent_encoded, read};
 /// Groups in the table.
 const SIZES: [usize; 3] = [100, 10_000, 100_000];
 
-/// From one that three of five names have, one twice, to one that none has.
+/// From a term that three of five names contain, one of them twice, to one that no name contains.
 const TERMS: [&str; 6] = ["e", "al", "sales", "00", "00042", "no such name"];
 
-/// The table of what calls cost.
+/// Returns the table of costs.
 pub async fn measure() -> String {
     let meter = Meter::default();
     let api = Api::start_metered(&meter).await;
-    let mut told = String::from("term | groups | found | requests | rounds | read units\n");
+    let mut table = String::from("term | groups | found | requests | rounds | read units\n");
     let mut groups = 0;
     for size in SIZES {
         let create = (groups..size).map(|number| create(&api, number));
         stream::iter(create).buffer_unordered(8).collect::<()>().await;
         groups = size;
         for term in TERMS {
-            search(&api, &meter, term, size, &mut told).await;
+            search(&api, &meter, term, size, &mut table).await;
         }
-        walk(&api, &meter, size, &mut told).await;
+        list_all(&api, &meter, size, &mut table).await;
     }
-    names(&api, &meter, &mut told).await;
-    told
+    names(&api, &meter, &mut table).await;
+    table
 }
 
-/// One of many groups: ten thousand have a department and a number, all others a code.
+/// Creates one of many groups: the first ten thousand are named by department and number, the others by a code.
 async fn create(api: &Api, number: usize) {
     const DEPARTMENTS: [&str; 5] = ["Sales", "Legal", "People", "Ops", "IT"];
     let name = match number {
         ..10_000 => format!("{} {number:05}", DEPARTMENTS[number % 5]),
-        // No row of a shorter name is left out; it is the emulator that takes its time for them.
+        // A short name has all its rows too. Longer ones only cost the emulator time.
         _ => format!("{number:04x}"),
     };
     let profile = GroupProfile {
@@ -55,18 +55,18 @@ async fn create(api: &Api, number: usize) {
     api.store.create_group(&administer(), group, None).await.unwrap();
 }
 
-/// A page of fifty.
-async fn search(api: &Api, meter: &Meter, term: &str, groups: usize, told: &mut String) {
+/// Searches for a page of fifty.
+async fn search(api: &Api, meter: &Meter, term: &str, groups: usize, table: &mut String) {
     api.recorder.take();
     meter.take();
     let page = api.get(&format!("?search={}", percent_encoded(term))).await.ok();
     let (requests, units) = (api.recorder.take(), meter.take());
     let (found, count, rounds) = (page["groups"].as_array().unwrap().len(), requests.len(), sequential(&requests));
-    writeln!(told, "{term} | {groups} | {found} | {count} | {rounds} | {}", units.read).unwrap();
+    writeln!(table, "{term} | {groups} | {found} | {count} | {rounds} | {}", units.read).unwrap();
 }
 
-/// What a search would cost that reads the list of all groups.
-async fn walk(api: &Api, meter: &Meter, groups: usize, told: &mut String) {
+/// Counts the cost of a search that reads the list of all groups, for comparison.
+async fn list_all(api: &Api, meter: &Meter, groups: usize, table: &mut String) {
     api.recorder.take();
     meter.take();
     let (term, mut found, mut after) = (FoldedText::fold("00042"), 0, None);
@@ -80,12 +80,12 @@ async fn walk(api: &Api, meter: &Meter, groups: usize, told: &mut String) {
     }
     let (requests, units) = (api.recorder.take(), meter.take());
     let count = requests.len();
-    writeln!(told, "00042 in a walk | {groups} | {found} | {count} | {count} | {}", units.read).unwrap();
+    writeln!(table, "00042 in the list of all | {groups} | {found} | {count} | {count} | {}", units.read).unwrap();
 }
 
-/// Creating a group and naming it anew, by the length of the name.
-async fn names(api: &Api, meter: &Meter, told: &mut String) {
-    writeln!(told, "\ncall | characters | requests | rounds | read units | write units").unwrap();
+/// Counts the cost of creating and renaming a group, by length of the name.
+async fn names(api: &Api, meter: &Meter, table: &mut String) {
+    writeln!(table, "\ncall | characters | requests | rounds | read units | write units").unwrap();
     let name = |length: usize, seed: u64| {
         let mut random = fastrand::Rng::with_seed(seed);
         std::iter::repeat_with(|| random.lowercase()).take(length).collect::<String>()
@@ -99,7 +99,7 @@ async fn names(api: &Api, meter: &Meter, told: &mut String) {
             let group = Answer::to(request).await.body;
             let (requests, units) = (api.recorder.take(), meter.take());
             let (count, rounds) = (requests.len(), sequential(&requests));
-            writeln!(told, "{call} | {length} | {count} | {rounds} | {} | {}", units.read, units.write).unwrap();
+            writeln!(table, "{call} | {length} | {count} | {rounds} | {} | {}", units.read, units.write).unwrap();
             path = format!("/{}", group["id"].as_str().unwrap());
         }
     }

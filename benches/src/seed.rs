@@ -1,4 +1,4 @@
-//! Large groups, written row by row: what the API would have made of a hundred thousand calls.
+//! Creates large groups by writing their rows directly, which would take a hundred thousand calls of the API.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,14 @@ use shared::store::keys::{Attribute, Attributes, Key};
 
 use crate::harness::{Api, account, numbered};
 
-/// Rows that one `BatchWriteItem` takes.
+/// Most rows in one `BatchWriteItem`.
 const BATCH: usize = 25;
 
-/// Groups with these names, each nested in the one before it, with so many accounts in the last; their ids.
+/// Creates `levels` groups, each nested in the one before it, the last with this number of members. Returns their ids.
 pub async fn chain(api: &Api, levels: usize, members: usize) -> Vec<String> {
     let names: Vec<String> = (0..levels).map(|level| format!("Level {level:02}")).collect();
     let ids = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    // One member by the API: its rows are the pattern of all others'.
+    // Adds one member by the API. Its rows are the pattern for all others.
     api.members(&ids[levels - 1], 0..1).await;
     let client = client_for(&api.endpoint, |builder| builder);
     let groups: Vec<GroupId> = ids.iter().map(|id| GroupId::parse(id).unwrap()).collect();
@@ -31,13 +31,13 @@ pub async fn chain(api: &Api, levels: usize, members: usize) -> Vec<String> {
     ids
 }
 
-/// Puts rows, of which no two have the same key.
+/// Puts rows with distinct keys.
 pub async fn write_all(client: &Client, table: &str, rows: &[Attributes]) {
     let batches = rows.chunks(BATCH).map(|batch| write(client, table, batch.to_vec()));
     stream::iter(batches).buffer_unordered(4).collect::<Vec<()>>().await;
 }
 
-/// Rows of one account: its own, and in each group the member's, the mirror and the trail.
+/// Rows of one account: its own, and in each group the member, the mirror and the audit record.
 struct Pattern {
     groups: Vec<GroupId>,
     account: Attributes,

@@ -1,6 +1,6 @@
-//! What takes the guard of each rule away.
+//! Changes of the templates that each break a rule.
 
-/// A rule, what stands in one of the files, and what would stand there without the guard.
+/// A rule, a text in one of the templates, and its replacement, which breaks the rule.
 pub(super) type Removal = (&'static str, &'static str, &'static str);
 
 pub(super) const REMOVALS: [Removal; 38] = [
@@ -14,7 +14,7 @@ pub(super) const REMOVALS: [Removal; 38] = [
     ("role_names_its_resources", "Resource: !GetAtt Table.Arn", "Resource: \"*\""),
     ("role_names_its_resources", "${Table.Arn}/index/GSI1", "${Table.Arn}/*"),
     ("role_names_its_resources", "Resource: !GetAtt GetGroupLog.Arn", "NotResource: !GetAtt Table.Arn"),
-    ("role_is_for_lambda_alone", "Service: lambda.amazonaws.com", "AWS: \"*\""),
+    ("only_lambda_assumes_the_role", "Service: lambda.amazonaws.com", "AWS: \"*\""),
     (
         "table_can_be_restored",
         "PointInTimeRecoveryEnabled: !Ref PointInTimeRecovery",
@@ -36,11 +36,11 @@ pub(super) const REMOVALS: [Removal; 38] = [
     ("table_is_encrypted", "SSEEnabled: true", "SSEEnabled: false"),
     ("table_is_encrypted", "        SSEType: KMS\n", ""),
     (
-        "log_ends",
+        "log_has_a_retention",
         "      RetentionInDays: !Ref LogRetentionDays\n\n  GetGroupFunction",
         "      LogGroupClass: STANDARD\n\n  GetGroupFunction",
     ),
-    ("log_ends", "      RetentionInDays: !Ref AuditRetentionDays\n", ""),
+    ("log_has_a_retention", "      RetentionInDays: !Ref AuditRetentionDays\n", ""),
     (
         "audit_outlives_the_stack",
         "AWS::Events::Archive\n    DeletionPolicy: RetainExceptOnCreate",
@@ -49,11 +49,11 @@ pub(super) const REMOVALS: [Removal; 38] = [
     ("queue_is_encrypted", "      SqsManagedSseEnabled: true", "      SqsManagedSseEnabled: false"),
     ("queue_keeps_fourteen_days", "      MessageRetentionPeriod: 1209600\n", ""),
     (
-        "queue_policy_names_who_sends",
+        "queue_policy_names_its_sender",
         "              ArnEquals:\n                aws:SourceArn: !GetAtt AuditRule.Arn",
         "              Bool:\n                aws:SecureTransport: true",
     ),
-    ("queue_policy_names_who_sends", "Service: events.amazonaws.com", "AWS: \"*\""),
+    ("queue_policy_names_its_sender", "Service: events.amazonaws.com", "AWS: \"*\""),
     ("function_has_its_role", "      Role: !GetAtt GetGroupRole.Arn\n", ""),
     (
         "function_has_its_role",
@@ -61,29 +61,29 @@ pub(super) const REMOVALS: [Removal; 38] = [
         "      Role: !GetAtt GetGroupRole.Arn\n      Policies: [AmazonDynamoDBFullAccess]\n",
     ),
     ("function_has_its_log", "      LoggingConfig:\n        LogGroup: !Ref GetGroupLog\n", ""),
-    ("function_ends", "    Timeout: 10\n", ""),
+    ("function_has_a_timeout", "    Timeout: 10\n", ""),
     (
-        "route_wants_a_token",
+        "route_requires_a_token",
         "            Method: GET\n",
         "            Method: GET\n            Auth: { Authorizer: NONE }\n",
     ),
     ("stream_source_bisects", "            BisectBatchOnFunctionError: true\n", ""),
     (
-        "stream_source_tells_failures_one_by_one",
+        "stream_source_reports_item_failures",
         "            BisectBatchOnFunctionError: true\n            FunctionResponseTypes:\n              - ReportBatchItemFailures\n",
         "            BisectBatchOnFunctionError: true\n",
     ),
-    ("stream_source_gives_up_within_the_day", "            MaximumRecordAgeInSeconds: 82800\n", ""),
-    ("stream_source_keeps_what_it_gives_up", "                Destination: !GetAtt PropagateFailures.Arn\n", ""),
+    ("stream_source_drops_records_within_a_day", "            MaximumRecordAgeInSeconds: 82800\n", ""),
+    ("stream_source_has_a_dead_letter_queue", "                Destination: !GetAtt PropagateFailures.Arn\n", ""),
     (
-        "queue_source_tells_failures_one_by_one",
+        "queue_source_reports_item_failures",
         "            BatchSize: 10\n            FunctionResponseTypes:\n              - ReportBatchItemFailures\n",
         "            BatchSize: 10\n",
     ),
-    ("queue_source_keeps_what_it_gives_up", "        deadLetterTargetArn: !GetAtt DeadLetters.Arn\n", ""),
-    ("api_wants_tokens", "        DefaultAuthorizer: Jwt\n", ""),
+    ("queue_source_has_a_dead_letter_queue", "        deadLetterTargetArn: !GetAtt DeadLetters.Arn\n", ""),
+    ("api_requires_tokens", "        DefaultAuthorizer: Jwt\n", ""),
     ("api_is_throttled", "        ThrottlingBurstLimit: !Ref BurstRequests\n", ""),
     ("api_has_an_access_log", "        DestinationArn: !GetAtt AccessLog.Arn\n", ""),
-    ("alarm_says_what_nothing_means", "      TreatMissingData: notBreaching\n", ""),
-    ("alarm_tells_somebody", "      OKActions: !If [HasTopic, [!Ref AlarmTopicArn], !Ref \"AWS::NoValue\"]\n", ""),
+    ("alarm_handles_missing_data", "      TreatMissingData: notBreaching\n", ""),
+    ("alarm_notifies_the_topic", "      OKActions: !If [HasTopic, [!Ref AlarmTopicArn], !Ref \"AWS::NoValue\"]\n", ""),
 ];

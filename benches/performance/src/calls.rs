@@ -1,33 +1,33 @@
-//! What calls ask of the table and what that comes to in dollars, out of what `cargo measure` wrote and of prices.
+//! Generates the section on requests and dollars of each call, from the files of `cargo measure` and from list prices.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::rows::{Row, Rows};
 
-/// The size that stands for all: levels of nesting and members, groups to search in, characters of a name.
+/// The measured size that is shown: levels of nesting and members, groups to search, characters of a name.
 const TYPICAL: [(&str, &str); 2] = [("levels", "3"), ("members", "1000")];
 const GROUPS: &str = "10000";
 const CHARACTERS: &str = "20";
-/// A search that finds a full page.
+/// A search term that finds a full page.
 const TERM: &str = "sales";
 
-/// Prices, and what is assumed of a call's time.
+/// List prices, and assumptions about the time of a call.
 struct Prices {
     list: Rows,
     assumed: Rows,
 }
 
 impl Prices {
-    fn of(&self, what: &str) -> f64 {
-        self.list.number_of(what, "dollars a million")
+    fn of(&self, item: &str) -> f64 {
+        self.list.number_of(item, "dollars a million")
     }
 
-    fn assumed(&self, what: &str) -> f64 {
-        self.assumed.number_of(what, "value")
+    fn assumed(&self, name: &str) -> f64 {
+        self.assumed.number_of(name, "value")
     }
 
-    /// Dollars of a million invocations that wait for so many rounds.
+    /// Dollars of a million invocations that each wait for this number of rounds.
     fn lambda(&self, rounds: f64) -> f64 {
         let milliseconds =
             rounds * self.assumed("milliseconds of a round") + self.assumed("milliseconds beside rounds");
@@ -41,7 +41,7 @@ impl Prices {
     }
 }
 
-/// The section.
+/// Returns the section.
 pub(crate) fn section(root: &Path) -> String {
     let mut tables = Rows::read(root, "performance/prices.txt").into_iter();
     let prices = Prices { list: tables.next().expect("prices"), assumed: tables.next().expect("assumptions") };
@@ -58,7 +58,7 @@ pub(crate) fn section(root: &Path) -> String {
     found.for_each(|row| line(&mut table, "search groups", row, &prices));
     let named = search[1].iter().filter(|row| row.has("characters", CHARACTERS));
     named.for_each(|row| line(&mut table, &format!("{} a group", row.text("call")), row, &prices));
-    format!("{INTRODUCTION}{table}\n{}", beside(&prices))
+    format!("{INTRODUCTION}{table}\n{}", assumptions(&prices))
 }
 
 fn line(table: &mut String, name: &str, row: Row<'_>, prices: &Prices) {
@@ -70,26 +70,27 @@ fn line(table: &mut String, name: &str, row: Row<'_>, prices: &Prices) {
         .expect("memory");
 }
 
-/// What comes in and goes out beside calls.
-fn beside(prices: &Prices) -> String {
-    let taken = 3.0 * prices.of("SQS, requests") + prices.lambda(1.0);
-    let told = prices.of("EventBridge, custom events") + prices.lambda(1.0);
+/// The text below the table: prices, assumptions, and the cost of events.
+fn assumptions(prices: &Prices) -> String {
+    let received = 3.0 * prices.of("SQS, requests") + prices.lambda(1.0);
+    let published = prices.of("EventBridge, custom events") + prices.lambda(1.0);
     let [round, further, memory] = ["milliseconds of a round", "milliseconds beside rounds", "gigabytes of memory"]
-        .map(|what| prices.assumed(what));
-    let assumed = |what| prices.assumed.iter().find(|row| row.has("assumed", what)).map_or("", |row| row.text("value"));
+        .map(|name| prices.assumed(name));
+    let assumed = |name| prices.assumed.iter().find(|row| row.has("assumed", name)).map_or("", |row| row.text("value"));
     let (region, date) = (assumed("region"), assumed("list prices of"));
     format!(
-        "Dollars are for a million calls at list prices of {date} in {region} (`benches/performance/prices.txt` names the lists), without\n\
-         free tiers. Assumed: a call takes {round} ms for each round and {further} ms beside, at {memory} GB. A million events cost {taken:.2} to \
-         take in one by one\n(three requests to the queue, one invocation), beside what they ask of the table, and {told:.2} to publish one by one; \
-         batches of ten a tenth\nof the invocations. Reading the stream costs nothing.\n"
+        "Dollars are for a million calls at list prices of {date} in {region}, without free tiers; `benches/performance/prices.txt` names the\n\
+         price lists. A call is assumed to take {round} ms for each round and {further} ms beside, with {memory} GB of memory.\n\
+         \n\
+         A million events cost ${received:.2} to receive one by one (three requests to the queue, one invocation), beside their requests to the\n\
+         table. They cost ${published:.2} to publish one by one. Batches of ten need a tenth of the invocations. Reading the stream is free.\n"
     )
 }
 
-const INTRODUCTION: &str = "## What calls ask of the table
+const INTRODUCTION: &str = "## Requests and dollars of each call
 
-Requests, rounds (requests that wait for one another) and units by `cargo measure`, which writes and checks `benches/membership.txt` and
-`benches/search.txt`; `cargo bench` only reads them. A group of 1,000 members below two others, a search for a page of fifty in 10,000
-groups, names of 20 characters. What follows from a write later (jobs, events) is not in it.
+Requests, rounds (requests that wait for one another) and units are counted by `cargo measure`, which writes and checks
+`benches/membership.txt` and `benches/search.txt`; `cargo bench` only reads them. The sizes are a group of 1,000 members below two others, a
+search for a page of fifty in 10,000 groups, and names of 20 characters. Later work that a write causes (jobs, events) is not included.
 
 ";

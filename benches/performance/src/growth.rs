@@ -1,4 +1,4 @@
-//! How calls grow, as plots.
+//! Generates the plots of how the cost of calls grows.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,16 +6,19 @@ use std::path::Path;
 use crate::plot::{Line, Panel, svg};
 use crate::rows::{Row, Rows};
 
-/// Something that grows.
+/// A plot over one growing size.
 struct Dimension {
-    /// The plot's file.
+    /// File of the plot.
     file: &'static str,
     title: &'static str,
-    /// What was measured, and what a line is there, what grows and what stays as it is.
+    /// File of the measurement, in `benches`.
     measured: &'static str,
+    /// Column that names the lines.
     line: &'static str,
+    /// Column of the growing size.
     grows: &'static str,
-    stays: Option<(&'static str, &'static str)>,
+    /// Column and value of a size that does not grow.
+    fixed: Option<(&'static str, &'static str)>,
 }
 
 const DIMENSIONS: [Dimension; 3] = [
@@ -25,7 +28,7 @@ const DIMENSIONS: [Dimension; 3] = [
         measured: "membership.txt",
         line: "call",
         grows: "members",
-        stays: Some(("levels", "1")),
+        fixed: Some(("levels", "1")),
     },
     Dimension {
         file: "depth.svg",
@@ -33,7 +36,7 @@ const DIMENSIONS: [Dimension; 3] = [
         measured: "membership.txt",
         line: "call",
         grows: "levels",
-        stays: Some(("members", "1000")),
+        fixed: Some(("members", "1000")),
     },
     Dimension {
         file: "groups.svg",
@@ -41,14 +44,14 @@ const DIMENSIONS: [Dimension; 3] = [
         measured: "search.txt",
         line: "term",
         grows: "groups",
-        stays: None,
+        fixed: None,
     },
 ];
 
-/// What is plotted of each.
+/// Columns that are plotted, one panel each.
 const MEASURES: [&str; 3] = ["requests", "read units", "write units"];
 
-/// The section, and the plots: files below `docs/performance`.
+/// Returns the section and its plots, as file names in `docs/performance` and images.
 pub(crate) fn section(root: &Path) -> (String, Vec<(&'static str, String)>) {
     let mut text = INTRODUCTION.to_owned();
     let mut plots = Vec::new();
@@ -65,7 +68,7 @@ pub(crate) fn section(root: &Path) -> (String, Vec<(&'static str, String)>) {
 fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
     let mut lines: Vec<Line> = Vec::new();
     let rows: Vec<Row<'_>> =
-        measured.iter().filter(|row| dimension.stays.is_none_or(|(column, text)| row.has(column, text))).collect();
+        measured.iter().filter(|row| dimension.fixed.is_none_or(|(column, text)| row.has(column, text))).collect();
     let mut seen = BTreeSet::new();
     let names = rows.iter().map(|row| row.text(dimension.line)).filter(|name| seen.insert(*name));
     for (number, name) in names.enumerate() {
@@ -73,11 +76,11 @@ fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
         let mut points: Vec<(f64, f64)> =
             of_line.map(|row| (row.number(dimension.grows), row.number(measure))).collect();
         points.sort_by(|left, right| left.0.total_cmp(&right.0));
-        // Nothing has no place on such an axis.
+        // A logarithmic axis has no zero.
         if points.iter().any(|(_, value)| *value <= 0.0) {
             continue;
         }
-        // What is the same is one line.
+        // Calls with equal costs share a line.
         match lines.iter_mut().find(|line| line.points == points) {
             Some(line) => line.names.push(name.to_owned()),
             None => lines.push(Line { number, names: vec![name.to_owned()], points }),
@@ -86,7 +89,7 @@ fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
     Panel { title: measure.to_owned(), grows: dimension.grows.to_owned(), lines }
 }
 
-const INTRODUCTION: &str = "## How calls grow
+const INTRODUCTION: &str = "## Growth of the cost
 
-Out of the same files, both axes logarithmic; calls that cost the same are one line, and one that costs nothing is none.
+From the same files. Both axes are logarithmic. Calls with equal costs share a line; a call without a cost has none.
 ";

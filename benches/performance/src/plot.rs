@@ -1,24 +1,24 @@
-//! Plots as SVG: panels side by side with logarithmic axes, and below each what its lines are.
+//! Draws plots as SVG: panels side by side with logarithmic axes, a legend below each.
 
 use std::fmt::Write;
 
-/// A plot of its own.
+/// One plot of an image.
 pub(crate) struct Panel {
-    /// What its lines show.
+    /// Name of the vertical axis.
     pub(crate) title: String,
-    /// What grows to the right.
+    /// Name of the horizontal axis.
     pub(crate) grows: String,
     /// The lines.
     pub(crate) lines: Vec<Line>,
 }
 
-/// A line, of everything that is the same.
+/// A line, shared by all calls with these points.
 pub(crate) struct Line {
-    /// Tells it from others, the same in each panel.
+    /// Selects colour and dashes, the same in each panel.
     pub(crate) number: usize,
-    /// What it stands for.
+    /// Names of the calls.
     pub(crate) names: Vec<String>,
-    /// Points from left to right, all above nothing.
+    /// Points from left to right, all above zero.
     pub(crate) points: Vec<(f64, f64)>,
 }
 
@@ -26,11 +26,10 @@ const WIDTH: f64 = 408.0;
 const LEFT: f64 = 56.0;
 const TOP: f64 = 76.0;
 const PLOT: (f64, f64) = (320.0, 240.0);
-/// Height of a line of text, and characters in one below a panel.
+/// Height of a line of text, and its characters in a legend.
 const TEXT: f64 = 16.0;
 const CHARACTERS: usize = 52;
-/// Colours that can be told apart on white and on black, by those too who see few (Okabe and Ito, "Color Universal
-/// Design").
+/// Colours that differ on white and on black, also for colour-blind readers (Okabe and Ito, "Color Universal Design").
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8a8a"];
 const DASHES: [&str; 3] = ["none", "7 4", "2 3"];
 
@@ -40,7 +39,7 @@ const STYLE: &str = "<style>text{font:12px system-ui,sans-serif;fill:#1f2328}.pa
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.paper{fill:#0d1117}.grid{stroke:#3d444d}}</style>
 ";
 
-/// The image.
+/// Returns the image.
 pub(crate) fn svg(title: &str, panels: &[Panel]) -> String {
     let legends: Vec<Vec<(usize, String)>> = panels.iter().map(legend).collect();
     let longest = legends.iter().map(Vec::len).max().unwrap_or_default();
@@ -75,7 +74,7 @@ fn draw(image: &mut String, panel: &Panel, legend: &[(usize, String)]) {
     }
 }
 
-/// The axes, drawn: to the right a tick for each size that was measured, upwards one for each power of ten.
+/// Draws the axes: horizontally a tick for each measured size, vertically one for each power of ten.
 fn axes(image: &mut String, panel: &Panel) -> (Axis, Axis) {
     let points = || panel.lines.iter().flat_map(|line| &line.points);
     let mut ticks: Vec<f64> = points().map(|point| point.0).collect();
@@ -101,7 +100,7 @@ fn axes(image: &mut String, panel: &Panel) -> (Axis, Axis) {
     (across, up)
 }
 
-/// A logarithmic axis from one place to another.
+/// A logarithmic axis between two coordinates.
 struct Axis {
     from: f64,
     decades: f64,
@@ -109,7 +108,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// From the first tick to the last.
+    /// Spans the first tick to the last.
     fn new(ticks: &[f64], places: (f64, f64)) -> Self {
         let (low, high) = (ticks[0], ticks[ticks.len() - 1]);
         Self { from: low.log10(), decades: (high / low).log10().max(f64::MIN_POSITIVE), places }
@@ -120,7 +119,7 @@ impl Axis {
     }
 }
 
-/// Lines of text below a panel, each with its line's number; where one goes on, it begins with a space.
+/// Breaks the legend into lines of text, each with the number of its plot line. A continuation begins with a space.
 fn legend(panel: &Panel) -> Vec<(usize, String)> {
     let mut legend: Vec<(usize, String)> = Vec::new();
     for line in &panel.lines {
@@ -155,7 +154,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
-/// A number with its thousands apart.
+/// Formats a number with a thousands separator.
 fn shown(value: f64) -> String {
     let text = value.to_string();
     match text.strip_suffix("000") {

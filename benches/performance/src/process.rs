@@ -1,4 +1,4 @@
-//! A function's process: under callgrind, which counts instructions, or as it is.
+//! Runs a function's process, either under callgrind, which counts instructions, or directly.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -6,58 +6,56 @@ use std::time::{Duration, Instant};
 
 use crate::runtime_api::RuntimeApi;
 
-/// Where a function finds what it asks.
+/// Endpoints that a function calls.
 #[derive(Clone)]
-pub(crate) struct Place {
-    /// The table's URL.
+pub(crate) struct Endpoints {
+    /// URL of the table.
     pub(crate) table: String,
-    /// The URL of the bus and the queues.
+    /// URL of the bus and the queues.
     pub(crate) bus: String,
-    /// Certificates to trust, for one behind TLS.
-    pub(crate) bundle: Option<String>,
+    /// File of certificates to trust, when the table is behind TLS.
+    pub(crate) ca_bundle: Option<String>,
 }
 
-/// Calls after the first that are counted: so many that what a start and a packet more or less cost is lost in them.
+/// Calls counted after the first: enough to average out an extra packet or the cost of the start.
 const WARM: usize = 100;
 
-/// What is measured of a process.
+/// A process to measure.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
     /// The release binary.
     pub(crate) binary: &'a Path,
-    /// Makes as many events as it is handed.
+    /// Makes this number of events.
     pub(crate) events: &'a dyn Fn(usize) -> Vec<String>,
-    /// Where its table is.
-    pub(crate) place: &'a Place,
-    /// What its environment says further.
-    pub(crate) further: &'a [(&'a str, &'a str)],
+    /// Endpoints that it calls.
+    pub(crate) endpoints: &'a Endpoints,
 }
 
 /// Instructions of a process.
 pub(crate) struct Counts {
-    /// From its start to its first poll.
+    /// From the start to the first poll.
     pub(crate) start: f64,
-    /// Of its first call, until it polls again.
+    /// Of the first call, until the next poll.
     pub(crate) first: f64,
-    /// Of one call of a hundred after the first.
+    /// Of one of the hundred calls after the first, on average.
     pub(crate) warm: f64,
 }
 
 impl Run<'_> {
-    /// Instructions of its start and of calls.
+    /// Counts the instructions of its start and of calls.
     pub(crate) fn counts(&self) -> Counts {
         let [start, first, all] = [0, 1, 1 + WARM].map(|calls| self.instructions(calls) as f64);
         Counts { start, first: first - start, warm: (all - first) / WARM as f64 }
     }
 
-    /// Instructions from the start of the process until it asks for an event after so many.
+    /// Counts instructions from the start of the process until it polls again after this number of calls.
     pub(crate) fn instructions(&self, calls: usize) -> u64 {
         let api = RuntimeApi::start((self.events)(calls));
         let out = std::env::temp_dir().join(format!("groups-callgrind-{}.out", std::process::id()));
         let mut command = Command::new("valgrind");
         command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display())).arg(self.binary);
         let child = self.start(command, &api);
-        check(&api.wait());
+        assert_success(&api.wait());
         end(child, "-TERM");
         let text = std::fs::read_to_string(&out).expect("callgrind writes its file");
         let _ = std::fs::remove_file(&out);
@@ -66,7 +64,7 @@ impl Run<'_> {
         line.and_then(|count| count.trim().parse().ok()).expect("callgrind counts")
     }
 
-    /// How long the process takes from its start to its first poll.
+    /// Measures the time from the start of the process to its first poll.
     pub(crate) fn start_time(&self) -> Duration {
         let api = RuntimeApi::start(Vec::new());
         let started = Instant::now();
@@ -77,19 +75,19 @@ impl Run<'_> {
         time
     }
 
-    /// The most memory that the process held over so many calls, in bytes (`VmHWM`).
+    /// Returns the peak memory of the process over this number of calls, in bytes (`VmHWM`).
     pub(crate) fn peak_memory(&self, calls: usize) -> u64 {
         let api = RuntimeApi::start((self.events)(calls));
         let child = self.start(Command::new(self.binary), &api);
-        check(&api.wait());
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it is still there");
+        assert_success(&api.wait());
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("the process runs");
         end(child, "-KILL");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib: u64 = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("the kernel counts");
         kib * 1024
     }
 
-    #[expect(clippy::disallowed_methods, reason = "where valgrind is, is the machine's to say")]
+    #[expect(clippy::disallowed_methods, reason = "PATH says where valgrind is")]
     fn start(&self, mut command: Command, api: &RuntimeApi) -> Child {
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).env("AWS_LAMBDA_RUNTIME_API", &api.address);
@@ -112,23 +110,22 @@ impl Run<'_> {
             ("AWS_LAMBDA_LOG_STREAM_NAME", "f"),
             ("AWS_LAMBDA_LOG_GROUP_NAME", "f"),
         ]);
-        // Signing reads all of it.
+        // As long as a real one: signing hashes all of it.
         command.env("AWS_SESSION_TOKEN", "t".repeat(400));
-        command.env("AWS_ENDPOINT_URL_DYNAMODB", &self.place.table);
+        command.env("AWS_ENDPOINT_URL_DYNAMODB", &self.endpoints.table);
         for service in ["EVENTBRIDGE", "SQS"] {
-            command.env(format!("AWS_ENDPOINT_URL_{service}"), &self.place.bus);
+            command.env(format!("AWS_ENDPOINT_URL_{service}"), &self.endpoints.bus);
         }
-        command.envs(self.further.iter().copied());
-        command.envs(self.place.bundle.iter().map(|bundle| ("AWS_CA_BUNDLE", bundle)));
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("valgrind and the binary are there")
+        command.envs(self.endpoints.ca_bundle.iter().map(|bundle| ("AWS_CA_BUNDLE", bundle)));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("valgrind and the binary exist")
     }
 }
 
-/// Holds that every call was answered with success.
-fn check(answers: &[String]) {
+/// Checks that every call succeeded.
+fn assert_success(answers: &[String]) {
     for answer in answers {
-        let is_done = answer.starts_with("{\"statusCode\":200") || answer == "{\"batchItemFailures\":[]}";
-        assert!(is_done, "{answer}");
+        let is_success = answer.starts_with("{\"statusCode\":200") || answer == "{\"batchItemFailures\":[]}";
+        assert!(is_success, "{answer}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The text files with tables that this reads: cells between bars, a line of names first, tables apart by an empty line.
+//! Reads the text files with tables: a line of column names, rows with ` | ` between cells, an empty line between tables.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ pub(crate) struct Rows {
     rows: Vec<Vec<String>>,
 }
 
-/// One of its lines.
+/// A row of a table.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     columns: &'a [String],
@@ -16,9 +16,9 @@ pub(crate) struct Row<'a> {
 }
 
 impl Rows {
-    /// All tables of a file in `benches`.
+    /// Reads all tables of a file in `benches`.
     pub(crate) fn read(root: &Path, name: &str) -> Vec<Self> {
-        let text = std::fs::read_to_string(root.join("benches").join(name)).expect("it is checked in");
+        let text = std::fs::read_to_string(root.join("benches").join(name)).expect("the file is checked in");
         text.split("\n\n").map(Self::parse).collect()
     }
 
@@ -27,39 +27,34 @@ impl Rows {
         Self { columns: lines.next().unwrap_or_default(), rows: lines.collect() }
     }
 
-    /// Its columns' names.
-    pub(crate) fn columns(&self) -> &[String] {
-        &self.columns
-    }
-
-    /// Its lines.
+    /// Iterates over the rows.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|cells| Row { columns: &self.columns, cells })
     }
 
-    /// The number in a column of the line that begins so.
-    pub(crate) fn number_of(&self, what: &str, column: &str) -> f64 {
-        let row = self.iter().find(|row| row.cells[0] == what);
-        row.unwrap_or_else(|| panic!("nothing tells of {what}")).number(column)
+    /// Returns the number in a column of the row whose first cell is `name`.
+    pub(crate) fn number_of(&self, name: &str, column: &str) -> f64 {
+        let row = self.iter().find(|row| row.cells[0] == name);
+        row.unwrap_or_else(|| panic!("no row is named {name}")).number(column)
     }
 }
 
 impl<'a> Row<'a> {
-    /// What it has in a column; nothing where there is no such column.
+    /// Returns the cell in a column, or an empty text where the table has no such column.
     pub(crate) fn text(self, column: &str) -> &'a str {
         let place = self.columns.iter().position(|name| name == column);
         place.and_then(|place| self.cells.get(place)).map_or("", String::as_str)
     }
 
-    /// The number in a column; none where there is no such column.
+    /// Returns the number in a column, or 0 where the table has no such column.
     pub(crate) fn number(self, column: &str) -> f64 {
         match self.text(column) {
             "" => 0.0,
-            text => text.parse().unwrap_or_else(|_| panic!("{text} is no number")),
+            text => text.parse().unwrap_or_else(|_| panic!("{text} is not a number")),
         }
     }
 
-    /// Whether it has this there.
+    /// Reports whether the cell in a column is `text`.
     pub(crate) fn has(self, column: &str, text: &str) -> bool {
         self.text(column) == text
     }

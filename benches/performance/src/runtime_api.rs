@@ -1,5 +1,6 @@
-//! An emulated Lambda Runtime API (AWS Lambda Developer Guide, "Using the Lambda runtime API"), for one process: hands out
-//! events, one after the other, and then lets the process wait.
+//! An emulated Lambda Runtime API for one process (AWS Lambda Developer Guide, "Using the Lambda runtime API").
+//!
+//! Serves its events one after the other, then leaves the process waiting.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,19 +10,19 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::vec::IntoIter;
 
-/// How long a process may take for all of it, under valgrind.
+/// Time for all calls of a process, under valgrind.
 const REQUEST_TIME_BUDGET: Duration = Duration::from_secs(120);
 
 /// The API, listening.
 pub(crate) struct RuntimeApi {
-    /// Where.
+    /// Host and port.
     pub(crate) address: String,
     waits: Receiver<()>,
     answers: Receiver<String>,
 }
 
 impl RuntimeApi {
-    /// One that hands out these events.
+    /// Starts one that serves these events.
     pub(crate) fn start(events: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
@@ -38,21 +39,21 @@ impl RuntimeApi {
         Self { address, waits, answers }
     }
 
-    /// Waits until the process has answered everything and asks for more; its answers.
+    /// Waits until the process has answered every event and polls again; returns the answers.
     pub(crate) fn wait(self) -> Vec<String> {
         self.waits.recv_timeout(REQUEST_TIME_BUDGET).expect("the function asks for an event");
         self.answers.try_iter().collect()
     }
 }
 
-/// Serves a connection until it is closed; `None` once there is nothing more to hand out.
+/// Serves a connection until it closes. Returns `None` when no event is left.
 fn serve(
     mut stream: TcpStream,
     left: &Mutex<IntoIter<String>>,
     answered: &Sender<String>,
     waiting: &Sender<()>,
 ) -> Option<()> {
-    // In small pieces it would wait for each to be acknowledged.
+    // Without this, small writes wait for acknowledgements (Nagle's algorithm).
     stream.set_nodelay(true).ok()?;
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     while let Some((line, body)) = request(&mut reader) {
@@ -64,7 +65,7 @@ fn serve(
         let mut left = left.lock().expect("nobody panics");
         let Some(event) = left.next() else {
             waiting.send(()).ok()?;
-            // The process waits until it is ended.
+            // Keeps the process waiting until it is killed.
             let _ = reader.read(&mut [0]);
             return None;
         };
@@ -86,12 +87,12 @@ fn serve(
 }
 
 /// In milliseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "an invocation's time is the machine's")]
+#[expect(clippy::disallowed_methods, reason = "a deadline is on the machine's clock")]
 fn in_ten_minutes() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis()) + 600_000
 }
 
-/// The first line and the body of a request; `None` at the end of the connection.
+/// Reads the first line and the body of a request. Returns `None` at the end of the connection.
 fn request(reader: &mut impl BufRead) -> Option<(String, String)> {
     let first = line(reader)?;
     let (mut length, mut chunked) = (0, false);

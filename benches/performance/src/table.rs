@@ -1,4 +1,4 @@
-//! The table that the functions ask: that of a `cargo local`, with the demo data and groups of our own.
+//! The table for the measured functions: a `cargo local` with the demo data, and groups created for the measurement.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -6,65 +6,66 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-/// A running `cargo local`; ended when dropped.
+/// A running `cargo local`, which ends when this is dropped.
 pub(crate) struct Local {
     child: Child,
     address: String,
     administrator: String,
-    /// The table's URL.
+    /// URL of the table.
     pub(crate) table: String,
 }
 
 impl Local {
-    /// Starts it, and reads what it prints.
+    /// Starts it and reads its addresses from what it prints.
     pub(crate) fn start(binary: &str) -> Self {
         let child = Command::new(binary).args(["--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut child = child.expect("it was built");
-        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+        let mut child = child.expect("groups-local was built");
+        let mut lines =
+            BufReader::new(child.stdout.take().expect("standard output is piped")).lines().map_while(Result::ok);
         let mut after = |label: &str| lines.find_map(|line| line.strip_prefix(label).map(str::to_owned));
-        let address = after("Groups API on http://").expect("it says where it is");
-        let table = after("Table on ").expect("it says where the table is");
-        after("Administrator's token:").expect("it has a token");
-        let administrator = lines.next().expect("it has a token");
-        // To the last of what it prints: it would take a closed pipe for the end.
-        lines.find(|line| line.contains("My first group")).expect("it says how to make a group");
+        let address = after("Groups API on http://").expect("it prints its address");
+        let table = after("Table on ").expect("it prints the address of the table");
+        after("Administrator's token:").expect("it prints a token");
+        let administrator = lines.next().expect("it prints a token");
+        // Reads to the last line that it prints: it would end on a closed pipe.
+        lines.find(|line| line.contains("My first group")).expect("it prints how to create a group");
         Self { child, address, administrator, table }
     }
 
-    /// Makes so many accounts known.
-    pub(crate) fn accounts(&self, count: usize) {
+    /// Creates this number of accounts, by events.
+    pub(crate) fn create_accounts(&self, count: usize) {
         let events: Vec<Value> = (0..count)
             .map(|number| {
                 let (name, at) = (format!("first.last.{number:05}"), "2024-01-15T10:30:00Z");
                 let detail = json!({
-                    "id": account(number), "name": name, "email": format!("{name}@company.com"), "status": "active",
+                    "id": account_id(number), "name": name, "email": format!("{name}@company.com"), "status": "active",
                     "updated_at": at,
                 });
                 json!({ "detail-type": "Account Created", "source": "accounts", "detail": detail })
             })
             .collect();
         self.call("POST", "/_local/events", &json!(events));
-        self.rest();
+        self.wait_until_idle();
     }
 
-    /// A group of so many of them; its id.
-    pub(crate) fn group(&self, members: usize) -> String {
+    /// Creates a group with this number of them as members; returns its id.
+    pub(crate) fn create_group(&self, members: usize) -> String {
         let group = self.call("POST", "/api/v1/groups", &json!({ "name": format!("Of {members}") }));
-        let group = group["id"].as_str().expect("it was created").to_owned();
-        let ids: Vec<String> = (0..members).map(account).collect();
-        for some in ids.chunks(500) {
-            self.call("PATCH", &format!("/api/v1/groups/{group}/members"), &json!({ "add": some }));
+        let group = group["id"].as_str().expect("the group was created").to_owned();
+        let ids: Vec<String> = (0..members).map(account_id).collect();
+        for batch in ids.chunks(500) {
+            self.call("PATCH", &format!("/api/v1/groups/{group}/members"), &json!({ "add": batch }));
         }
-        // What follows from it is not to be in the way of what is measured.
-        self.rest();
+        // Background work would disturb the measurement.
+        self.wait_until_idle();
         group
     }
 
-    fn rest(&self) {
+    fn wait_until_idle(&self) {
         assert_eq!(self.call("GET", "/_local/idle?timeout=600", &Value::Null), json!({ "idle": true }));
     }
 
-    /// The URL of its bus and queues.
+    /// URL of its bus and queues.
     pub(crate) fn bus(&self) -> String {
         format!("http://{}/_local/aws", self.address)
     }
@@ -89,8 +90,8 @@ impl Local {
     }
 }
 
-/// The id of an account, by its number.
-pub(crate) fn account(number: usize) -> String {
+/// Id of the account with this number.
+pub(crate) fn account_id(number: usize) -> String {
     format!("acc-{number:05}")
 }
 

@@ -1,4 +1,4 @@
-//! TLS in front of the table, as AWS has it: an authority of this run's own, and a certificate by it.
+//! Terminates TLS in front of the table, as AWS does, with a certificate authority created for this run.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,16 +10,16 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// The end of TLS.
+/// A TLS terminator.
 pub(crate) struct Terminator {
-    /// Its URL.
+    /// URL to connect to.
     pub(crate) url: String,
-    /// The file with the authority's certificate.
-    pub(crate) bundle: PathBuf,
+    /// File with the authority's certificate.
+    pub(crate) ca_bundle: PathBuf,
 }
 
 impl Terminator {
-    /// In front of the table at this URL.
+    /// Starts one in front of the table at this URL.
     pub(crate) fn start(table: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut authority = CertificateParams::new(Vec::new()).expect("no names");
@@ -29,8 +29,8 @@ impl Terminator {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &issuer).expect("a certificate");
-        let bundle = std::env::temp_dir().join(format!("groups-performance-{}.pem", std::process::id()));
-        std::fs::write(&bundle, root.pem()).expect("a file");
+        let ca_bundle = std::env::temp_dir().join(format!("groups-performance-{}.pem", std::process::id()));
+        std::fs::write(&ca_bundle, root.pem()).expect("a file");
 
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder().with_no_client_auth();
@@ -42,15 +42,15 @@ impl Terminator {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (config, table) = (Arc::clone(&config), table.clone());
-                thread::spawn(move || pass(stream, config, &table));
+                thread::spawn(move || forward(stream, config, &table));
             }
         });
-        Self { url: format!("https://localhost:{port}"), bundle }
+        Self { url: format!("https://localhost:{port}"), ca_bundle }
     }
 }
 
-/// Passes requests on and answers back, one after the other, as a client without pipelining has them.
-fn pass(stream: TcpStream, config: Arc<ServerConfig>, table: &str) -> Option<()> {
+/// Forwards requests and answers, one at a time: clients do not pipeline.
+fn forward(stream: TcpStream, config: Arc<ServerConfig>, table: &str) -> Option<()> {
     let mut outside = StreamOwned::new(ServerConnection::new(config).ok()?, stream);
     let mut inside = TcpStream::connect(table).ok()?;
     loop {
@@ -62,18 +62,18 @@ fn pass(stream: TcpStream, config: Arc<ServerConfig>, table: &str) -> Option<()>
     }
 }
 
-/// A whole request or answer; `None` at the end of the connection.
+/// Reads a whole request or answer. Returns `None` at the end of the connection.
 fn message(stream: &mut impl Read) -> Option<Vec<u8>> {
     let (mut message, mut bytes) = (Vec::new(), [0; 1 << 16]);
-    while !is_whole(&message) {
+    while !is_complete(&message) {
         let count = stream.read(&mut bytes).ok().filter(|count| *count > 0)?;
         message.extend_from_slice(&bytes[..count]);
     }
     Some(message)
 }
 
-/// Whether its head is there, and a body of the length that the head tells.
-fn is_whole(message: &[u8]) -> bool {
+/// Reports whether the head has arrived, and a body of the length that the head declares.
+fn is_complete(message: &[u8]) -> bool {
     let text = String::from_utf8_lossy(message);
     let Some((head, _)) = text.split_once("\r\n\r\n") else { return false };
     let lower = head.to_ascii_lowercase();
@@ -83,6 +83,6 @@ fn is_whole(message: &[u8]) -> bool {
 
 impl Drop for Terminator {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.bundle);
+        let _ = std::fs::remove_file(&self.ca_bundle);
     }
 }

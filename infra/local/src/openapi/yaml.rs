@@ -1,11 +1,11 @@
-//! JSON as YAML, for people to read.
+//! Writes the document as YAML, with its fields in an order for readers.
 
 use saphyr::{Scalar, Yaml, YamlEmitter};
 use serde_json::Value;
 
 use crate::Problem;
 
-/// What comes first, and in this order; everything else follows by name.
+/// Fields that come first, in this order. All others follow by name.
 const FIRST: [&str; 18] = [
     "openapi",
     "info",
@@ -27,26 +27,26 @@ const FIRST: [&str; 18] = [
     "type",
 ];
 
-/// The document. Every text is in quotes: not every reader knows that `no` is a word.
+/// Returns the document as YAML. Every text is quoted: some readers take an unquoted `no` for a boolean.
 pub(super) fn write(document: &Value) -> Result<String, Problem> {
-    let mut text = String::from("# Made from the code by `cargo local openapi`.\n");
+    let mut text = String::from("# Generated from the code by `cargo local openapi`.\n");
     let mut emitter = YamlEmitter::new(&mut text);
     emitter.quoted_value(true);
-    emitter.dump(&of(document)).map_err(|error| Problem::new("cannot write YAML", error))?;
+    emitter.dump(&yaml(document)).map_err(|error| Problem::new("cannot write YAML", error))?;
     text.push('\n');
     Ok(text)
 }
 
-fn of(value: &Value) -> Yaml<'_> {
+fn yaml(value: &Value) -> Yaml<'_> {
     let scalar = match value {
-        Value::Array(items) => return Yaml::Sequence(items.iter().map(of).collect()),
+        Value::Array(items) => return Yaml::Sequence(items.iter().map(yaml).collect()),
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields
                 .sort_by_key(|(name, _)| (FIRST.iter().position(|first| first == name).unwrap_or(FIRST.len()), *name));
-            return Yaml::Mapping(fields.into_iter().map(|(name, value)| (text(name), of(value))).collect());
+            return Yaml::Mapping(fields.into_iter().map(|(name, value)| (string(name), yaml(value))).collect());
         }
-        Value::String(value) => return text(value),
+        Value::String(value) => return string(value),
         Value::Null => Scalar::Null,
         Value::Bool(value) => Scalar::Boolean(*value),
         Value::Number(number) => match number.as_i64() {
@@ -57,6 +57,6 @@ fn of(value: &Value) -> Yaml<'_> {
     Yaml::Value(scalar)
 }
 
-fn text(text: &str) -> Yaml<'_> {
+fn string(text: &str) -> Yaml<'_> {
     Yaml::Value(Scalar::String(text.into()))
 }
