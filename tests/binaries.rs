@@ -10,7 +10,7 @@ use groups_local::functions::{ENDPOINTS, Endpoint};
 use lambda_simulator::{InvocationStatus, Simulator};
 use serde_json::{Value, json};
 use shared::api::operation::Access;
-use shared::domain::{Change, GroupId};
+use shared::domain::{GroupId, MemberChange};
 
 use crate::harness::log;
 use crate::harness::meter::Meter;
@@ -138,7 +138,11 @@ async fn propagate_answers_its_recorded_event() {
     api.accounts(&["acc-146"]).await;
     let on_call = GroupId::parse("grp-018d0cab-c440-7000-8000-000000000004").unwrap();
     let account = account("acc-146").id;
-    api.store.change_member(&administer(), &on_call, Change::Add(account), now()).await.unwrap();
+    api.store
+        .change_members(&administer(), &on_call, &[MemberChange::Add(account)], now())
+        .await
+        .unwrap()
+        .leave_to_stream();
     let backend_team = "/grp-018d0cab-c440-7000-8000-000000000002";
     let member = format!("{backend_team}/members/acc-146");
     api.get(&member).await.not_found();

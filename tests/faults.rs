@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::{AccountId, Change, Error, GroupId, Outcome};
+use shared::domain::{AccountId, AddOutcome, ChangeOutcome, Error, GroupId, MemberChange};
 use shared::http::{HttpResponse, Reply};
 use tokio::time::Instant;
 
@@ -174,16 +174,16 @@ async fn changes_past_the_deadline_are_reported_for_retry() {
     let id = api.group("A").await;
     api.members(&id, 40..41).await;
     api.numbered_accounts(0..40).await;
-    let changes: Vec<Change> =
-        (0..40).map(|number| Change::Add(AccountId::parse(&numbered(number)).unwrap())).collect();
+    let changes: Vec<MemberChange> =
+        (0..40).map(|number| MemberChange::Add(AccountId::parse(&numbered(number)).unwrap())).collect();
     // The first of the two transactions commits.
     faults.next(TRANSACT, Fault::Passes).repeat(TRANSACT, Fault::TransactionConflict, 1_000);
     let (granted, group) = (administer(), GroupId::parse(&id).unwrap());
     let store = api.app.store.until(Instant::now() + Duration::from_secs(3));
-    let outcomes = store.change_members(&granted, &group, &changes, now()).await.unwrap();
+    let outcomes = store.change_members(&granted, &group, &changes, now()).await.unwrap().leave_to_stream();
     assert_eq!(outcomes.len(), 40);
-    assert!(outcomes[..24].iter().all(|outcome| matches!(outcome, Outcome::Added(_))));
-    assert!(outcomes[24..].iter().all(|outcome| *outcome == Outcome::Retry));
+    assert!(outcomes[..24].iter().all(|outcome| matches!(outcome, ChangeOutcome::Add(AddOutcome::Added(_)))));
+    assert!(outcomes[24..].iter().all(|outcome| *outcome == ChangeOutcome::Retry));
     let group = api.get(&format!("/{id}")).await.ok();
     assert_eq!(group["member_count"], json!(25), "committed additions are counted");
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::domain::clock::SystemClock;
 use shared::domain::{Clock, Timestamp};
 
-use crate::harness::exchange::{ORDERS, REQUEST_PATIENCE, T1, T3, account_event, hand, millis, request_event};
+use crate::harness::exchange::{MEMBERSHIP_REQUEST_BUDGET, ORDERS, T1, T3, account_event, hand, millis, request_event};
 use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Api, NO_GROUP, schemas};
@@ -93,7 +93,7 @@ async fn request_for_an_unknown_account_is_retried_until_its_time_limit() {
     let request = request_event("add", &group, "acc-1", T1);
     let deps = api.intake();
     let now = millis();
-    let limit = u64::try_from(REQUEST_PATIENCE.as_millis()).unwrap();
+    let limit = u64::try_from(MEMBERSHIP_REQUEST_BUDGET.as_millis()).unwrap();
 
     // Before the time limit the message fails and is retried, until the account exists.
     assert_eq!(api.hand(std::slice::from_ref(&request)).await, [0]);

@@ -8,7 +8,7 @@ use groups_local::template::{Template, document};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use shared::domain::{Account, Change, GroupId};
+use shared::domain::{Account, GroupId, MemberChange};
 
 use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::Faults;
@@ -16,7 +16,7 @@ use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
 use crate::harness::schemas::schemas;
 use crate::harness::workspace::{resource_of, root};
-use crate::harness::{Answer, Api, account, administer, ingest, longest_name, now, template, version};
+use crate::harness::{Answer, Api, account, administer, event_source, longest_name, now, template, version};
 
 #[test]
 fn every_route_has_its_function_and_every_function_its_route() {
@@ -122,10 +122,10 @@ async fn policies_allow_exactly_what_functions_do() {
     // The stream consumer: a nesting, a member, a renamed account.
     let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
     api.recorder.take();
-    api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap();
-    let add = Change::Add(account("acc-2").id);
-    api.store.change_member(&administer(), &pair[1], add, now()).await.unwrap();
-    api.store.put_account(&ingest(), &Account { version: version(2), ..account("acc-2") }).await.unwrap();
+    api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap().leave_to_stream();
+    let add = MemberChange::Add(account("acc-2").id);
+    api.store.change_members(&administer(), &pair[1], &[add], now()).await.unwrap().leave_to_stream();
+    api.store.put_account(&event_source(), &Account { version: version(2), ..account("acc-2") }).await.unwrap();
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
     needed.entry("propagate").or_default().extend(permissions(&api.recorder.take()));

@@ -21,7 +21,6 @@ use harness::recorder::sequential;
 use harness::{Answer, Api};
 use reqwest::Method;
 use serde_json::Value;
-use shared::authz::Granted;
 use shared::domain::{GroupId, JobKind};
 use shared::propagation::Propagation;
 use tokio::time::Instant;
@@ -149,12 +148,11 @@ async fn jobs(members: usize) -> String {
     let started = Instant::now();
     assert_eq!(api.delete(&format!("/{parent}/groups/{child}")).await.status, 204);
     record("sweep", started);
-    let granted = Granted::propagation();
     let started = Instant::now();
     assert_eq!(api.delete(&format!("/{child}")).await.status, 204);
     let kind = JobKind::DeleteGroup(GroupId::parse(&child).unwrap());
-    let propagation = Propagation { store: &api.app.store, granted: &granted, now: harness::now() };
-    propagation.complete(&kind).await.unwrap();
+    let propagation = Propagation { store: &api.app.store, actor: None, now: harness::now() };
+    propagation.complete_job(&kind).await.unwrap();
     record("deletion", started);
     assert_sound(&violations(&api).await);
     report

@@ -52,7 +52,7 @@ async fn create(api: &Api, number: usize) {
         is_privileged: false,
     };
     let group = Group::new(api.app.new_group_id(), profile, now());
-    api.store.create_group(&administer(), group, None).await.unwrap();
+    api.store.create_group(&administer(), group, None).await.unwrap().leave_to_stream();
 }
 
 /// Searches for a page of fifty.

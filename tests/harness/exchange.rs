@@ -22,7 +22,7 @@ pub const T3: &str = "2024-01-16T00:00:00+02:00";
 pub const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
 /// How long a request for membership is retried while its account is unknown. The same as in the template.
-pub const REQUEST_PATIENCE: Duration = Duration::from_secs(3_600);
+pub const MEMBERSHIP_REQUEST_BUDGET: Duration = Duration::from_secs(3_600);
 
 impl Api {
     /// The URL at which the local bus serves the SDK.
@@ -34,7 +34,7 @@ impl Api {
     pub fn intake(&self) -> ApplyEventsDeps {
         let connection = Connection::to(&self.bus_endpoint());
         let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", REQUEST_TIME_BUDGET);
-        ApplyEventsDeps { app: self.app.clone(), dead_letters, patience: REQUEST_PATIENCE }
+        ApplyEventsDeps { app: self.app.clone(), dead_letters, request_time_budget: MEMBERSHIP_REQUEST_BUDGET }
     }
 
     /// Returns the dependencies of `publish-events`, with the bus at this URL.

@@ -26,10 +26,10 @@ use groups_local::template::Template;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use shared::app::{App, REQUEST_TIME_BUDGET};
-use shared::authz::{Administer, Caller, Granted, Ingest, Read, Role};
+use shared::authz::{Administer, Caller, Granted, Read, Role};
 use shared::config::Config;
 use shared::domain::clock::SystemClock;
-use shared::domain::{Account, AccountId, AccountVersion, Change, Clock, GroupId, Moment, Timestamp};
+use shared::domain::{Account, AccountId, AccountVersion, Actor, Clock, GroupId, MemberChange, Moment, Timestamp};
 use shared::propagation::Propagation;
 use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
@@ -245,7 +245,7 @@ impl Api {
     /// Stores accounts named after their ids.
     pub async fn accounts(&self, ids: &[&str]) {
         for id in ids {
-            self.store.put_account(&ingest(), &account(id)).await.unwrap();
+            self.store.put_account(&event_source(), &account(id)).await.unwrap();
         }
     }
 
@@ -262,11 +262,10 @@ impl Api {
         let ids: Vec<AccountId> = numbers.map(|number| AccountId::parse(&numbered(number)).unwrap()).collect();
         let group = GroupId::parse(group).unwrap();
         for some in ids.chunks(500) {
-            let changes: Vec<Change> = some.iter().cloned().map(Change::Add).collect();
-            self.store.change_members(&administer(), &group, &changes, now()).await.unwrap();
-            let granted = Granted::propagation();
-            let propagation = Propagation { store: &self.store, granted: &granted, now: now() };
-            propagation.climb(&group, some).await.unwrap();
+            let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::Add).collect();
+            self.store.change_members(&administer(), &group, &changes, now()).await.unwrap().leave_to_stream();
+            let propagation = Propagation { store: &self.store, actor: None, now: now() };
+            propagation.propagate_members(&group, some).await.unwrap();
         }
     }
 
@@ -360,8 +359,9 @@ pub fn now() -> Timestamp {
     SystemClock.now()
 }
 
-pub fn ingest() -> Granted<Ingest> {
-    Granted::event_source("tests")
+/// The source of the events that tests apply.
+pub fn event_source() -> Actor {
+    Actor::new("tests")
 }
 
 pub fn administer() -> Granted<Administer> {

@@ -6,9 +6,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::app::App;
-use shared::authz::Granted;
 use shared::domain::{Account, AccountVersion, Job, JobKind, Moment};
-use shared::store::{Fact, client_for};
+use shared::store::{ScannedRow, client_for};
 use shared::verify::InvariantViolation;
 use tokio::time::Instant;
 
@@ -16,7 +15,7 @@ use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::recorder::{operations, writes};
-use crate::harness::{Api, account, ingest, numbered, version};
+use crate::harness::{Api, account, event_source, numbered, version};
 
 /// Starts an API whose writes leave all propagation to the stream.
 async fn start(faults: &Faults) -> (Api, Pump) {
@@ -26,7 +25,7 @@ async fn start(faults: &Faults) -> (Api, Pump) {
 }
 
 async fn jobs(api: &Api) -> Vec<Job> {
-    api.store.list_jobs(&Granted::propagation()).await.unwrap()
+    api.store.list_jobs().await.unwrap()
 }
 
 /// Returns the app of a function with this time budget.
@@ -84,9 +83,10 @@ async fn deleted_group_disappears_at_once_and_its_rows_later() {
     assert_eq!(api.member_types(&child).await.len(), 20);
     assert_eq!(api.get(&format!("/{parent}")).await.ok()["nested_group_count"], json!(0));
     assert_sound(&violations(&api).await);
-    let facts = api.store.facts(&Granted::propagation()).await.unwrap();
+    let facts = api.store.scan().await.unwrap();
     let of_big = facts.iter().filter(|fact| format!("{fact:?}").contains(big.trim_start_matches("grp-")));
-    let (trails, others): (Vec<&Fact>, Vec<&Fact>) = of_big.partition(|fact| matches!(fact, Fact::Trail(_, _, None)));
+    let (trails, others): (Vec<&ScannedRow>, Vec<&ScannedRow>) =
+        of_big.partition(|fact| matches!(fact, ScannedRow::AuditRecord(_, _, None)));
     assert_eq!((trails.len(), others.len()), (412, 0), "of the group only audit records are left");
     // They expire: also those of the member removed earlier and of the removal requested in vain.
     let client = client_for(&api.endpoint, |builder| builder);
@@ -106,12 +106,12 @@ async fn changes_and_deletion_of_an_account_reach_every_group() {
     api.members(bottom, 0..2).await;
     api.members(top, 0..1).await;
     let renamed = Account { name: "new.name".into(), version: version(2), ..account("acc-00000") };
-    api.store.put_account(&ingest(), &renamed).await.unwrap();
+    api.store.put_account(&event_source(), &renamed).await.unwrap();
     pump.drain(&api.app).await;
     for group in &groups {
         assert_eq!(api.get(&format!("/{group}/members/acc-00000")).await.ok()["name"], json!("new.name"));
     }
-    api.store.delete_account(&ingest(), &renamed.id, version(3)).await.unwrap();
+    api.store.delete_account(&event_source(), &renamed.id, version(3)).await.unwrap();
     pump.drain(&api.app).await;
     for (group, membership_type) in groups.iter().zip(["indirect", "indirect", "direct"]) {
         assert_eq!(api.member_types(group).await, [("acc-00001".to_owned(), membership_type.to_owned())]);
@@ -128,8 +128,8 @@ async fn recreated_account_keeps_only_memberships_added_since() {
         api.put(&format!("/{group}/members/acc-1"), Value::Null).await.ok();
     }
     let recreated = Account { version: version(3), ..account("acc-1") };
-    api.store.delete_account(&ingest(), &recreated.id, version(2)).await.unwrap();
-    api.store.put_account(&ingest(), &recreated).await.unwrap();
+    api.store.delete_account(&event_source(), &recreated.id, version(2)).await.unwrap();
+    api.store.put_account(&event_source(), &recreated).await.unwrap();
     // The row of the old membership still exists, but this is a new membership.
     api.put(&format!("/{before_and_after}/members/acc-1"), Value::Null).await.ok();
     pump.drain(&api.app).await;
@@ -147,14 +147,14 @@ async fn account_deleted_at_the_moment_of_its_update_leaves_its_groups() {
     api.accounts(&["acc-1"]).await;
     api.put(&format!("/{id}/members/acc-1"), Value::Null).await.ok();
     pump.drain(&api.app).await;
-    api.store.put_account(&ingest(), &updated).await.unwrap();
+    api.store.put_account(&event_source(), &updated).await.unwrap();
     pump.fetch().await;
     let records = pump.waiting.drain(..).collect();
     pump.deliver(&api.app, records).await;
     assert_eq!(jobs(&api).await.len(), 1);
     assert!(
         api.store
-            .delete_account(&ingest(), &updated.id, AccountVersion::deleted(Moment::from_unix_nanos(2)))
+            .delete_account(&event_source(), &updated.id, AccountVersion::deleted(Moment::from_unix_nanos(2)))
             .await
             .unwrap()
     );
@@ -247,8 +247,7 @@ async fn failing_job_is_set_aside_until_resumed() {
     let found = violations(&api).await;
     assert!(found.contains(&InvariantViolation::SetAside(aside[0].clone())));
     assert_eq!(found.len(), 1 + 5 + 5, "no member is inherited over the edge: {found:?}");
-    let granted = Granted::propagation();
-    api.store.resume_job(&granted, &aside[0]).await.unwrap();
+    api.store.resume_job(&aside[0]).await.unwrap();
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&parent).await.len(), 5);
     assert_sound(&violations(&api).await);

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::authz::Granted;
 use shared::domain::{GroupId, JobKind, Timestamp};
 use shared::propagation::Propagation;
 use shared::store::client_for;
 use shared::store::keys::Key;
+use shared::verify::repair;
 
 use crate::harness::pump::{Pump, violations};
 use crate::harness::{Api, account, now, version};
@@ -67,9 +67,8 @@ impl Table {
         self.pump.fetch().await;
         self.pump.waiting.clear();
         let found = violations(&self.api).await.iter().map(ToString::to_string).collect();
-        let granted = Granted::propagation();
-        let propagation = Propagation { store: &self.api.store, granted: &granted, now: now() };
-        assert_eq!(propagation.repair().await.unwrap(), []);
+        let propagation = Propagation { store: &self.api.store, actor: None, now: now() };
+        assert_eq!(repair(propagation).await.unwrap(), []);
         self.pump.drain(&self.api.app).await;
         assert_eq!(violations(&self.api).await, []);
         let types = self.api.member_types(&self.top.to_string()).await;
@@ -232,7 +231,7 @@ async fn stalled_job_is_found_and_resumed() {
     table.api.delete(&format!("/{id}")).await;
     let long_ago = Timestamp::from_unix_seconds(now().unix_seconds() - 3_601);
     let kind = JobKind::DeleteGroup(id);
-    table.api.store.create_job(&Granted::propagation(), kind, long_ago).await.unwrap();
+    table.api.store.create_job(kind, None, long_ago).await.unwrap();
     let found = table.verify_and_repair().await;
     assert_eq!(found, [format!("job: delete_group: has not moved since {long_ago}")]);
 }

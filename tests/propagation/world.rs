@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::app::App;
-use shared::authz::Granted;
 use shared::domain::group::Description;
 use shared::domain::{
-    Account, AccountId, AccountVersion, Change, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
-    GroupType, JobKind, Limit, MembershipRequest, MembershipType, Missing, Moment, Outcome, RequestOutcome,
+    Account, AccountId, AccountVersion, AddOutcome, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
+    GroupType, Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, RemoveOutcome, RequestOutcome,
 };
-use shared::store::Store;
+use shared::propagation::Propagation;
+use shared::store::{Store, Unsettled};
 use tokio::time::Instant;
 
 use crate::harness::exchange::Listener;
 use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, violations};
-use crate::harness::{self, Api, account, administer, ingest, now, read, version};
+use crate::harness::{self, Api, account, administer, event_source, now, read, version};
 
 /// Names that share substrings. The search rows of the last need more than one transaction.
 pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ"];
@@ -100,14 +100,14 @@ impl World {
             is_privileged: false,
         };
         let group = Group::new(self.api.app.new_group_id(), profile, now());
-        self.store().create_group(&administer(), group, None).await.unwrap().group.id
+        self.store().create_group(&administer(), group, None).await.unwrap().leave_to_stream().id
     }
 
     async fn rename_account(&mut self, index: usize) {
         self.version += 1;
         let (id, version) = (self.accounts[index].clone(), version(self.version));
         let account = Account { name: format!("name {}", self.version), version, ..account(id.as_str()) };
-        self.store().put_account(&ingest(), &account).await.unwrap();
+        self.store().put_account(&event_source(), &account).await.unwrap();
         self.expected.known.insert(index);
     }
 
@@ -132,7 +132,11 @@ impl World {
                 // The version may be the account's current one: among events of one moment, the deletion wins.
                 let id = self.accounts[account].clone();
                 self.store()
-                    .delete_account(&ingest(), &id, AccountVersion::deleted(Moment::from_unix_nanos(self.version)))
+                    .delete_account(
+                        &event_source(),
+                        &id,
+                        AccountVersion::deleted(Moment::from_unix_nanos(self.version)),
+                    )
                     .await
                     .unwrap();
                 self.expected.known.remove(&account);
@@ -144,40 +148,53 @@ impl World {
 
     async fn change(&mut self, group: usize, index: usize, adds: bool) {
         let (id, account) = (self.groups[group], self.accounts[index].clone());
-        let change = if adds { Change::Add(account.clone()) } else { Change::Remove(account.clone()) };
-        let outcome = self.store().change_member(&administer(), &id, change, now()).await.unwrap();
         let was_direct = self.expected.direct.contains(&(group, index));
         let known = self.expected.known.contains(&index);
-        match (adds, outcome) {
-            (true, Outcome::UnknownAccount) => assert!(!known),
-            // An account that was deleted and created again may still have an old membership.
-            (true, Outcome::Added(_) | Outcome::AlreadyMember(_)) => {
-                assert!(known);
-                self.expected.direct.insert((group, index));
+        if adds {
+            let added = self.store().add_member(&administer(), &id, account, now()).await.unwrap();
+            let (outcome, settled) = self.settle(added).await;
+            assert!(settled);
+            match outcome {
+                AddOutcome::UnknownAccount => assert!(!known),
+                // An account that was deleted and created again may still have an old membership.
+                AddOutcome::Added(_) | AddOutcome::AlreadyMember(_) => {
+                    assert!(known);
+                    self.expected.direct.insert((group, index));
+                }
             }
-            (false, Outcome::Removed | Outcome::OnlyIndirect(_)) => {
-                self.expected.direct.remove(&(group, index));
+        } else {
+            let removed = self.store().remove_member(&administer(), &id, account, now()).await.unwrap();
+            let (outcome, settled) = self.settle(removed).await;
+            assert!(settled);
+            match outcome {
+                RemoveOutcome::Removed | RemoveOutcome::OnlyIndirect(_) => {
+                    self.expected.direct.remove(&(group, index));
+                }
+                RemoveOutcome::NotMember => assert!(!was_direct),
             }
-            (false, Outcome::NotDirectMember) => assert!(!was_direct),
-            (_, outcome) => panic!("{outcome:?}"),
         }
-        if self.inline {
-            assert!(self.api.app.settle_members(&administer(), &id, &[account]).await);
+    }
+
+    /// Finishes the effects of a write as a function does, where the history is inline; otherwise leaves them to the stream.
+    async fn settle<T>(&self, written: Unsettled<T>) -> (T, bool) {
+        if !self.inline {
+            return (written.leave_to_stream(), true);
         }
+        self.api.app.settle(&administer(), written).await
     }
 
     /// Builds a request that is later than every earlier change.
     fn new_request(&mut self, group: GroupId, account: AccountId, adds: bool) -> MembershipRequest {
         self.version += 1;
         let requested_at = Moment::from_unix_nanos(Moment::from(now()).unix_nanos() + 1_000_000_000 + self.version);
-        let change = if adds { Change::Add(account) } else { Change::Remove(account) };
+        let change = if adds { MemberChange::Add(account) } else { MemberChange::Remove(account) };
         MembershipRequest { id: self.version.to_string(), requested_at, group, change }
     }
 
     async fn apply_request(&mut self, group: usize, index: usize, adds: bool) {
         let request = self.new_request(self.groups[group], self.accounts[index].clone(), adds);
         let known = self.expected.known.contains(&index);
-        match self.store().apply_request(&ingest(), &request, now()).await.unwrap() {
+        match self.store().apply_request(&event_source(), &request, now()).await.unwrap() {
             RequestOutcome::UnknownAccount => return assert!(adds && !known),
             RequestOutcome::OnlyIndirect(_) => assert!(!adds),
             RequestOutcome::Changed | RequestOutcome::Unchanged => assert!(known || !adds),
@@ -191,7 +208,7 @@ impl World {
 
     async fn repeat_request(&self, seed: u64) {
         let Some(request) = fastrand::Rng::with_seed(seed).choice(&self.applied) else { return };
-        match self.store().apply_request(&ingest(), request, now()).await {
+        match self.store().apply_request(&event_source(), request, now()).await {
             Ok(outcome) => assert!(matches!(outcome, RequestOutcome::Unchanged | RequestOutcome::OnlyIndirect(_))),
             Err(error) => assert_eq!(error, Error::Missing(Missing::Group)),
         }
@@ -200,10 +217,8 @@ impl World {
     async fn rename_group(&self, group: usize, name: &str) {
         let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
         let changes = GroupChanges { name, ..GroupChanges::default() };
-        let saved = self.store().update_group(&administer(), &id, &changes, None, now()).await.unwrap();
-        if self.inline {
-            self.api.app.settle_name(&administer(), &saved.pending.unwrap()).await;
-        }
+        let renamed = self.store().update_group(&administer(), &id, &changes, None, now()).await.unwrap();
+        self.settle(renamed).await;
     }
 
     /// Whether the group is the other one or a descendant of it.
@@ -220,9 +235,7 @@ impl World {
             Ok(nested) => {
                 assert!(!makes_cycle);
                 self.expected.nested.insert((parent, child));
-                if self.inline {
-                    self.api.app.settle_job(&administer(), &JobKind::Backfill(nested.edge)).await;
-                }
+                self.settle(nested).await;
             }
             Err(Error::Cycle(_)) => assert!(makes_cycle),
             Err(Error::Unavailable { .. }) => assert!(!makes_cycle),
@@ -234,11 +247,9 @@ impl World {
         let was_nested = self.expected.nested.remove(&(parent, child));
         let (parent, child) = (self.groups[parent], self.groups[child]);
         match self.store().unnest_group(&administer(), &parent, &child, now()).await {
-            Ok(edge) => {
+            Ok(unnested) => {
                 assert!(was_nested);
-                if self.inline {
-                    self.api.app.settle_job(&administer(), &JobKind::Sweep(edge)).await;
-                }
+                self.settle(unnested).await;
             }
             Err(Error::Missing(Missing::Nesting)) => assert!(!was_nested),
             Err(error) => panic!("{error}"),
@@ -272,7 +283,7 @@ impl World {
         let mut listener = Listener::default();
         published.iter().for_each(|event| listener.hear(event));
         listener.assert_knows(&self.api).await;
-        let jobs = self.api.store.list_jobs(&Granted::propagation()).await.unwrap();
+        let jobs = self.api.store.list_jobs().await.unwrap();
         assert!(jobs.is_empty(), "{jobs:?}");
     }
 
@@ -281,7 +292,7 @@ impl World {
         for (index, id) in self.groups.iter().enumerate() {
             let (page, count) = self.api.store.list_members(&read(), id, None, Limit::MAX_MEMBERS, None).await.unwrap();
             let found: BTreeMap<AccountId, MembershipType> =
-                page.items.into_iter().map(|member| (member.account.id, member.membership_type)).collect();
+                page.items.into_iter().map(|member| (member.account.id, member.membership.membership_type())).collect();
             let expected: BTreeMap<AccountId, MembershipType> = (0..self.accounts.len())
                 .filter_map(|account| Some((self.accounts[account].clone(), self.expected_type(index, account)?)))
                 .collect();
@@ -321,19 +332,17 @@ impl Actor {
         let (group, account) = (|index: usize| &self.groups[index], |index: usize| &self.accounts[index]);
         let outcome = match operation {
             Operation::Add(index, member) => {
-                let change = Change::Add(account(member).clone());
-                store.change_member(&granted, group(index), change, now()).await.map(drop)
+                store.add_member(&granted, group(index), account(member).clone(), now()).await.map(drop)
             }
             Operation::Remove(index, member) => {
-                let change = Change::Remove(account(member).clone());
-                store.change_member(&granted, group(index), change, now()).await.map(drop)
+                store.remove_member(&granted, group(index), account(member).clone(), now()).await.map(drop)
             }
             Operation::Request(index, member, adds) => {
                 let account = account(member).clone();
-                let change = if adds { Change::Add(account) } else { Change::Remove(account) };
+                let change = if adds { MemberChange::Add(account) } else { MemberChange::Remove(account) };
                 let (id, requested_at) = (self.next_version().to_string(), Moment::from(now()));
                 let request = MembershipRequest { id, requested_at, group: *group(index), change };
-                store.apply_request(&ingest(), &request, now()).await.map(drop)
+                store.apply_request(&event_source(), &request, now()).await.map(drop)
             }
             Operation::RepeatRequest(_) => Ok(()),
             Operation::Nest(parent, child) => {
@@ -350,13 +359,14 @@ impl Actor {
             Operation::ReplaceGroup(index) => store.delete_group(&granted, group(index), None, now()).await,
             Operation::RenameAccount(index) => {
                 let renamed = Account { version: self.next_version(), ..harness::account(account(index).as_str()) };
-                store.put_account(&ingest(), &renamed).await.map(drop)
+                store.put_account(&event_source(), &renamed).await.map(drop)
             }
             Operation::DeleteAccount(index) => {
-                store.delete_account(&ingest(), account(index), self.next_version()).await.map(drop)
+                store.delete_account(&event_source(), account(index), self.next_version()).await.map(drop)
             }
             Operation::Deliver(_) => {
-                self.app.settle_members(&granted, group(0), &self.accounts).await;
+                let propagation = Propagation { store: &store, actor: Some(granted.actor()), now: now() };
+                let _ = propagation.propagate_members(group(0), &self.accounts).await;
                 Ok(())
             }
         };

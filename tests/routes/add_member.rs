@@ -1,7 +1,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest, percent_encoded, version};
+use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, event_source, percent_encoded, version};
 
 #[tokio::test]
 async fn account_becomes_direct_member() {
@@ -57,7 +57,7 @@ async fn deleted_account_cannot_be_added() {
     let engineering = api.group("Engineering").await;
     api.accounts(&["acc-1"]).await;
     let deleted = account("acc-1");
-    assert!(api.store.delete_account(&ingest(), &deleted.id, version(2)).await.unwrap());
+    assert!(api.store.delete_account(&event_source(), &deleted.id, version(2)).await.unwrap());
 
     let answer = api.put(&format!("/{engineering}/members/acc-1"), Value::Null).await;
 

@@ -2,7 +2,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use shared::domain::FoldedText;
 
-use crate::harness::{Api, account, ingest, version};
+use crate::harness::{Api, account, event_source, version};
 
 fn names(groups: &[Value]) -> Vec<&str> {
     groups.iter().map(|group| group["name"].as_str().unwrap()).collect()
@@ -179,7 +179,7 @@ async fn account_without_groups_has_an_empty_page_and_unknown_account_is_404() {
         api.get(&format!("?member={unknown}")).await.not_found();
     }
     assert_eq!(api.get("?member=acc-2").await.not_found(), "the account acc-2 does not exist");
-    api.store.delete_account(&ingest(), &account("acc-1").id, version(2)).await.unwrap();
+    api.store.delete_account(&event_source(), &account("acc-1").id, version(2)).await.unwrap();
     api.get("?member=acc-1").await.not_found();
 }
 

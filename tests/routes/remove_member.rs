@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::chain;
-use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, ingest, version};
+use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, event_source, version};
 
 #[tokio::test]
 async fn removed_member_disappears_from_every_list() {
@@ -41,7 +41,7 @@ async fn member_with_a_deleted_account_can_be_removed() {
     let engineering = api.group("Engineering").await;
     api.members(&engineering, 0..1).await;
     let deleted = account("acc-00000").id;
-    assert!(api.store.delete_account(&ingest(), &deleted, version(2)).await.unwrap());
+    assert!(api.store.delete_account(&event_source(), &deleted, version(2)).await.unwrap());
 
     assert_eq!(api.delete(&format!("/{engineering}/members/acc-00000")).await.status, 204);
 

@@ -1,10 +1,10 @@
 //! Demo data: 45 accounts in nine groups. Engineering Team with 45 members is the example of the API's contract.
 
-use shared::authz::{Administer, Caller, Granted, Ingest, Policy};
+use shared::authz::{Administer, Caller, Granted, Policy};
 use shared::domain::group::Description;
 use shared::domain::{
-    Account, AccountId, AccountVersion, Change, Error, Group, GroupId, GroupName, GroupProfile, GroupType, JobKind,
-    Moment, Outcome, Timestamp,
+    Account, AccountId, AccountVersion, Actor, ChangeOutcome, Error, Group, GroupId, GroupName, GroupProfile,
+    GroupType, JobKind, MemberChange, Moment, Timestamp,
 };
 use shared::propagation::Propagation;
 use shared::store::Store;
@@ -169,9 +169,9 @@ pub async fn fill(store: &Store, policy: &Policy) -> Result<(), Problem> {
     let no_administrator = || Problem("the demo data need an administrator".into());
     let caller = Caller::new("demo", vec![policy.admin_role.clone()]).ok_or_else(no_administrator)?;
     let administer = policy.authorize::<Administer>(&caller).map_err(|_| no_administrator())?;
-    let ingest: Granted<Ingest> = Granted::event_source("demo");
+    let source = Actor::new("demo");
     for account in accounts() {
-        store.put_account(&ingest, &account).await.map_err(failed)?;
+        store.put_account(&source, &account).await.map_err(failed)?;
     }
     for (index, demo) in GROUPS.iter().enumerate() {
         fill_group(store, &administer, index, demo).await.map_err(failed)?;
@@ -204,11 +204,12 @@ async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, 
         is_privileged: demo.is_privileged,
     };
     let created_at = created_at();
-    let group = store.create_group(granted, Group::new(group_id(index), profile, created_at), None).await?.group;
+    let group = Group::new(group_id(index), profile, created_at);
+    let group = store.create_group(granted, group, None).await?.leave_to_stream();
     let members = (101..).zip(accounts()).filter(|(number, _)| (demo.has_direct)(*number));
-    let changes: Vec<Change> = members.map(|(_, account)| Change::Add(account.id)).collect();
-    let outcomes = store.change_members(granted, &group.id, &changes, created_at).await?;
-    match outcomes.contains(&Outcome::Retry) {
+    let changes: Vec<MemberChange> = members.map(|(_, account)| MemberChange::Add(account.id)).collect();
+    let outcomes = store.change_members(granted, &group.id, &changes, created_at).await?.leave_to_stream();
+    match outcomes.contains(&ChangeOutcome::Retry) {
         true => Err(Error::Unavailable { operation: "demo data" }),
         false => Ok(()),
     }
@@ -220,11 +221,10 @@ async fn nest_groups(
     index: usize,
     demo: &DemoGroup,
 ) -> Result<(), Error> {
-    let settle = Granted::following(granted);
-    let propagation = Propagation { store, granted: &settle, now: created_at() };
+    let propagation = Propagation { store, actor: Some(granted.actor()), now: created_at() };
     for child in demo.nested {
         let nested = store.nest_group(granted, &group_id(index), &group_id(*child), created_at()).await?;
-        propagation.complete(&JobKind::Backfill(nested.edge)).await?;
+        propagation.complete_job(&JobKind::Backfill(nested.leave_to_stream().edge)).await?;
     }
     Ok(())
 }

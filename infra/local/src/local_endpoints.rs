@@ -11,7 +11,6 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::{self, Stream};
 use serde_json::{Value, json};
-use shared::authz::Granted;
 use shared::domain::{Job, Timestamp};
 use shared::store::Store;
 use tokio::time::timeout;
@@ -105,7 +104,7 @@ impl LocalEndpoints {
             Some(_) => return Ok(own_response(StatusCode::BAD_REQUEST, "timeout must be 0 to 600 seconds")),
         };
         let Ok(idle) = timeout(Duration::from_secs(seconds), self.until_idle()).await else {
-            let jobs = self.store.list_jobs(&Granted::propagation()).await.unwrap_or_default();
+            let jobs = self.store.list_jobs().await.unwrap_or_default();
             let jobs: Vec<Value> = jobs.iter().map(job).collect();
             return Ok(json_response(StatusCode::GATEWAY_TIMEOUT, &json!({ "idle": false, "jobs": jobs })));
         };
@@ -118,7 +117,7 @@ impl LocalEndpoints {
             for progress in &self.progress {
                 progress.clone().caught_up().await;
             }
-            let jobs = self.store.list_jobs(&Granted::propagation()).await;
+            let jobs = self.store.list_jobs().await;
             if jobs.map_err(|error| Problem::new("the table", error))?.is_empty() && !has_new_events {
                 return Ok(());
             }

@@ -8,13 +8,12 @@ use aws_config::retry::RetryConfig;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::Args;
-use shared::authz::Granted;
 use shared::aws::Connection;
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use shared::propagation::Propagation;
 use shared::store::Store;
-use shared::verify::InvariantViolation;
+use shared::verify::{self, InvariantViolation};
 
 use crate::{Problem, table};
 
@@ -55,13 +54,12 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<InvariantViolatio
         (None, None) => developer_connection().await,
     };
     let store = Store::connected(&connection, &arguments.table, REQUEST_TIME_BUDGET);
-    let granted = Granted::propagation();
-    let propagation = Propagation { store: &store, granted: &granted, now: SystemClock.now() };
+    let propagation = Propagation { store: &store, actor: None, now: SystemClock.now() };
     let failed = |error| Problem::new(format!("cannot read the table {}", arguments.table), error);
     if arguments.repair {
-        propagation.repair().await.map_err(failed)
+        verify::repair(propagation).await.map_err(failed)
     } else {
-        propagation.verify().await.map_err(failed)
+        verify::find_violations(propagation).await.map_err(failed)
     }
 }
 

@@ -58,6 +58,12 @@ impl<'a> From<&'a Group> for GroupResponse<'a> {
     }
 }
 
+impl<'a> From<(&'a Group, MembershipType)> for GroupResponse<'a> {
+    fn from((group, membership_type): (&'a Group, MembershipType)) -> Self {
+        Self { membership_type: Some(membership_type.as_str()), ..Self::from(group) }
+    }
+}
+
 /// How to go on with a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -94,10 +100,7 @@ impl<'a> From<&'a Page<Group>> for GroupsResponse<'a> {
 
 impl<'a> From<&'a Page<(Group, MembershipType)>> for GroupsResponse<'a> {
     fn from(page: &'a Page<(Group, MembershipType)>) -> Self {
-        let groups = page.items.iter().map(|(group, membership_type)| GroupResponse {
-            membership_type: Some(membership_type.as_str()),
-            ..GroupResponse::from(group)
-        });
+        let groups = page.items.iter().map(|(group, membership_type)| GroupResponse::from((group, *membership_type)));
         Self { groups: groups.collect(), page_info: PageInfoResponse::new(page) }
     }
 }

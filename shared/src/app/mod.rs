@@ -2,6 +2,8 @@
 
 mod batch;
 mod dependencies;
+#[cfg(test)]
+mod response_size;
 mod settle;
 
 use std::process::ExitCode;

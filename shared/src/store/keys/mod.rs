@@ -3,8 +3,6 @@
 mod attribute;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests;
 
 use std::collections::HashMap;
 

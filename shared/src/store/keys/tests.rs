@@ -58,11 +58,11 @@ fn keys_are_spelled_as_the_data_model_says() {
         (Key::membership(&acc, &group()), "ACCOUNT#acc-1".to_owned(), format!("GROUP#{GROUP}")),
         (Key::child(&group(), &child()), format!("GROUP#{GROUP}"), format!("CHILD#{CHILD}")),
         (Key::nesting(&child()), format!("GROUP#{CHILD}"), "NEST".to_owned()),
-        (Key::trail(&group(), &acc), format!("GROUP#{GROUP}"), "TRAIL#acc-1".to_owned()),
+        (Key::audit_record(&group(), &acc), format!("GROUP#{GROUP}"), "TRAIL#acc-1".to_owned()),
         (Key::idempotency("d1"), "IDEMPOTENCY#d1".to_owned(), "IDEMPOTENCY".to_owned()),
     ] {
         assert_eq!(stored(&key), (partition, sort));
-        assert_eq!(Key::of_row(&key.to_attributes()), Some(key));
+        assert_eq!(Key::from_row(&key.to_attributes()), Some(key));
     }
     for (kind, partition) in jobs() {
         let key = Key::job(&kind);
@@ -115,7 +115,7 @@ fn row_without_two_string_keys_has_no_key() {
         vec![("PK", text("GROUP#x")), ("SK", AttributeValue::N("1".into()))],
     ] {
         let row: HashMap<_, _> = row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        assert_eq!(Key::of_row(&row), None);
+        assert_eq!(Key::from_row(&row), None);
     }
 }
 
@@ -147,7 +147,7 @@ fn each_range_holds_exactly_its_rows() {
 #[test]
 fn longest_keys_fit_the_limits_of_dynamodb() {
     // DynamoDB Developer Guide, "Service, account, and table quotas": 2,048 bytes of partition key, 1,024 of sort key.
-    let longest_name = FoldedText::of(&"\u{fdfa}".repeat(256)).sort_key();
+    let longest_name = FoldedText::fold(&"\u{fdfa}".repeat(256)).sort_key();
     let list_key = ListKey::group(&longest_name, &group());
     assert!(list_key.sort().len() <= 1_024);
     let (partition, sort) = stored(&Key::membership(&account(&"a".repeat(128)), &group()));
@@ -157,7 +157,7 @@ fn longest_keys_fit_the_limits_of_dynamodb() {
 proptest! {
     #[test]
     fn index_keys_sort_by_name_then_id(a in "[aA !\"]{1,3}|\\PC{1,6}", b in "[aA !\"]{1,3}|\\PC{1,6}", x: u128, y: u128) {
-        let place = |name: &str, random| (FoldedText::of(name).sort_key(), GroupId::new(1, random));
+        let place = |name: &str, random| (FoldedText::fold(name).sort_key(), GroupId::new(1, random));
         let (a, b) = (place(&a, x), place(&b, y));
         let key = |(name, id): &(SortKey, GroupId)| ListKey::group(name, id).sort().to_owned();
         prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));

@@ -1,0 +1,81 @@
+//! Holds the estimate by which the store cuts pages against the responses of the API. Here, because no room below knows both.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::api::responses::{GroupResponse, MemberResponse};
+use crate::domain::group::Description;
+use crate::domain::{
+    Account, AccountId, AccountVersion, EdgeId, Group, GroupId, GroupName, GroupProfile, GroupType, Member, Membership,
+    Moment, Timestamp, Version,
+};
+use crate::store::ResponseSize;
+
+/// Bytes of an item in Lambda's payload: JSON in a JSON string, with a comma after the item.
+fn payload_bytes(item: &impl Serialize) -> usize {
+    let body = serde_json::to_string(item).unwrap();
+    serde_json::to_string(&body).unwrap().len() - "\"\"".len() + ",".len()
+}
+
+fn latest() -> Timestamp {
+    Timestamp::from_unix_seconds(253_402_300_799)
+}
+
+fn group(name: &str, description: &str) -> Group {
+    let profile = GroupProfile {
+        name: GroupName::parse(name).unwrap(),
+        description: Description::parse(description).unwrap(),
+        group_type: GroupType::Distribution,
+        is_privileged: false,
+    };
+    let counts = u64::from(u32::MAX);
+    Group {
+        member_count: counts,
+        direct_member_count: counts,
+        nested_group_count: 100,
+        updated_at: latest(),
+        version: Version(u64::MAX),
+        ..Group::new(GroupId::new(1, u128::MAX), profile, latest())
+    }
+}
+
+fn member(text: &str, via: u64) -> Member {
+    let account = Account {
+        id: AccountId::parse(&"a".repeat(AccountId::MAX_CHARS)).unwrap(),
+        name: text.to_owned(),
+        email: text.to_owned(),
+        status: text.to_owned(),
+        version: AccountVersion::at(Moment::EARLIEST),
+    };
+    let edge = |number| EdgeId::new(GroupId::new(number, u128::MAX), number);
+    let via: BTreeSet<EdgeId> = (0..via).map(edge).collect();
+    Member { account, membership: Membership { direct: false, via }, added_at: latest() }
+}
+
+#[test]
+fn estimate_covers_the_largest_groups() {
+    for (name, description) in [("x", ""), ("\"\\", "\u{1}\n\"\\"), ("\u{fdfa}", "\u{10ffff}")] {
+        for repeats in [1, 100] {
+            let group = group(&name.repeat(repeats), &description.repeat(repeats));
+            // As one of an account's groups, a response has the membership type as well.
+            let with_type = GroupResponse::from((&group, crate::domain::MembershipType::Indirect));
+            assert!(payload_bytes(&with_type) <= group.response_bytes(), "{name:?} {repeats}");
+            let spare = group.response_bytes() - payload_bytes(&with_type);
+            assert!(spare < 100 + 5 * repeats * (name.len() + description.len()), "{spare} bytes wasted");
+        }
+    }
+}
+
+#[test]
+fn estimate_covers_the_largest_members() {
+    for text in ["x", "\"\\", "\u{fdfa}"] {
+        for (repeats, via) in [(1, 0), (100, 1), (100, 100)] {
+            let member = member(&text.repeat(repeats), via);
+            assert!(
+                payload_bytes(&MemberResponse::from(&member)) <= member.response_bytes(),
+                "{text:?} {repeats} {via}"
+            );
+        }
+    }
+}
