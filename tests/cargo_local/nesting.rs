@@ -26,6 +26,7 @@ async fn a_nesting_survives_kills() {
         let add: Vec<String> = (start..count.min(start + 500)).map(numbered).collect();
         let request = server.request(Method::PATCH, &format!("/{}/members", ids[1])).json(&json!({ "add": add }));
         let body = Answer::to(request).await.ok();
+        assert_eq!(body["outcomes"].as_array().unwrap().len(), count.min(start + 500) - start);
         assert!(body["outcomes"].as_array().unwrap().iter().all(|it| it["outcome"] == json!("added")));
     }
     let started = Instant::now();
