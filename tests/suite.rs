@@ -1,6 +1,5 @@
-//! The one test binary: everything through the front door, against a real emulator of DynamoDB.
-//!
-//! By default the embedded one; with `DYNAMODB_ENDPOINT=http://127.0.0.1:8000` whatever answers there.
+//! The only test binary. Most tests call the API over HTTP, on a real emulator of DynamoDB: the embedded one, or that at
+//! `DYNAMODB_ENDPOINT=http://127.0.0.1:8000`.
 
 mod harness;
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What the proxy does to one request.
+/// How the proxy treats one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Forwards it unchanged, so that a later one meets the next fault.
@@ -30,13 +30,13 @@ pub enum Fault {
     NeverArrives,
     /// Answers with a validation error whose text must not leave the system.
     Malformed,
-    /// Returns the last so many keys of a batch as unprocessed.
+    /// Returns this many keys of a batch, the last ones, as unprocessed.
     Unprocessed(usize),
     /// Forwards it and remembers the members' rows in its answer.
     Remembers,
     /// Answers with the remembered members' rows, as if a transaction were half applied.
     OldMembers,
-    /// Refuses the first so many events to publish, with this error code.
+    /// Refuses this many of the events to publish, the first ones, with this error code.
     NotTaken(usize, &'static str),
 }
 

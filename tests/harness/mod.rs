@@ -350,7 +350,7 @@ pub fn account(id: &str) -> Account {
     }
 }
 
-/// Returns the version of an account described so many nanoseconds after 1970.
+/// Returns the version of an account described this many nanoseconds after 1970.
 pub const fn version(number: i64) -> AccountVersion {
     AccountVersion::at(Moment::from_unix_nanos(number))
 }

@@ -1,8 +1,8 @@
-//! What both models are made of: groups, and items that transactions write.
+//! Parts of both models: groups, and items that transactions write.
 
 use std::ops::{Index, IndexMut};
 
-/// Three are enough for two levels, for a diamond and for a circle that no two requests close.
+/// Three groups suffice for two levels, for a diamond, and for a cycle that takes three requests to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Group {
     A,
@@ -32,8 +32,8 @@ impl<T> IndexMut<Group> for PerGroup<T> {
     }
 }
 
-/// An item of the table. A transaction that writes it decides first, which locks the item, and is seen in it later;
-/// until then a plain read answers with what was there before.
+/// An item of the table. A transaction first decides its value, which locks the item; the value becomes visible later.
+/// Until then a plain read returns the old value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Item<T> {
     pub(crate) visible: T,
@@ -41,12 +41,12 @@ pub(crate) struct Item<T> {
 }
 
 impl<T: Copy> Item<T> {
-    /// What counts: the decision, seen or not.
+    /// Returns the decided value, visible or not.
     pub(crate) fn latest(&self) -> T {
         self.decided.unwrap_or(self.visible)
     }
 
-    /// The item as a transaction meets it, which is refused while another one holds it.
+    /// Returns the value as a transaction sees it, or `None` while another transaction locks the item.
     pub(crate) fn unlocked(&self) -> Option<T> {
         if self.decided.is_some() { None } else { Some(self.visible) }
     }

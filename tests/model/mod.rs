@@ -1,4 +1,4 @@
-//! The protocols by themselves, in every order in which they can happen: by a model checker, stateright.
+//! Models of the two protocols. A model checker, stateright, explores every order of their steps.
 
 mod items;
 mod nesting;

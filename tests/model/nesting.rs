@@ -1,13 +1,12 @@
-//! How nestings that together would close a circle are kept apart: every order in which they can happen, by a model
-//! checker.
+//! The protocol that prevents concurrent nestings from closing a cycle.
 //!
-//! A request to nest walks upward from the parent with plain reads, one row at a time, and then commits on condition
-//! that none of the rows it read has changed. A transaction is decided at once, but the rows that it writes come to be
-//! seen later, one by one: until then a plain read finds the old row, and other transactions on it are refused and
-//! come again. Rows that a transaction only checks are free again with its decision, which is the earliest possible.
-//! Others are taken out at the same time, as by a group's deletion.
+//! A request to nest reads the ancestors of the parent with plain reads, one row at a time. It then commits on condition
+//! that none of these rows has changed. A transaction is decided at once, but its rows become visible later, one by one.
+//! Until then a plain read returns the old row, and other transactions on the row are refused and retried. Rows that a
+//! transaction only checks are unlocked by its decision, which is the earliest possible moment. Meanwhile other edges are
+//! removed, as by the deletion of a group.
 //!
-//! The decided edges must be free of cycles at every moment. The tests that check less have to find a cycle.
+//! The decided edges must be free of cycles at every moment. Each test with a weaker check must find a cycle.
 
 use stateright::{Checker, Model, Property};
 
@@ -15,28 +14,29 @@ use crate::model::items::Group::{A, B, C};
 use crate::model::items::{Group, Item, PerGroup};
 
 const ACYCLIC: &str = "no group is nested in itself";
-const NEEDED: &str = "nothing is refused that would close no circle";
+const ONLY_CYCLES_REFUSED: &str = "only requests that would close a cycle are refused";
 
-/// What a commit checks.
+/// The condition of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
-    /// The revision of every row that the walk read.
+    /// The revision of every row that the request read.
     Ancestors,
-    /// That of the parent only.
+    /// The revision of the parent's row only.
     Parent,
-    /// One version for all nestings, read before the walk.
+    /// One version for all nestings, read before the ancestors.
     Version,
+    /// No condition.
     Nothing,
 }
 
+/// A request, with the parent before the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Request {
-    /// The parent first.
     Nest(Group, Group),
     Unnest(Group, Group),
 }
 
-/// A `NEST` row: the parents of a group, and how often it changed.
+/// A `NEST` row: the parents of a group, and its revision.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Nest {
     parents: PerGroup<bool>,
@@ -50,27 +50,28 @@ impl Nest {
     }
 }
 
-/// How far a request is.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Progress {
     Waiting,
-    Walking(Walk),
+    Reading(Ancestors),
     Committed,
-    /// It would have closed a circle.
+    /// It would have closed a cycle.
     Refused,
 }
 
+/// The ancestors that a request has read and has yet to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Walk {
-    /// The global version at the start.
+struct Ancestors {
+    /// The version of all nestings at the start.
     version: u8,
     to_read: PerGroup<bool>,
     /// The revision of each row that was read.
     read: PerGroup<Option<u8>>,
 }
 
-impl Walk {
-    fn is_over(&self) -> bool {
+impl Ancestors {
+    fn are_all_read(&self) -> bool {
         Group::ALL.into_iter().all(|group| !self.to_read[group])
     }
 }
@@ -83,30 +84,31 @@ struct State {
 }
 
 impl State {
-    /// Whether a group is above another one, so many steps away at most, by what is decided.
-    fn is_above(&self, above: Group, group: Group, steps: usize) -> bool {
+    /// Whether a group is an ancestor of another one over at most `steps` decided edges.
+    fn is_ancestor(&self, ancestor: Group, group: Group, steps: usize) -> bool {
         let parents = self.nests[group].latest().parents;
-        let climbs = |parent: Group| parents[parent] && (parent == above || self.is_above(above, parent, steps - 1));
-        steps > 0 && Group::ALL.into_iter().any(climbs)
+        let leads_to_ancestor =
+            |parent: Group| parents[parent] && (parent == ancestor || self.is_ancestor(ancestor, parent, steps - 1));
+        steps > 0 && Group::ALL.into_iter().any(leads_to_ancestor)
     }
 
-    fn is_closed_by(&self, request: Request) -> bool {
-        matches!(request, Request::Nest(parent, child) if self.is_above(child, parent, Group::ALL.len()))
+    fn would_close_cycle(&self, request: Request) -> bool {
+        matches!(request, Request::Nest(parent, child) if self.is_ancestor(child, parent, Group::ALL.len()))
     }
 }
 
-/// The requests are told apart by their place in the list.
+/// A step. The numbers are indices of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Action {
     Start(usize),
     Read(usize, Group),
     Commit(usize),
-    SeeNest(Group),
-    SeeVersion,
+    ShowNest(Group),
+    ShowVersion,
 }
 
 struct Nesting {
-    /// Who is nested already: the parent first.
+    /// The initial edges, each with the parent before the child.
     before: Vec<(Group, Group)>,
     requests: Vec<Request>,
     check: Check,
@@ -117,32 +119,32 @@ impl Nesting {
         if let Request::Nest(parent, _) = self.requests[index] {
             let mut to_read = PerGroup::default();
             to_read[parent] = true;
-            let walk = Walk { version: state.version.visible, to_read, read: PerGroup::default() };
-            state.progress[index] = Progress::Walking(walk);
+            let ancestors = Ancestors { version: state.version.visible, to_read, read: PerGroup::default() };
+            state.progress[index] = Progress::Reading(ancestors);
         }
     }
 
-    /// One strongly consistent read, that finds what is seen and not what is decided.
+    /// A strongly consistent read, which returns the visible row and not the decided one.
     fn read(&self, state: &mut State, index: usize, group: Group) {
-        let (Request::Nest(_, child), Progress::Walking(mut walk)) = (self.requests[index], state.progress[index])
+        let (Request::Nest(_, child), Progress::Reading(mut ancestors)) = (self.requests[index], state.progress[index])
         else {
             return;
         };
         let nest = state.nests[group].visible;
-        walk.to_read[group] = false;
-        walk.read[group] = Some(nest.revision);
+        ancestors.to_read[group] = false;
+        ancestors.read[group] = Some(nest.revision);
         for parent in Group::ALL {
-            walk.to_read[parent] |= nest.parents[parent] && walk.read[parent].is_none();
+            ancestors.to_read[parent] |= nest.parents[parent] && ancestors.read[parent].is_none();
         }
-        state.progress[index] = if group == child { Progress::Refused } else { Progress::Walking(walk) };
+        state.progress[index] = if group == child { Progress::Refused } else { Progress::Reading(ancestors) };
     }
 
-    /// `None` while a row of the transaction is held by another one.
+    /// Returns `None` while another transaction locks a row of this one.
     fn commit(&self, state: &mut State, index: usize) -> Option<()> {
         match (self.requests[index], state.progress[index]) {
-            (Request::Nest(parent, child), Progress::Walking(walk)) => {
+            (Request::Nest(parent, child), Progress::Reading(ancestors)) => {
                 let nest = state.nests[child].unlocked()?;
-                if !self.holds(state, parent, &walk)? {
+                if !self.is_unchanged(state, parent, &ancestors)? {
                     state.progress[index] = Progress::Waiting;
                     return Some(());
                 }
@@ -160,19 +162,19 @@ impl Nesting {
         Some(())
     }
 
-    /// Whether all that the commit checks is as it was read.
-    fn holds(&self, state: &State, parent: Group, walk: &Walk) -> Option<bool> {
+    /// Whether the rows that the commit checks have not changed since they were read.
+    fn is_unchanged(&self, state: &State, parent: Group, ancestors: &Ancestors) -> Option<bool> {
         if self.check == Check::Version {
-            return Some(state.version.unlocked()? == walk.version);
+            return Some(state.version.unlocked()? == ancestors.version);
         }
-        let mut holds = true;
+        let mut is_unchanged = true;
         for group in Group::ALL {
-            let checked = self.check == Check::Ancestors || self.check == Check::Parent && group == parent;
-            if let Some(revision) = walk.read[group].filter(|_| checked) {
-                holds &= state.nests[group].unlocked()?.revision == revision;
+            let is_checked = self.check == Check::Ancestors || self.check == Check::Parent && group == parent;
+            if let Some(revision) = ancestors.read[group].filter(|_| is_checked) {
+                is_unchanged &= state.nests[group].unlocked()?.revision == revision;
             }
         }
-        Some(holds)
+        Some(is_unchanged)
     }
 
     fn write(&self, state: &mut State, child: Group, nest: Nest) {
@@ -199,17 +201,17 @@ impl Model for Nesting {
         for (index, (request, progress)) in self.requests.iter().zip(&state.progress).enumerate() {
             match (request, progress) {
                 (Request::Nest(..), Progress::Waiting) => actions.push(Action::Start(index)),
-                (Request::Nest(..), Progress::Walking(walk)) if !walk.is_over() => {
-                    let next = Group::ALL.into_iter().filter(|group| walk.to_read[*group]);
+                (Request::Nest(..), Progress::Reading(ancestors)) if !ancestors.are_all_read() => {
+                    let next = Group::ALL.into_iter().filter(|group| ancestors.to_read[*group]);
                     actions.extend(next.map(|group| Action::Read(index, group)));
                 }
-                (_, Progress::Waiting | Progress::Walking(_)) => actions.push(Action::Commit(index)),
+                (_, Progress::Waiting | Progress::Reading(_)) => actions.push(Action::Commit(index)),
                 (_, Progress::Committed | Progress::Refused) => {}
             }
         }
-        let held = Group::ALL.into_iter().filter(|group| state.nests[*group].decided.is_some());
-        actions.extend(held.map(Action::SeeNest));
-        actions.extend(state.version.decided.map(|_| Action::SeeVersion));
+        let locked = Group::ALL.into_iter().filter(|group| state.nests[*group].decided.is_some());
+        actions.extend(locked.map(Action::ShowNest));
+        actions.extend(state.version.decided.map(|_| Action::ShowVersion));
     }
 
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
@@ -218,8 +220,8 @@ impl Model for Nesting {
             Action::Start(index) => self.start(&mut next, index),
             Action::Read(index, group) => self.read(&mut next, index, group),
             Action::Commit(index) => self.commit(&mut next, index)?,
-            Action::SeeNest(group) => next.nests[group].visible = next.nests[group].decided.take()?,
-            Action::SeeVersion => next.version.visible = next.version.decided.take()?,
+            Action::ShowNest(group) => next.nests[group].visible = next.nests[group].decided.take()?,
+            Action::ShowVersion => next.version.visible = next.version.decided.take()?,
         }
         Some(next)
     }
@@ -227,13 +229,14 @@ impl Model for Nesting {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(ACYCLIC, |_: &Self, state: &State| {
-                Group::ALL.into_iter().all(|group| !state.is_above(group, group, Group::ALL.len()))
+                Group::ALL.into_iter().all(|group| !state.is_ancestor(group, group, Group::ALL.len()))
             }),
-            Property::always(NEEDED, |model: &Self, state: &State| {
-                let stays = !model.requests.iter().any(|request| matches!(request, Request::Unnest(..)));
-                let mut refused =
-                    model.requests.iter().zip(&state.progress).filter(|(_, it)| **it == Progress::Refused);
-                !stays || refused.all(|(request, _)| state.is_closed_by(*request))
+            Property::always(ONLY_CYCLES_REFUSED, |model: &Self, state: &State| {
+                // An edge that would have closed the cycle may have been removed since.
+                let edges_remain = !model.requests.iter().any(|request| matches!(request, Request::Unnest(..)));
+                let requests = model.requests.iter().zip(&state.progress);
+                let mut refused = requests.filter(|(_, progress)| **progress == Progress::Refused);
+                !edges_remain || refused.all(|(request, _)| state.would_close_cycle(*request))
             }),
             Property::sometimes("a nesting is accepted", |_: &Self, state: &State| {
                 state.progress[0] == Progress::Committed
@@ -245,61 +248,63 @@ impl Model for Nesting {
     }
 }
 
-fn two() -> Vec<Request> {
+fn cycle_of_two() -> Vec<Request> {
     vec![Request::Nest(A, B), Request::Nest(B, A)]
 }
 
-fn three() -> Vec<Request> {
+fn cycle_of_three() -> Vec<Request> {
     vec![Request::Nest(A, B), Request::Nest(B, C), Request::Nest(C, A)]
 }
 
-/// Every nesting that there is.
-fn six() -> Vec<Request> {
+fn all_nestings() -> Vec<Request> {
     let pairs = Group::ALL.into_iter().flat_map(|parent| Group::ALL.map(|child| (parent, child)));
     pairs.filter(|(parent, child)| parent != child).map(|(parent, child)| Request::Nest(parent, child)).collect()
 }
 
-fn holds(before: &[(Group, Group)], requests: Vec<Request>) {
+/// Asserts that the protocol keeps its properties in all orders.
+fn assert_safe(before: &[(Group, Group)], requests: Vec<Request>) {
     let model = Nesting { before: before.to_vec(), requests, check: Check::Ancestors };
     let checker = model.checker().threads(2).spawn_bfs().join();
     checker.assert_properties();
 }
 
-fn breaks(requests: Vec<Request>, check: Check) {
+/// Asserts that with this check some order closes a cycle.
+fn assert_allows_cycle(requests: Vec<Request>, check: Check) {
     let model = Nesting { before: Vec::new(), requests, check };
     let checker = model.checker().threads(2).spawn_bfs().join();
     checker.assert_any_discovery(ACYCLIC);
 }
 
 #[test]
-fn of_nestings_that_close_a_circle_one_is_refused() {
-    holds(&[], two());
-    holds(&[], three());
-    holds(&[], six());
-    holds(&[(A, B)], vec![Request::Nest(B, C), Request::Nest(C, A)]);
+fn nesting_with_check_of_ancestors_closes_no_cycle() {
+    assert_safe(&[], cycle_of_two());
+    assert_safe(&[], cycle_of_three());
+    assert_safe(&[], all_nestings());
+    assert_safe(&[(A, B)], vec![Request::Nest(B, C), Request::Nest(C, A)]);
 }
 
 #[test]
-fn a_circle_stays_open_while_edges_are_taken_out() {
-    let twice = [Request::Nest(A, B), Request::Unnest(A, B)];
-    holds(&[], [two(), twice.to_vec()].concat());
-    holds(&[], [three(), twice.to_vec()].concat());
-    holds(&[(B, C)], [six(), vec![Request::Unnest(A, B), Request::Unnest(B, C)]].concat());
-    holds(&[(A, B), (B, C)], vec![Request::Nest(C, A), Request::Unnest(B, C), Request::Unnest(A, B)]);
+fn nesting_while_edges_are_removed_closes_no_cycle() {
+    let nest_and_unnest = [Request::Nest(A, B), Request::Unnest(A, B)];
+    assert_safe(&[], [cycle_of_two(), nest_and_unnest.to_vec()].concat());
+    assert_safe(&[], [cycle_of_three(), nest_and_unnest.to_vec()].concat());
+    assert_safe(&[(B, C)], [all_nestings(), vec![Request::Unnest(A, B), Request::Unnest(B, C)]].concat());
+    assert_safe(&[(A, B), (B, C)], vec![Request::Nest(C, A), Request::Unnest(B, C), Request::Unnest(A, B)]);
 }
 
 #[test]
-fn something_has_to_be_checked() {
-    breaks(two(), Check::Nothing);
+fn nesting_without_version_check_allows_cycle() {
+    assert_allows_cycle(cycle_of_two(), Check::Nothing);
+}
+
+/// The version may become visible before the edges that it counts.
+#[test]
+fn nesting_with_check_of_one_version_for_all_allows_cycle() {
+    assert_allows_cycle(cycle_of_two(), Check::Version);
+    assert_allows_cycle(cycle_of_three(), Check::Version);
 }
 
 #[test]
-fn one_version_for_all_is_seen_before_what_it_counts() {
-    breaks(two(), Check::Version);
-    breaks(three(), Check::Version);
-}
-
-#[test]
-fn the_parents_revision_is_not_enough() {
-    breaks(three(), Check::Parent);
+fn nesting_with_check_of_the_parent_alone_allows_cycle() {
+    assert_allows_cycle(cycle_of_three(), Check::Parent);
 }

@@ -1,15 +1,15 @@
-//! How a change of membership climbs: every order in which it can happen, by a model checker.
+//! The protocol that propagates a change of membership.
 //!
-//! One account, since accounts do not touch each other, and three groups. Callers add and remove, nest and unnest,
-//! delete groups and the account; what follows from it (records of the stream, jobs) is done in any order, at any
-//! time, some of it twice. A transaction is decided at once, but its items come to be seen one by one: until then a
-//! plain read finds the old item, and other transactions and transactional reads of it are refused and come again.
-//! Items that a transaction only checks are free again with its decision, which is the earliest possible. The count
-//! moves with the decision, and is compared with the row that is decided.
+//! The model has one account, since accounts do not affect each other, and three groups. Callers add and remove the
+//! account, nest and unnest groups, and delete groups and the account. Records of the stream and jobs are processed in any
+//! order, at any time, some of them twice. A transaction is decided at once, but its items become visible one by one.
+//! Until then a plain read returns the old item, and other transactions and transactional reads of it are refused and
+//! retried. Items that a transaction only checks are unlocked by its decision, which is the earliest possible moment. The
+//! count changes with the decision, and is compared with the decided row.
 //!
-//! At rest, when nothing is left to do or to be seen, the flattened rows have to be what the nesting says. Each test
-//! that leaves one thing out of the protocol has to find a history in which they are not: that is why it is there.
-//! The same configurations without that defect are checked to the end.
+//! At rest no work is left and every item is visible. Then the members' rows must match the edges. Each test with a
+//! defect leaves one part out of the protocol and must find a history that breaks a property, which shows that the part is
+//! needed. The same configurations are explored completely without the defect.
 
 mod model;
 mod protocol;
@@ -29,103 +29,106 @@ const COUNT: &str = "the count is exact";
 const DELETED: &str = "a deleted account is no member";
 const MIRROR: &str = "the mirror agrees with the row";
 const MISSING: &str = "no member is missing";
-const OUTLIVED: &str = "nothing outlives a group";
+const OUTLIVED: &str = "no row outlives its group";
 const PHANTOM: &str = "no member is a phantom";
-const STUCK: &str = "what is left to do can be done";
-const VIA: &str = "via names the edges that bring the account";
+const STUCK: &str = "remaining work can be done";
+const VIA: &str = "via names the edges that the account is inherited over";
 
-const BOTH_WAYS: Sight = ("a member directly and by nesting", |model, state| {
+const DIRECT_AND_INHERITED: Sight = ("a member both direct and inherited", |model, state| {
     let row = state.rows[B].visible;
     model.at_rest(state) && row.direct && row.via != 0
 });
 const DELETED_WITH_MEMBER: Sight = ("a group is deleted while it has a member", |_, state| {
     state.groups[B] == Life::Deleting && state.rows[B].visible.exists()
 });
-const DIAMOND: Sight =
-    ("a member by two ways", |model, state| model.at_rest(state) && state.rows[A].visible.via.count_ones() == 2);
-const GONE: Sight = ("a group is gone from between two others", |model, state| {
+const INHERITED_TWICE: Sight = ("a member inherited over two edges", |model, state| {
+    model.at_rest(state) && state.rows[A].visible.via.count_ones() == 2
+});
+const MIDDLE_DELETED: Sight = ("a group between two others is deleted", |model, state| {
     let others = state.rows[C].visible.exists() && !state.rows[A].visible.exists();
     model.at_rest(state) && state.groups[B] == Life::Gone && others
 });
-const LATE_ROW: Sight = ("a row appears in a group that is gone", |_, state| {
+const LATE_ROW: Sight = ("a row becomes visible in a deleted group", |_, state| {
     state.groups[B] == Life::Gone && state.rows[B].visible.exists()
 });
-const LATE_ADDITION: Sight = ("a deleted account is still to become a member", |_, state| {
+const LATE_ADDITION: Sight = ("an addition of a deleted account becomes visible late", |_, state| {
     state.account_deleted && state.rows[C].decided.is_some_and(|row| row.direct)
 });
-const NESTED_AGAIN: Sight = ("an edge comes again before the sweep of the last", |_, state| {
-    let is_swept = |old| state.work.iter().any(|work| matches!(work, Work::Sweep(edge) if edge.id == old));
-    state.children[B][C].visible == Some(2) && is_swept(1)
+const NESTED_AGAIN: Sight = ("a group is nested again before the sweep of its last edge", |_, state| {
+    let waits_for_sweep = |old| state.work.iter().any(|work| matches!(work, Work::Sweep(edge) if edge.id == old));
+    state.children[B][C].visible == Some(2) && waits_for_sweep(1)
 });
 const TWO_LEVELS: Sight = ("a member two levels up", |model, state| {
     model.at_rest(state) && state.rows[A].visible.via != 0 && !state.rows[B].visible.direct
 });
 
-/// Members come and go while their group is nested and taken out again.
+/// The account is added and removed while its group is nested and unnested.
 fn one_nesting() -> Propagation {
     let menu = vec![Add(C), Remove(C), Nest(B, C), Unnest(B, C)];
     Propagation { menu, operations: 4, repeats: 1, sights: vec![NESTED_AGAIN], ..Propagation::default() }
 }
 
-/// The same, when the member is already there.
+/// As [`one_nesting`], with an initial member.
 fn nesting_again() -> Propagation {
     Propagation { before: vec![Nest(B, C), Add(C)], ..one_nesting() }
 }
 
-/// The parent has the same member directly.
-fn both_ways() -> Propagation {
+/// The account is also a direct member of the parent.
+fn direct_and_inherited() -> Propagation {
     let menu = vec![Add(B), Remove(B), Add(C), Remove(C), Nest(B, C), Unnest(B, C)];
-    Propagation { menu, operations: 4, sights: vec![BOTH_WAYS], ..Propagation::default() }
+    Propagation { menu, operations: 4, sights: vec![DIRECT_AND_INHERITED], ..Propagation::default() }
 }
 
+/// A group has a grandparent.
 fn two_levels() -> Propagation {
     let before = vec![Nest(A, B), Nest(B, C)];
     let menu = vec![Add(C), Remove(C), Nest(B, C), Unnest(B, C), Nest(A, B), Unnest(A, B)];
     Propagation { before, menu, operations: 3, repeats: 1, sights: vec![TWO_LEVELS], ..Propagation::default() }
 }
 
-/// A group is nested in another directly and through a third one.
+/// A group is nested in another both directly and through a third one.
 fn diamond() -> Propagation {
     let before = vec![Nest(A, B), Nest(B, C), Nest(A, C)];
     let menu = vec![Add(C), Remove(C), Unnest(B, C), Unnest(A, C)];
-    Propagation { before, menu, operations: 3, sights: vec![DIAMOND], ..Propagation::default() }
+    Propagation { before, menu, operations: 3, sights: vec![INHERITED_TWICE], ..Propagation::default() }
 }
 
-/// A group goes while it is nested, and others in it.
-fn deletion() -> Propagation {
+/// A group is deleted while it has a parent and a child.
+fn group_deletion() -> Propagation {
     let before = vec![Nest(B, C), Add(C)];
     let menu = vec![DeleteGroup(B), Nest(A, B), Nest(B, C), Unnest(B, C), Add(B)];
     let sights = vec![DELETED_WITH_MEMBER, LATE_ROW];
     Propagation { before, menu, operations: 3, repeats: 1, sights, ..Propagation::default() }
 }
 
-/// A child and its parent go at the same time, with a group above them.
-fn two_deletions() -> Propagation {
+/// A group and its parent, which has a parent itself, are deleted at the same time.
+fn two_group_deletions() -> Propagation {
     let before = vec![Nest(A, B), Nest(B, C), Add(C)];
     let menu = vec![DeleteGroup(B), DeleteGroup(C), Unnest(B, C), Nest(B, C), Add(B)];
-    let sights = vec![DELETED_WITH_MEMBER, GONE];
+    let sights = vec![DELETED_WITH_MEMBER, MIDDLE_DELETED];
     Propagation { before, menu, operations: 3, sights, ..Propagation::default() }
 }
 
+/// The account is deleted while its memberships change.
 fn account_deletion() -> Propagation {
     let menu = vec![DeleteAccount, Add(B), Add(C), Remove(C), Nest(B, C), Unnest(B, C)];
     Propagation { menu, operations: 3, repeats: 1, sights: vec![LATE_ADDITION], ..Propagation::default() }
 }
 
-/// The account is already an indirect member when it is added.
+/// As [`account_deletion`], with an inherited membership before the direct one.
 fn indirect_account_deletion() -> Propagation {
     let menu = vec![DeleteAccount, Add(B), Remove(C), Unnest(B, C)];
     Propagation { before: vec![Nest(B, C), Add(C)], menu, operations: 3, repeats: 1, ..Propagation::default() }
 }
 
-/// All histories keep the invariants, and the interesting ones are among them.
-fn holds(model: Propagation) {
+/// Asserts that all histories keep the properties, and that some show each of the model's sights.
+fn assert_safe(model: Propagation) {
     let checker = model.checker().threads(2).spawn_bfs().join();
     checker.assert_properties();
 }
 
-/// Some history with the defect breaks the property.
-fn breaks(model: Propagation, defect: Defect, property: &'static str) {
+/// Asserts that some history with the defect breaks the property.
+fn assert_breaks(model: Propagation, defect: Defect, property: &'static str) {
     let model = Propagation { defect: Some(defect), ..model };
     let found = HasDiscoveries::AnyOf(BTreeSet::from([property]));
     let checker = model.checker().threads(2).finish_when(found).spawn_bfs().join();
@@ -133,109 +136,109 @@ fn breaks(model: Propagation, defect: Defect, property: &'static str) {
 }
 
 #[test]
-fn members_come_and_go_while_their_group_is_nested() {
-    holds(one_nesting());
-    holds(nesting_again());
+fn members_are_propagated_while_their_group_is_nested() {
+    assert_safe(one_nesting());
+    assert_safe(nesting_again());
 }
 
 #[test]
-fn members_may_be_direct_as_well() {
-    holds(both_ways());
+fn direct_members_may_also_be_inherited() {
+    assert_safe(direct_and_inherited());
 }
 
 #[test]
-fn changes_climb_two_levels() {
-    holds(two_levels());
+fn changes_are_propagated_over_two_levels() {
+    assert_safe(two_levels());
 }
 
 #[test]
-fn one_of_two_ways_is_enough() {
-    holds(diamond());
+fn member_inherited_twice_stays_until_both_edges_are_gone() {
+    assert_safe(diamond());
 }
 
 #[test]
-fn groups_go_with_all_that_is_theirs() {
-    holds(deletion());
-    holds(two_deletions());
+fn deleted_group_leaves_no_rows() {
+    assert_safe(group_deletion());
+    assert_safe(two_group_deletions());
 }
 
 #[test]
-fn accounts_leave_every_group_when_they_go() {
-    holds(account_deletion());
-    holds(indirect_account_deletion());
+fn deleted_account_leaves_every_group() {
+    assert_safe(account_deletion());
+    assert_safe(indirect_account_deletion());
 }
 
 #[test]
-fn via_has_to_name_the_edge_and_not_the_child() {
-    breaks(one_nesting(), Defect::ViaByChild, MISSING);
+fn via_that_names_the_child_loses_members() {
+    assert_breaks(one_nesting(), Defect::ViaNamesChild, MISSING);
 }
 
 #[test]
-fn a_sweep_cannot_ask_whether_the_child_is_nested_at_all() {
-    breaks(nesting_again(), Defect::SweepWhereNoEdge, PHANTOM);
+fn sweep_that_accepts_any_edge_leaves_phantoms() {
+    assert_breaks(nesting_again(), Defect::SweepAcceptsAnyEdge, PHANTOM);
 }
 
 #[test]
-fn parents_cannot_be_found_in_an_index() {
-    breaks(one_nesting(), Defect::ParentsFromIndex, MISSING);
+fn parents_from_an_index_lose_members() {
+    assert_breaks(one_nesting(), Defect::ParentsFromIndex, MISSING);
 }
 
 #[test]
-fn a_row_that_gained_an_edge_asks_whether_it_is_still_there() {
-    breaks(one_nesting(), Defect::NoRecheck, PHANTOM);
+fn gained_edge_without_recheck_leaves_phantoms() {
+    assert_breaks(one_nesting(), Defect::GainedEdgeNotRechecked, PHANTOM);
 }
 
 #[test]
-fn nothing_to_do_cannot_be_concluded_from_a_plain_read() {
-    breaks(one_nesting(), Defect::SettleReadsPlainly, PHANTOM);
-    breaks(deletion(), Defect::SettleReadsPlainly, MISSING);
+fn reconciling_with_plain_reads_leaves_phantoms_and_loses_members() {
+    assert_breaks(one_nesting(), Defect::ReconcileWithPlainReads, PHANTOM);
+    assert_breaks(group_deletion(), Defect::ReconcileWithPlainReads, MISSING);
 }
 
 #[test]
-fn a_gain_needs_the_childs_row() {
-    breaks(one_nesting(), Defect::GainWithoutMember, PHANTOM);
+fn gain_without_condition_on_the_childs_row_leaves_phantoms() {
+    assert_breaks(one_nesting(), Defect::GainWithoutCondition, PHANTOM);
 }
 
 #[test]
-fn a_loss_needs_the_absence_of_the_childs_row() {
-    breaks(one_nesting(), Defect::LossDespiteMember, MISSING);
+fn loss_without_condition_on_the_childs_row_loses_members() {
+    assert_breaks(one_nesting(), Defect::LossWithoutCondition, MISSING);
 }
 
 #[test]
-fn a_count_moves_only_under_the_condition_of_what_was_read() {
-    breaks(both_ways(), Defect::CountsAsRead, COUNT);
+fn count_without_condition_on_the_row_is_wrong() {
+    assert_breaks(direct_and_inherited(), Defect::CountWithoutCondition, COUNT);
 }
 
 #[test]
-fn a_backfill_waits_until_its_edge_is_seen_on_both_sides() {
-    breaks(one_nesting(), Defect::BackfillWithoutBarrier, MISSING);
-    breaks(one_nesting(), Defect::BackfillReadsOnlyChild, MISSING);
-    breaks(deletion(), Defect::BackfillReadsOnlyNest, OUTLIVED);
+fn backfill_before_both_rows_of_its_edge_are_visible_is_unsafe() {
+    assert_breaks(one_nesting(), Defect::BackfillWithoutEdgeRows, MISSING);
+    assert_breaks(one_nesting(), Defect::BackfillWithoutNestRow, MISSING);
+    assert_breaks(group_deletion(), Defect::BackfillWithoutChildRow, OUTLIVED);
 }
 
 #[test]
-fn a_sweep_waits_until_its_edge_is_seen_to_be_gone() {
-    breaks(one_nesting(), Defect::SweepWithoutBarrier, PHANTOM);
+fn sweep_before_its_edge_is_visibly_gone_leaves_phantoms() {
+    assert_breaks(one_nesting(), Defect::SweepWithoutEdgeRow, PHANTOM);
 }
 
 #[test]
-fn a_backfill_takes_out_what_a_deletion_did_not_see() {
-    breaks(deletion(), Defect::InactiveEdgeStays, OUTLIVED);
+fn backfill_that_keeps_edges_of_deleted_groups_leaves_rows() {
+    assert_breaks(group_deletion(), Defect::BackfillKeepsEdgeOfDeletedGroup, OUTLIVED);
 }
 
 #[test]
-fn a_row_that_appears_in_a_deleted_group_is_purged() {
-    breaks(deletion(), Defect::NoPurgeByRecord, OUTLIVED);
+fn late_row_without_purge_outlives_its_group() {
+    assert_breaks(group_deletion(), Defect::LateRowNotPurged, OUTLIVED);
 }
 
 #[test]
-fn an_account_is_marked_before_its_memberships_are_removed() {
-    breaks(account_deletion(), Defect::AccountMarkedLate, DELETED);
+fn account_marked_after_its_memberships_are_listed_stays_a_member() {
+    assert_breaks(account_deletion(), Defect::AccountMarkedAfterListing, DELETED);
 }
 
 #[test]
-fn a_row_that_becomes_direct_asks_for_its_account_once_its_mirror_is_seen() {
-    breaks(account_deletion(), Defect::RowUnwatched, DELETED);
-    breaks(account_deletion(), Defect::MirrorNotAwaited, DELETED);
-    breaks(indirect_account_deletion(), Defect::OnlyNewRowsWatched, DELETED);
+fn direct_row_without_check_of_its_account_outlives_the_account() {
+    assert_breaks(account_deletion(), Defect::AccountNotChecked, DELETED);
+    assert_breaks(account_deletion(), Defect::AccountCheckedBeforeMirror, DELETED);
+    assert_breaks(indirect_account_deletion(), Defect::AccountCheckedOnlyForNewRows, DELETED);
 }

@@ -36,7 +36,7 @@ pub enum Operation {
     Unnest(usize, usize),
     /// Deletes the group and creates another one at its index.
     ReplaceGroup(usize),
-    /// Gives the group one of [`NAMES`].
+    /// Renames the group to one of [`NAMES`].
     RenameGroup(usize, usize),
     /// Describes the account, under a new name.
     RenameAccount(usize),

@@ -1,4 +1,4 @@
-//! The protocol as the checker sees it: states, actions and what has to hold.
+//! The protocol as a model: its actions, its properties, and the defects that tests inject.
 
 use stateright::{Model, Property};
 
@@ -7,62 +7,61 @@ use super::state::{Edge, Life, State, Work};
 use super::{COUNT, DELETED, MIRROR, MISSING, OUTLIVED, PHANTOM, STUCK, VIA};
 use crate::model::items::Group;
 
-/// One thing left out of the protocol.
+/// A part left out of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Defect {
-    /// An account is marked as deleted after its memberships were looked up, not before.
-    AccountMarkedLate,
-    /// A backfill makes sure that the parent's row of the nesting is seen, but not the child's.
-    BackfillReadsOnlyChild,
-    /// A backfill makes sure that the child's row of the nesting is seen, but not the parent's.
-    BackfillReadsOnlyNest,
-    /// A backfill does not make sure that its edge is seen.
-    BackfillWithoutBarrier,
-    /// A count moves by what was read, with no condition that it is still so.
-    CountsAsRead,
+    /// Marks an account as deleted after its memberships have been listed instead of before.
+    AccountMarkedAfterListing,
+    /// A backfill waits until the `CHILD` row of its edge is visible, but not the `NEST` row.
+    BackfillWithoutNestRow,
+    /// A backfill waits until the `NEST` row of its edge is visible, but not the `CHILD` row.
+    BackfillWithoutChildRow,
+    /// A backfill does not wait until its edge is visible.
+    BackfillWithoutEdgeRows,
+    /// A count changes by the row that was read, without the condition that the row is unchanged.
+    CountWithoutCondition,
     /// A row gains an edge without the condition that the child has a row.
-    GainWithoutMember,
-    /// A backfill leaves alone an edge of a group that is being deleted.
-    InactiveEdgeStays,
+    GainWithoutCondition,
+    /// A backfill keeps the edge of a group that is being deleted.
+    BackfillKeepsEdgeOfDeletedGroup,
     /// A row loses an edge without the condition that the child has no row.
-    LossDespiteMember,
-    /// The record of a member's row does not wait for the mirror to be seen before it looks at the account.
-    MirrorNotAwaited,
-    /// A row that appears in a deleted group is left alone.
-    NoPurgeByRecord,
-    /// A row that gained an edge is not asked whether the edge is still there.
-    NoRecheck,
-    /// A row that was there and becomes direct is not taken for a new direct membership.
-    OnlyNewRowsWatched,
-    /// The groups above are looked up in an index that lags behind.
+    LossWithoutCondition,
+    /// The record of a member's row checks the account without waiting until the mirror is visible.
+    AccountCheckedBeforeMirror,
+    /// The record of a row that appears in a deleted group does not purge it.
+    LateRowNotPurged,
+    /// The record of a row that gained an edge does not check whether the edge still exists.
+    GainedEdgeNotRechecked,
+    /// The account is checked for new rows, but not for existing ones that become direct.
+    AccountCheckedOnlyForNewRows,
+    /// Parents are looked up in an index that lags behind.
     ParentsFromIndex,
-    /// The account of a row that becomes direct is not looked at.
-    RowUnwatched,
-    /// What there is to do about an edge is decided from plain reads.
-    SettleReadsPlainly,
-    /// `via` names the child, and a sweep ends when the child is nested, no matter by which edge.
-    SweepWhereNoEdge,
-    /// A sweep does not make sure that its edge is seen to be gone.
-    SweepWithoutBarrier,
-    /// `via` names the child and not the edge.
-    ViaByChild,
+    /// The record of a row that becomes direct does not check the account.
+    AccountNotChecked,
+    /// An edge is reconciled from plain reads instead of a transactional one.
+    ReconcileWithPlainReads,
+    /// `via` names the child, and a sweep ends if the child is nested by any edge.
+    SweepAcceptsAnyEdge,
+    /// A sweep does not wait until its edge is visibly gone.
+    SweepWithoutEdgeRow,
+    /// `via` names the child instead of the edge.
+    ViaNamesChild,
 }
 
-/// What callers ask for.
+/// A request of a caller, with the parent before the child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Add(Group),
     Remove(Group),
-    /// The parent first.
     Nest(Group, Group),
     Unnest(Group, Group),
     DeleteGroup(Group),
     DeleteAccount,
 }
 
-/// Something decided that comes to be seen.
+/// A decided item that becomes visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum Shown {
     Row(Group),
     Mirror(Group),
     Child(Group, Group),
@@ -74,32 +73,32 @@ pub(super) enum Seen {
 pub(super) enum Action {
     Operate(Operation),
     Perform(Work),
-    /// Done, and yet to be done again: a record comes twice, or a job crashes before it is deleted.
+    /// Performs work and keeps it: a record is delivered twice, or a job crashes before it is deleted.
     Repeat(Work),
-    See(Seen),
+    Show(Shown),
 }
 
-/// A situation, by name, that has to come up; else a model shows less than it seems to.
+/// A named situation that must occur in some history. Without it the model would show less than it seems to.
 pub(super) type Sight = (&'static str, fn(&Propagation, &State) -> bool);
 
 #[derive(Default)]
 pub(super) struct Propagation {
-    /// Done and brought to rest in advance.
+    /// Operations performed in advance, until rest.
     pub(super) before: Vec<Operation>,
-    /// What can be asked for, again and again.
+    /// Operations that callers choose from, any number of times.
     pub(super) menu: Vec<Operation>,
-    /// How many operations there are in all.
+    /// The number of operations in a history.
     pub(super) operations: u8,
-    /// How many deliveries there are too many, in all.
+    /// The number of duplicate deliveries in a history.
     pub(super) repeats: u8,
     pub(super) sights: Vec<Sight>,
     pub(super) defect: Option<Defect>,
 }
 
 impl Propagation {
-    /// What `via` holds for an edge.
+    /// Returns the bit of an edge in `via`.
     pub(super) fn bit(&self, edge: Edge) -> u16 {
-        let by_child = matches!(self.defect, Some(Defect::ViaByChild | Defect::SweepWhereNoEdge));
+        let by_child = matches!(self.defect, Some(Defect::ViaNamesChild | Defect::SweepAcceptsAnyEdge));
         1 << if by_child { edge.child as u8 } else { edge.id }
     }
 
@@ -107,39 +106,40 @@ impl Propagation {
         self.menu.contains(&Operation::DeleteAccount)
     }
 
-    /// Nothing is left to do or to be seen.
+    /// Whether no work is left and every item is visible.
     pub(super) fn at_rest(&self, state: &State) -> bool {
-        state.work.is_empty() && unseen(state).next().is_none()
+        state.work.is_empty() && invisible(state).next().is_none()
     }
 
-    /// What happens next when callers ask for nothing more.
+    /// Returns the next state without a request of a caller.
     fn next_step(&self, state: &State) -> Option<State> {
         let work = state.work.iter().copied().map(Action::Perform);
-        work.chain(unseen(state).map(Action::See)).find_map(|action| self.next_state(state, action))
+        work.chain(invisible(state).map(Action::Show)).find_map(|action| self.next_state(state, action))
     }
 
-    /// Whether something holds at rest, for each group that is alive, or for each that is not.
+    /// Whether a condition holds for each group of this life at rest. True for every state that is not at rest.
     fn at_rest_each(&self, state: &State, life: Life, holds: impl Fn(Group) -> bool) -> bool {
         !self.at_rest(state) || Group::ALL.into_iter().filter(|group| state.groups[*group] == life).all(holds)
     }
 
-    /// The edges that should have brought the account to a group.
+    /// Returns the edges over which a group should inherit the account.
     fn via(&self, state: &State, group: Group) -> u16 {
-        let bring = state.edges().filter(|edge| edge.parent == group && state.rows[edge.child].latest().exists());
-        bring.fold(0, |via, edge| via | self.bit(edge))
+        let inherited = state.edges().filter(|edge| edge.parent == group && state.rows[edge.child].latest().exists());
+        inherited.fold(0, |via, edge| via | self.bit(edge))
     }
 }
 
-/// Whatever can come to be seen now.
-fn unseen(state: &State) -> impl Iterator<Item = Seen> {
+/// Returns the items that can become visible now.
+fn invisible(state: &State) -> impl Iterator<Item = Shown> {
     Group::ALL.into_iter().flat_map(|group| {
         let items = [
-            (state.rows[group].decided.is_some(), Seen::Row(group)),
-            (state.mirrors[group].decided.is_some(), Seen::Mirror(group)),
-            (state.nests[group].decided.is_some(), Seen::Nest(group)),
-            (state.index[group] != state.nests[group].visible, Seen::Index(group)),
+            (state.rows[group].decided.is_some(), Shown::Row(group)),
+            (state.mirrors[group].decided.is_some(), Shown::Mirror(group)),
+            (state.nests[group].decided.is_some(), Shown::Nest(group)),
+            (state.index[group] != state.nests[group].visible, Shown::Index(group)),
         ];
-        let edges = Group::ALL.map(|child| (state.children[group][child].decided.is_some(), Seen::Child(group, child)));
+        let edges =
+            Group::ALL.map(|child| (state.children[group][child].decided.is_some(), Shown::Child(group, child)));
         items.into_iter().chain(edges).filter(|(waits, _)| *waits).map(|(_, item)| item)
     })
 }
@@ -167,7 +167,7 @@ impl Model for Propagation {
         if state.repeats_left > 0 {
             actions.extend(work.into_iter().filter(|work| work.is_delivered()).map(Action::Repeat));
         }
-        actions.extend(unseen(state).map(Action::See));
+        actions.extend(invisible(state).map(Action::Show));
         if state.operations_left > 0 {
             actions.extend(self.menu.iter().copied().map(Action::Operate));
         }
@@ -188,7 +188,7 @@ impl Model for Propagation {
                 step.state.repeats_left -= 1;
                 step.perform(work)?;
             }
-            Action::See(item) => step.see(item)?,
+            Action::Show(item) => step.show(item)?,
         }
         Some(step.state)
     }

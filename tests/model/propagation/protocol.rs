@@ -1,8 +1,8 @@
-//! What the product does: its transactions, and the work that follows from them.
+//! The steps of the protocol: its transactions, and the work that results from them.
 //!
-//! A step answers `None` when a transaction in flight holds an item that it needs: it is tried again later.
+//! A step returns `None` while a transaction in flight locks an item that it needs. It is retried later.
 
-use super::model::{Defect, Operation, Propagation, Seen};
+use super::model::{Defect, Operation, Propagation, Shown};
 use super::state::{Edge, Life, Reading, Row, State, Work};
 use crate::model::items::Group;
 
@@ -11,9 +11,9 @@ pub(super) struct Step<'a> {
     pub(super) state: State,
 }
 
-/// What callers ask for.
+/// Operations of callers.
 impl Step<'_> {
-    /// Also `None` for what would be refused for good.
+    /// Also returns `None` for an operation that the API would refuse.
     pub(super) fn operate(&mut self, operation: Operation) -> Option<()> {
         match operation {
             Operation::Add(group) => self.add(group),
@@ -31,14 +31,14 @@ impl Step<'_> {
             Operation::DeleteAccount => {
                 let job = [Work::DeleteAccount, Work::MarkAccount].iter().any(|work| self.state.work.contains(work));
                 let asked = self.state.account_deleted || job;
-                (!asked).then(|| self.state.account_deleted = !self.is(Defect::AccountMarkedLate))?;
+                (!asked).then(|| self.state.account_deleted = !self.is(Defect::AccountMarkedAfterListing))?;
                 self.state.push(Work::DeleteAccount);
                 Some(())
             }
         }
     }
 
-    /// Rule 1. The read that precedes the transaction is left out: the transaction repeats it as conditions.
+    /// Rule 1. Leaves out the read before the transaction, which repeats it as conditions.
     fn add(&mut self, group: Group) -> Option<()> {
         let row = self.state.rows[group].unlocked()?;
         self.state.mirrors[group].unlocked()?;
@@ -46,7 +46,7 @@ impl Step<'_> {
         allowed.then(|| self.write_direct(group, row, true))
     }
 
-    /// Rule 1 the other way round. In a group that is deleted it leaves the row to the purge.
+    /// Rule 1 for a removal. In a deleted group it leaves the row to the purge.
     fn remove(&mut self, group: Group) -> Option<()> {
         let row = self.state.rows[group].unlocked()?;
         self.state.mirrors[group].unlocked()?;
@@ -56,7 +56,7 @@ impl Step<'_> {
         Some(())
     }
 
-    /// Rule 2. That the commit refuses a cycle is what the other model is about.
+    /// Rule 2. The other model shows that the commit refuses cycles.
     fn nest(&mut self, parent: Group, child: Group) -> Option<()> {
         let free = self.state.children[parent][child].unlocked()?.is_none();
         let mut parents = self.state.nests[child].unlocked()?;
@@ -71,7 +71,7 @@ impl Step<'_> {
         Some(())
     }
 
-    /// Nothing happens when the edge is no longer there.
+    /// Does nothing if the edge no longer exists.
     fn unnest(&mut self, edge: Edge, sweep: bool) -> Option<()> {
         let found = self.state.children[edge.parent][edge.child].unlocked()?;
         let mut parents = self.state.nests[edge.child].unlocked()?;
@@ -87,7 +87,7 @@ impl Step<'_> {
     }
 }
 
-/// How the items of a transaction are written and seen.
+/// How transactions write items, and how these become visible.
 impl Step<'_> {
     fn is(&self, defect: Defect) -> bool {
         self.model.defect == Some(defect)
@@ -100,76 +100,76 @@ impl Step<'_> {
         self.state.rows[group].decided = Some(after);
     }
 
-    /// Seen at once where no account is deleted: nobody else reads it.
+    /// The mirror is visible at once in models without a deletion of the account, since only that reads it.
     fn write_mirror(&mut self, group: Group, direct: bool) {
         self.state.mirrors[group].decided = Some(direct);
         if !self.model.deletes_account() {
-            self.see(Seen::Mirror(group));
+            self.show(Shown::Mirror(group));
         }
     }
 
-    /// A decided item comes to be seen; for a member's row the stream has a record.
-    pub(super) fn see(&mut self, item: Seen) -> Option<()> {
+    /// Makes a decided item visible. A member's row yields a record of the stream.
+    pub(super) fn show(&mut self, item: Shown) -> Option<()> {
         match item {
-            Seen::Row(group) => {
+            Shown::Row(group) => {
                 let row = &mut self.state.rows[group];
                 let before = std::mem::replace(&mut row.visible, row.decided.take()?);
                 self.record(group, before);
             }
-            Seen::Mirror(group) => {
+            Shown::Mirror(group) => {
                 let mirror = &mut self.state.mirrors[group];
                 mirror.visible = mirror.decided.take()?;
             }
-            Seen::Child(parent, child) => {
+            Shown::Child(parent, child) => {
                 let edge = &mut self.state.children[parent][child];
                 edge.visible = edge.decided.take()?;
             }
-            Seen::Nest(child) => {
+            Shown::Nest(child) => {
                 let nest = &mut self.state.nests[child];
                 nest.visible = nest.decided.take()?;
                 if !self.is(Defect::ParentsFromIndex) {
-                    self.see(Seen::Index(child))?;
+                    self.show(Shown::Index(child))?;
                 }
             }
-            Seen::Index(child) => self.state.index[child] = self.state.nests[child].visible,
+            Shown::Index(child) => self.state.index[child] = self.state.nests[child].visible,
         }
         Some(())
     }
 
-    /// The record of a member's row, in parts that are dealt with one by one. The parts without effect are left out:
-    /// they would only make more states.
+    /// Adds the record of a member's row as separate pieces of work. Leaves out pieces without effect, which would only
+    /// multiply the states.
     fn record(&mut self, group: Group, before: Row) {
         let after = self.state.rows[group].visible;
         let new = before.exists() != after.exists();
         if new {
             self.state.push(Work::Existence { group, appeared: after.exists() });
         }
-        let became_direct = after.direct && !before.direct && (new || !self.is(Defect::OnlyNewRowsWatched));
-        if became_direct && self.model.deletes_account() && !self.is(Defect::RowUnwatched) {
+        let became_direct = after.direct && !before.direct && (new || !self.is(Defect::AccountCheckedOnlyForNewRows));
+        if became_direct && self.model.deletes_account() && !self.is(Defect::AccountNotChecked) {
             self.state.push(Work::Direct(group));
         }
         if let Some(edge) = self.state.gaining[group].take()
-            && !self.is(Defect::NoRecheck)
+            && !self.is(Defect::GainedEdgeNotRechecked)
         {
             self.state.push(Work::Gained(edge));
         }
     }
 }
 
-/// Each piece of work.
+/// Work.
 impl Step<'_> {
     pub(super) fn perform(&mut self, work: Work) -> Option<()> {
         match work {
             Work::Existence { group, appeared } => self.existence(group, appeared),
             Work::Gained(edge) => {
-                // A sweep that read the page before the row was seen has missed it.
+                // A sweep may have read the page before the row became visible.
                 if !self.is_alive(edge) {
-                    self.state.push(Work::Settle(edge));
+                    self.state.push(Work::Reconcile(edge));
                 }
             }
             Work::Direct(group) => {
-                // A deletion that comes after this look finds the mirror; one that came before is found by it.
-                if !self.is(Defect::MirrorNotAwaited) {
+                // A deletion after this check finds the mirror; this check finds an earlier deletion.
+                if !self.is(Defect::AccountCheckedBeforeMirror) {
                     self.state.mirrors[group].unlocked()?;
                 }
                 if self.state.account_deleted {
@@ -179,22 +179,22 @@ impl Step<'_> {
             Work::Backfill(edge) => self.backfill(edge)?,
             Work::BackfillMembers(edge) => {
                 if self.state.rows[edge.child].visible.exists() {
-                    self.state.push(Work::Settle(edge));
+                    self.state.push(Work::Reconcile(edge));
                 }
             }
             Work::Sweep(edge) => self.sweep(edge)?,
             Work::SweepMembers(edge) => {
                 if self.state.rows[edge.parent].visible.via & self.model.bit(edge) != 0 {
-                    self.state.push(Work::Settle(edge));
+                    self.state.push(Work::Reconcile(edge));
                 }
             }
             Work::DeleteGroup(group) => self.delete_group(group)?,
             Work::DeleteRows(group) => self.delete_rows(group)?,
             Work::DeleteAccount => self.delete_account(),
             Work::MarkAccount => self.state.account_deleted = true,
-            Work::Settle(edge) => self.settle(edge)?,
+            Work::Reconcile(edge) => self.reconcile(edge)?,
             Work::Write { edge, reading, counts } => self.write(edge, reading, counts)?,
-            // As rule 1 reads before it writes, it does not wait for a row that is yet to be seen.
+            // Rule 1 reads before it writes, so it does not wait for a row that is not visible yet.
             Work::Remove(group) if self.state.rows[group].visible.direct => self.remove(group)?,
             Work::Purge(group) if self.state.rows[group].visible.exists() => self.purge(group)?,
             Work::Remove(_) | Work::Purge(_) => {}
@@ -203,25 +203,25 @@ impl Step<'_> {
     }
 
     fn existence(&mut self, group: Group, appeared: bool) {
-        if appeared && !self.state.is_active(group) && !self.is(Defect::NoPurgeByRecord) {
+        if appeared && !self.state.is_active(group) && !self.is(Defect::LateRowNotPurged) {
             self.state.push(Work::Purge(group));
         }
         for parent in Group::ALL {
             if let Some(id) = self.state.index[group][parent] {
-                self.state.push(Work::Settle(Edge { parent, child: group, id }));
+                self.state.push(Work::Reconcile(Edge { parent, child: group, id }));
             }
         }
     }
 
-    /// Whether the edge is there, as far as can be seen.
+    /// Whether the edge visibly exists.
     fn is_alive(&self, edge: Edge) -> bool {
         let found = self.state.children[edge.parent][edge.child].visible;
-        if self.is(Defect::SweepWhereNoEdge) { found.is_some() } else { found == Some(edge.id) }
+        if self.is(Defect::SweepAcceptsAnyEdge) { found.is_some() } else { found == Some(edge.id) }
     }
 
-    /// A transactional read of all that decides whether the parent's row holds the edge.
-    fn settle(&mut self, edge: Edge) -> Option<()> {
-        if !self.is(Defect::SettleReadsPlainly) {
+    /// A transactional read of all rows that decide whether the parent's row should hold the edge.
+    fn reconcile(&mut self, edge: Edge) -> Option<()> {
+        if !self.is(Defect::ReconcileWithPlainReads) {
             self.state.children[edge.parent][edge.child].unlocked()?;
             self.state.rows[edge.child].unlocked()?;
             self.state.rows[edge.parent].unlocked()?;
@@ -239,13 +239,14 @@ impl Step<'_> {
         Some(())
     }
 
-    /// Rules 3 and 4: the transaction. When a condition fails, all is read again.
+    /// Rules 3 and 4: the transaction. If a condition fails, the edge is reconciled again.
     fn write(&mut self, edge: Edge, reading: Reading, counts: bool) -> Option<()> {
         let before = self.state.rows[edge.parent].unlocked()?;
         let after = before.with(self.model.bit(edge), reading == Reading::Member);
-        let as_read = counts == (after.exists() != before.exists()) || self.is(Defect::CountsAsRead);
-        if !self.conditions_hold(edge, reading)? || !as_read {
-            self.state.push(Work::Settle(edge));
+        let unchanged_since_read =
+            counts == (after.exists() != before.exists()) || self.is(Defect::CountWithoutCondition);
+        if !self.conditions_hold(edge, reading)? || !unchanged_since_read {
+            self.state.push(Work::Reconcile(edge));
             return Some(());
         }
         if counts {
@@ -258,52 +259,52 @@ impl Step<'_> {
         Some(())
     }
 
-    /// The conditions on other items than the row itself; an item without condition does not make it wait.
+    /// Checks the conditions on items other than the row itself. Waits only for items that have a condition.
     fn conditions_hold(&self, edge: Edge, reading: Reading) -> Option<bool> {
-        let (member, edge_too) = match reading {
-            Reading::Member => (!self.is(Defect::GainWithoutMember), true),
-            Reading::NoMember => (!self.is(Defect::LossDespiteMember), false),
+        let (checks_child, checks_edge) = match reading {
+            Reading::Member => (!self.is(Defect::GainWithoutCondition), true),
+            Reading::NoMember => (!self.is(Defect::LossWithoutCondition), false),
             Reading::NoEdge => (false, false),
         };
         let mut hold = true;
-        if edge_too {
+        if checks_edge {
             self.state.children[edge.parent][edge.child].unlocked()?;
             hold = self.is_alive(edge);
         }
-        if member {
+        if checks_child {
             hold &= self.state.rows[edge.child].unlocked()?.exists() == (reading == Reading::Member);
         }
         Some(hold)
     }
 
     fn backfill(&mut self, edge: Edge) -> Option<()> {
-        if !self.is(Defect::BackfillWithoutBarrier) && !self.is_there(edge)? {
+        if !self.is(Defect::BackfillWithoutEdgeRows) && !self.edge_exists(edge)? {
             return Some(());
         }
         if self.state.is_active(edge.parent) && self.state.is_active(edge.child) {
             self.state.push(Work::BackfillMembers(edge));
-        } else if !self.is(Defect::InactiveEdgeStays) {
+        } else if !self.is(Defect::BackfillKeepsEdgeOfDeletedGroup) {
             self.unnest(edge, true)?;
         }
         Some(())
     }
 
-    /// A transactional read of both rows of an edge. Only when both are seen, a record of a child's row finds the
+    /// A transactional read of both rows of an edge. Only once both are visible, a record of a child's row finds the
     /// parent, and the deletion of either group finds the edge.
-    fn is_there(&self, edge: Edge) -> Option<bool> {
-        let mut there = true;
-        if !self.is(Defect::BackfillReadsOnlyNest) {
+    fn edge_exists(&self, edge: Edge) -> Option<bool> {
+        let mut exists = true;
+        if !self.is(Defect::BackfillWithoutChildRow) {
             self.state.children[edge.parent][edge.child].unlocked()?;
-            there = self.is_alive(edge);
+            exists = self.is_alive(edge);
         }
-        if !self.is(Defect::BackfillReadsOnlyChild) {
-            there &= self.state.nests[edge.child].unlocked()?[edge.parent] == Some(edge.id);
+        if !self.is(Defect::BackfillWithoutNestRow) {
+            exists &= self.state.nests[edge.child].unlocked()?[edge.parent] == Some(edge.id);
         }
-        Some(there)
+        Some(exists)
     }
 
     fn sweep(&mut self, edge: Edge) -> Option<()> {
-        if !self.is(Defect::SweepWithoutBarrier) {
+        if !self.is(Defect::SweepWithoutEdgeRow) {
             self.state.children[edge.parent][edge.child].unlocked()?;
             if self.is_alive(edge) {
                 return Some(());
@@ -313,13 +314,13 @@ impl Step<'_> {
         Some(())
     }
 
-    /// One edge a step, until none is seen.
+    /// Removes one edge a step, until none is visible.
     fn delete_group(&mut self, group: Group) -> Option<()> {
         let upward = |parent| Some((Edge { parent, child: group, id: self.state.nests[group].visible[parent]? }, true));
         let downward =
             |child| Some((Edge { parent: group, child, id: self.state.children[group][child].visible? }, false));
-        let seen = Group::ALL.into_iter().find_map(|other| upward(other).or_else(|| downward(other)));
-        if let Some((edge, sweep)) = seen {
+        let visible = Group::ALL.into_iter().find_map(|other| upward(other).or_else(|| downward(other)));
+        if let Some((edge, sweep)) = visible {
             self.state.push(Work::DeleteGroup(group));
             self.unnest(edge, sweep)
         } else {
@@ -337,19 +338,19 @@ impl Step<'_> {
         Some(())
     }
 
-    /// The memberships are found by their mirrors.
+    /// Lists the memberships by their mirrors.
     fn delete_account(&mut self) {
         for group in Group::ALL {
             if self.state.mirrors[group].visible {
                 self.state.push(Work::Remove(group));
             }
         }
-        if self.is(Defect::AccountMarkedLate) {
+        if self.is(Defect::AccountMarkedAfterListing) {
             self.state.push(Work::MarkAccount);
         }
     }
 
-    /// Neither counts nor climbs: nobody asks for the count any more, and the edges go by themselves.
+    /// Neither counts nor propagates: nothing reads the count of a deleted group, and its job removes the edges.
     fn purge(&mut self, group: Group) -> Option<()> {
         self.state.rows[group].unlocked()?;
         if self.state.mirrors[group].unlocked()? {

@@ -1,8 +1,8 @@
-//! What the table holds for one account and three groups, and the work that is still to be done.
+//! The state of the model: rows of one account and three groups, and the work that is left.
 
 use crate::model::items::{Group, Item, PerGroup};
 
-/// Never the same twice.
+/// Unique: a new edge between the same groups has another id.
 pub(super) type EdgeId = u8;
 
 /// One nesting of a child in a parent.
@@ -13,7 +13,7 @@ pub(super) struct Edge {
     pub(super) id: EdgeId,
 }
 
-/// The account's row in a group. `via` is a set of bits, one for each edge that brings the account.
+/// The account's row in a group. `via` is a set of bits, one for each edge that the account is inherited over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Row {
     pub(super) direct: bool,
@@ -21,7 +21,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// A row that nothing holds is not there.
+    /// A row without a direct membership or an edge does not exist.
     pub(super) fn exists(self) -> bool {
         self.direct || self.via != 0
     }
@@ -31,7 +31,7 @@ impl Row {
     }
 }
 
-/// What a group's own row says; `Gone` is no row at all. Changed by requests of one item each, so it is seen as soon
+/// The state in a group's own row; `Gone` means no row. Requests of a single item change it, so it becomes visible as soon
 /// as it is decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Life {
@@ -41,56 +41,56 @@ pub(super) enum Life {
     Gone,
 }
 
-/// What a reading of an edge found.
+/// The result of reading an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Reading {
-    /// The edge is there, and its child has a row.
+    /// The edge exists, and its child has a row.
     Member,
-    /// The edge is there, and its child has no row.
+    /// The edge exists, and its child has no row.
     NoMember,
-    /// The edge is not there, nor will it be again.
+    /// The edge does not exist, and never will again.
     NoEdge,
 }
 
-/// Something to do: a record of the stream, a job, or the rest of either. It may be done at any time from now on.
+/// A piece of work: a record of the stream, a job, or the rest of either. It may be performed at any later time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Work {
-    /// Record: the row of a group came into being or went.
+    /// Record: the row of a group was created or deleted.
     Existence { group: Group, appeared: bool },
     /// Record: the row of the edge's parent gained the edge.
     Gained(Edge),
     /// Record: the row of a group became direct.
     Direct(Group),
-    /// Job of a nesting: make sure that the edge is there and between living groups.
+    /// Job of a nesting: check that the edge exists and both groups are active.
     Backfill(Edge),
-    /// The same job, next step: look at the child's members.
+    /// The same job, next step: list the child's members.
     BackfillMembers(Edge),
-    /// Job of an unnesting: make sure that the edge is not there.
+    /// Job of an unnesting: check that the edge does not exist.
     Sweep(Edge),
-    /// The same job, next step: look at the parent's members.
+    /// The same job, next step: list the parent's members.
     SweepMembers(Edge),
-    /// Job of a group's deletion: take it out of its parents, and its children out of it.
+    /// Job of a group's deletion: remove its edges to parents and children.
     DeleteGroup(Group),
     /// The same job, next step: delete its members' rows, and then the group.
     DeleteRows(Group),
-    /// Job of an account's deletion: look at its direct memberships.
+    /// Job of an account's deletion: list its direct memberships.
     DeleteAccount,
-    /// The end of the same job, in the variant that marks the account only then.
+    /// The end of the same job, with the defect that marks the account only then.
     MarkAccount,
-    /// Read what the edge's child says of its parent's row.
-    Settle(Edge),
-    /// What came of that reading: the parent's row gains or loses the edge, and comes into being or goes with it.
+    /// Read the rows that decide whether the parent's row should hold the edge.
+    Reconcile(Edge),
+    /// Write the result: the parent's row gains or loses the edge, and is created or deleted with it.
     Write { edge: Edge, reading: Reading, counts: bool },
-    /// The direct membership of a deleted account ends.
+    /// Remove the direct membership of a deleted account.
     Remove(Group),
-    /// The row of a group that is deleted goes.
+    /// Delete the row in a deleted group.
     Purge(Group),
 }
 
 impl Work {
-    /// Whether it comes from outside, where it may come twice. All else is done within one delivery of these.
+    /// Whether it is delivered from outside, perhaps twice. All other work happens within such a delivery.
     pub(super) fn is_delivered(self) -> bool {
-        !matches!(self, Self::Settle(..) | Self::Write { .. } | Self::Remove(..) | Self::Purge(..))
+        !matches!(self, Self::Reconcile(..) | Self::Write { .. } | Self::Remove(..) | Self::Purge(..))
     }
 }
 
@@ -98,18 +98,18 @@ impl Work {
 pub(super) struct State {
     pub(super) account_deleted: bool,
     pub(super) groups: PerGroup<Life>,
-    /// The group's member count. It moves with the decision of the transaction that moves the row.
+    /// The group's member count. It changes with the decision of the transaction that writes the row.
     pub(super) counts: PerGroup<i8>,
     pub(super) rows: PerGroup<Item<Row>>,
-    /// The edge that a row gains by what is decided.
+    /// The edge that a row gains by its decided value.
     pub(super) gaining: PerGroup<Option<Edge>>,
-    /// In the account's partition: whether it is a direct member.
+    /// Rows in the account's partition: whether it is a direct member.
     pub(super) mirrors: PerGroup<Item<bool>>,
     /// `CHILD` rows, by parent and child.
     pub(super) children: PerGroup<PerGroup<Item<Option<EdgeId>>>>,
     /// `NEST` rows, by child: its parents.
     pub(super) nests: PerGroup<Item<PerGroup<Option<EdgeId>>>>,
-    /// The same parents in an index that lags behind, for the variant that asks there.
+    /// The same parents in an index that lags behind, for the defect that reads it.
     pub(super) index: PerGroup<PerGroup<Option<EdgeId>>>,
     /// A multiset, kept in order.
     pub(super) work: Vec<Work>,
@@ -133,19 +133,19 @@ impl State {
         self.groups[group] == Life::Active
     }
 
-    /// The edges that are decided.
+    /// Returns the decided edges.
     pub(super) fn edges(&self) -> impl Iterator<Item = Edge> {
         let pairs = Group::ALL.into_iter().flat_map(|parent| Group::ALL.map(|child| (parent, child)));
         pairs.filter_map(|(parent, child)| self.children[parent][child].latest().map(|id| Edge { parent, child, id }))
     }
 
-    /// The oracle: whether the account is a member, found the slow way.
+    /// The oracle: whether the account is a member, found by following the edges.
     pub(super) fn is_member(&self, group: Group) -> bool {
         let nested = |edge: Edge| edge.parent == group && self.is_member(edge.child);
         self.rows[group].latest().direct || self.edges().any(nested)
     }
 
-    /// Whether one group is the other, or nested in it at some depth.
+    /// Whether `to` is `from` itself or a descendant of it.
     pub(super) fn reaches(&self, from: Group, to: Group) -> bool {
         from == to || self.edges().any(|edge| edge.parent == from && self.reaches(edge.child, to))
     }
