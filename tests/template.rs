@@ -1,4 +1,4 @@
-//! The template against the code: every route has a function, and policies allow exactly what the functions do.
+//! The template against the code: every route has a function, and policies allow exactly the requests of the functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -41,7 +41,7 @@ impl Source {
         self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
 
-    /// Whether the file belongs to this test, which spells out what it forbids.
+    /// Whether the file belongs to this test, which spells out the forbidden words.
     fn is_tidy(&self) -> bool {
         self.path == "tests/tidy.rs" || self.path.starts_with("tests/tidy/")
     }
