@@ -1,6 +1,6 @@
 //! The summary line of an invocation, in the embedded metric format (CloudWatch User Guide, "Specification: Embedded
-//! metric format"), from which CloudWatch derives metrics. In texts from clients, characters that move, hide or end text
-//! are replaced.
+//! metric format"), from which CloudWatch derives metrics. Characters in clients' texts that move, hide or end text are
+//! replaced.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
