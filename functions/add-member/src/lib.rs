@@ -21,7 +21,7 @@ pub const OPERATION: Operation = Operation {
     description: "Makes an account a direct member. Adding a direct member again changes nothing.",
     access: Access::Administrators,
     parameters: &["Id", "AccountId"],
-    request_body: Some(RequestBody::NOTHING),
+    request_body: Some(RequestBody::EMPTY),
     success: Success { status: 200, description: "The member.", headers: SETTLED, content: Some(Content::MEMBER) },
     errors: &[400, 404, 413, 415],
     links: link::FROM_MEMBER,

@@ -24,7 +24,7 @@ pub const OPERATION: Operation = Operation {
                   cycle is refused, and the error names the path of the cycle.",
     access: Access::Administrators,
     parameters: &["Id", "ChildId"],
-    request_body: Some(RequestBody::NOTHING),
+    request_body: Some(RequestBody::EMPTY),
     success: Success {
         status: 200,
         description: "The nested group.",

@@ -83,7 +83,7 @@ pub struct RequestBody {
 
 impl RequestBody {
     /// No body, or an object without fields.
-    pub const NOTHING: Self = Self { content: Content { schema: "Nothing", example: "{}" }, required: false };
+    pub const EMPTY: Self = Self { content: Content { schema: "Nothing", example: "{}" }, required: false };
 
     /// A body that must not be missing.
     #[must_use]
