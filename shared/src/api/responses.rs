@@ -119,7 +119,7 @@ pub struct MemberResponse<'a> {
     membership_type: &'static str,
     /// When it became a member of this group, by whichever way came first.
     added_date: Timestamp,
-    /// The account's own: `active`, `inactive`, `suspended` or whatever else the account system says.
+    /// The account's own: `active`, `inactive`, `suspended` or another that the account system sends.
     status: &'a str,
     /// The directly nested groups that an indirect member comes through.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,14 +162,14 @@ impl<'a> MembersResponse<'a> {
     }
 }
 
-/// What came of a `PATCH` of members: one outcome per id, those to add first, each in the order sent.
+/// The response to a `PATCH` of members: one outcome per id, those to add first, each in the order sent.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Outcomes")]
 pub struct OutcomesResponse<'a> {
     outcomes: Vec<OutcomeResponse<'a>>,
 }
 
-/// What came of one id.
+/// The outcome for one id.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Outcome")]
 struct OutcomeResponse<'a> {
@@ -216,7 +216,7 @@ pub struct ErrorResponse<'a> {
     pub error: ErrorBody<'a>,
 }
 
-/// What an error says.
+/// The body of an error.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ErrorBody")]
 pub struct ErrorBody<'a> {
@@ -237,6 +237,6 @@ pub struct ErrorBody<'a> {
 pub struct ErrorDetail<'a> {
     /// The field, parameter or header.
     pub field: &'a str,
-    /// What is wrong with it.
+    /// Why it is invalid.
     pub reason: &'a str,
 }

@@ -1,4 +1,4 @@
-//! Who may do what. A decision is a [`Granted`], which the store's public methods require: a handler that forgets to
+//! Authorization of callers. A decision is a [`Granted`], which the store's public methods require: a handler that forgets to
 //! authorize does not compile.
 
 mod caller;

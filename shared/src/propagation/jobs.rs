@@ -34,7 +34,7 @@ struct StepResult {
 }
 
 impl Propagation<'_> {
-    /// Completes a job at once, with what follows from it in the groups above.
+    /// Completes a job at once, with its effects on the groups above.
     ///
     /// # Errors
     /// The table did not respond. The job stays, and the stream completes it.
@@ -52,8 +52,8 @@ impl Propagation<'_> {
         }
     }
 
-    /// Does a step of a job, if the job is still at this revision. The records of the member rows start what follows in the
-    /// groups above.
+    /// Does a step of a job, if the job is still at this revision. The records of the member rows start its effects on
+    /// the groups above.
     ///
     /// # Errors
     /// The table did not even record the failure: the stream record must be retried.
@@ -105,7 +105,7 @@ impl Propagation<'_> {
         }
     }
 
-    /// Rule 5. Begins once the edge is visible to whoever joins the child from now on: members from before are found here,
+    /// Rule 5. Begins once the edge is visible to every account that joins the child from now on: members from before are found here,
     /// later ones find the edge. Ends where the edge is deleted.
     async fn backfill(&self, edge: &Edge, cursor: Option<&str>) -> Result<StepResult, Error> {
         match self.store.edge_state(edge).await? {

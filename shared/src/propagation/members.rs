@@ -77,7 +77,7 @@ impl Propagation<'_> {
         }
     }
 
-    /// Does what follows from changed member rows, one level up.
+    /// Reconciles the groups above changed member rows, one level up.
     pub(super) async fn reconcile(&self, changes: &MemberChanges) -> Result<(), Error> {
         let members = changes.came_or_went.union(&changes.added);
         let groups: BTreeSet<GroupId> = members.map(|(group, _)| *group).collect();

@@ -1,4 +1,4 @@
-//! Decides what follows from a change: docs/propagation.md, rule by rule. The store executes it. API functions start with it
+//! Decides the effects of a change: docs/propagation.md, rule by rule. The store executes it. API functions start with it
 //! right after their commit, for as long as their time budget lasts; the table's stream finishes it in any case.
 //!
 //! The result does not depend on when, in which order or how often this is called. Each rule reads the rows as they are after
@@ -18,7 +18,7 @@ use crate::store::Store;
 pub struct Propagation<'a> {
     /// The table.
     pub store: &'a Store,
-    /// Who makes the changes; `None` for whoever made the change that each follows from.
+    /// The actor of the changes; `None` for the actor of the change that each follows from.
     pub actor: Option<&'a Actor>,
     /// The time at which new members are added.
     pub now: Timestamp,

@@ -51,7 +51,7 @@ fn note(record: &Record, outcome: Result<(), Error>, failed: &mut BTreeSet<Strin
 }
 
 impl Propagation<'_> {
-    /// Begins what is too large for a record: creates the job, in the name of whoever made the change.
+    /// Creates the job for work that is too large for a record, in the name of the actor of the change.
     async fn begin(&self, change: RowChange) -> Result<(), Error> {
         match change {
             RowChange::AccountUpdated(account, version, actor) => {
@@ -72,7 +72,7 @@ impl Propagation<'_> {
     async fn retry_as_job(&self, record: &Record, error: &Error) -> Result<(), Error> {
         let sequence_number = &record.sequence_number;
         let Some(row) = record.row_id() else {
-            // A retry would not help. `verify` finds what is missing.
+            // A retry would not help. `verify` finds the missing effects.
             tracing::error!(sequence_number, reason = %error, "a stream record cannot be decoded and is skipped");
             return Ok(());
         };
@@ -97,7 +97,7 @@ impl Propagation<'_> {
         }
     }
 
-    /// Reconciles what follows from member rows: all together or, when one of them fails, one by one.
+    /// Reconciles the groups above member rows: all together or, when one of them fails, one by one.
     async fn reconcile_all(&self, members: &[(&Record, MemberRowChange)], failed: &mut BTreeSet<String>) {
         let mut changes = MemberChanges::default();
         members.iter().for_each(|(_, change)| changes.add(change));
@@ -112,7 +112,7 @@ impl Propagation<'_> {
         }
     }
 
-    /// Reconciles what follows from one member row. A failure that would repeat becomes a job, so that later records are not
+    /// Reconciles the groups above one member row. A failure that would repeat becomes a job, so that later records are not
     /// blocked.
     async fn reconcile_one(&self, change: &MemberRowChange) -> Result<(), Error> {
         match self.reconcile(&MemberChanges::from(change)).await {

@@ -58,7 +58,7 @@ impl Store {
         Self { table: Table { client, name: table.into(), time: TimeLimit::PerRequest(time_budget) } }
     }
 
-    /// Opens the connection that later requests use, whatever the response.
+    /// Opens the connection that later requests use. Ignores the response.
     pub async fn connect(&self) {
         let request = self.table.client.get_item().table_name(&*self.table.name);
         let _ = request.customize().mutate_request(into_ping).send().await;

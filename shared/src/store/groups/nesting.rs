@@ -200,7 +200,7 @@ impl Store {
         Ok(Unsettled::new((), Pending::Job(JobKind::Sweep(edge.await?))))
     }
 
-    /// Deletes an edge, whatever the state of its groups, and creates the job that sweeps it. Returns whether the edge was
+    /// Deletes an edge in any state of its groups, and creates the job that sweeps it. Returns whether the edge was
     /// there. One transaction.
     ///
     /// # Errors

@@ -129,7 +129,7 @@ impl Store {
         self.delete_suffixes((0..name_rows).map(|number| Key::suffix(group, number)).collect()).await
     }
 
-    /// Makes searches find a group by its name, or not at all when it is gone, whatever parts are stored. One `Query` more
+    /// Makes searches find a group by its name, or not at all when it is gone, with any parts stored before. One `Query` more
     /// than [`Store::index_name`].
     ///
     /// # Errors

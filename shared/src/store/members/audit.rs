@@ -1,6 +1,6 @@
 //! Audit records: for each membership that there is or was, how it is now, who changed it last, when, and how often it
 //! changed. Each change of a member row writes the record in the same transaction. The stream's record of that write, with
-//! the row before and after, is what is published (docs/events.md). Requests of other systems are compared with it: one made
+//! the row before and after, is the source of the published event (docs/events.md). Requests of other systems are compared with it: one made
 //! before the last decision changes nothing.
 
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use crate::store::table::{Commit, Condition, MAX_ACTIONS, QuerySpec, Update, Wri
 /// How long the audit records of a deleted group are kept.
 const RETENTION_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// Who changes a membership, when, and for what reason.
+/// The actor, the time and the origin of a change of a membership.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct ChangeContext<'a> {
     pub(in crate::store) actor: &'a Actor,

@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Adds and removes direct members; no account may be named twice. Reads side by side, then one transaction for as many
-    /// changes as fit. Each change happens or does not, with its counts, whatever the result of the others.
+    /// changes as fit. Each change happens or does not, with its counts, independent of the others.
     ///
     /// # Errors
     /// [`Missing::Group`]; [`Error::Internal`]. Changes that the time budget left undone are [`ChangeOutcome::Retry`].

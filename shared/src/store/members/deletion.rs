@@ -36,7 +36,7 @@ impl Store {
         Ok((accounts.collect(), last.and_then(account)))
     }
 
-    /// Returns those of the accounts that have a member row in a group, whatever the group's state. One `BatchGetItem`.
+    /// Returns those of the accounts that have a member row in a group, in any state of the group. One `BatchGetItem`.
     ///
     /// # Errors
     /// The table did not respond.

@@ -1,5 +1,5 @@
 //! Members inherited from nested groups: rules 3, 4 and 6 of docs/propagation.md, in one method that reads the rows around
-//! an edge and makes the member rows above it what they should be.
+//! an edge and corrects the member rows above it.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -85,7 +85,7 @@ impl Inheritance {
 impl Store {
     /// Reconciles the members above edges: an account is a member of the parent through the edge exactly when the edge is
     /// there and the account is a member of the child. Changes are recorded under `actor` or, where that is `None`, under
-    /// whoever made the change they follow from. Up to 24 accounts of one edge, or 19 edges of one account, take one
+    /// the actor of the change they follow from. Up to 24 accounts of one edge, or 19 edges of one account, take one
     /// `TransactGetItems` and, when something changes, one transaction.
     ///
     /// # Errors

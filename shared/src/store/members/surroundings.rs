@@ -1,4 +1,4 @@
-//! The rows around members: their groups and edges, for deciding what follows from a change.
+//! The rows around members: their groups and edges, for deciding the effects of a change.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -43,7 +43,7 @@ impl Store {
         Ok(item.edges())
     }
 
-    /// Returns the edges to the groups nested directly in a group, whatever their state. One `Query`.
+    /// Returns the edges to the groups nested directly in a group, in any state. One `Query`.
     ///
     /// # Errors
     /// The table did not respond.
@@ -54,7 +54,7 @@ impl Store {
         children.map(edge).collect()
     }
 
-    /// Returns the state of an edge. Every later read sees what this one saw. One `TransactGetItems`.
+    /// Returns the state of an edge. Every later read sees the same or a later state. One `TransactGetItems`.
     ///
     /// # Errors
     /// The table did not respond.

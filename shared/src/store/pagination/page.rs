@@ -1,4 +1,4 @@
-//! Cutting what was read to a page.
+//! Cuts a list to a page.
 
 use super::cursor::{Position, Scope};
 use super::response_size::ResponseSize;

@@ -26,7 +26,7 @@ impl Snapshot {
         rows.into_values().map(decode_row).collect::<Result<_, _>>().map(Self)
     }
 
-    /// A group's row, whatever its state.
+    /// A group's row, in any state.
     pub(in crate::store) fn group_row(&self, id: &GroupId) -> Option<&GroupItem> {
         match self.0.get(&Key::group(id))? {
             AnyRow::Group(_, item) => Some(item),

@@ -43,7 +43,7 @@ impl Table {
     }
 }
 
-/// 128 random bits as text, to tell one write from another.
+/// 128 random bits as text, to distinguish writes.
 pub(super) fn random_text() -> String {
     format!("{:032x}", fastrand::u128(..))
 }

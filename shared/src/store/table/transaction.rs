@@ -116,7 +116,7 @@ impl Table {
     }
 }
 
-/// Whether a failed transaction may succeed later. One with a failed condition may not, whatever else failed.
+/// Whether a failed transaction may succeed later. One with a failed condition may not, even if it also conflicted.
 fn is_retryable_write(error: &TransactWriteItemsError) -> bool {
     match error {
         TransactWriteItemsError::TransactionCanceledException(cancelled) => {
