@@ -188,6 +188,7 @@ async fn step_that_exceeds_its_time_budget_is_retried() {
 }
 
 /// Returns all rows of the table, in the order of a scan.
+#[expect(clippy::disallowed_methods, reason = "a test compares the whole table")]
 async fn rows(api: &Api) -> Vec<HashMap<String, AttributeValue>> {
     let client = client_for(&api.endpoint, |builder| builder);
     let scan = client.scan().table_name(&api.table).consistent_read(true);
