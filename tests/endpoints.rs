@@ -13,8 +13,11 @@ use crate::harness::workspace::root;
 /// Event-triggered functions: they have a folder in `functions`, but no route.
 const EVENT_TRIGGERED: [&str; 3] = [APPLY_EVENTS.name, PROPAGATE.name, PUBLISH_EVENTS.name];
 
-/// The parts of an endpoint, each with whether the endpoint of this name has it.
-const PARTS: [(&str, fn(&str) -> bool); 8] = [
+/// Whether the endpoint of this name has a part.
+type HasPart = fn(&str) -> bool;
+
+/// The parts of an endpoint.
+const PARTS: [(&str, HasPart); 8] = [
     ("its folder functions/<name>", |name| root().join("functions").join(name).join("src/lib.rs").is_file()),
     ("its line in infra/local/src/functions.rs", |name| ENDPOINTS.iter().any(|it| it.function.name == name)),
     ("its route in template.yaml", |name| template().routes.iter().any(|route| route.function == name)),

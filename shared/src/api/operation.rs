@@ -105,7 +105,7 @@ pub struct Success {
     pub content: Option<Content>,
 }
 
-/// The header that says whether every group above already shows the change.
+/// The header that says whether all ancestors already show the change.
 pub const SETTLED: &[&str] = &["Membership-Settled"];
 
 impl Content {

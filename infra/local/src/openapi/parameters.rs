@@ -23,25 +23,11 @@ pub(super) fn parameters() -> Map<String, Value> {
         ),
         ("AccountId", path, "accountId", "The account.", reference("AccountId"), json!("acc-123")),
         ("GroupsLimit", query, "limit", "Groups on the page.", groups_limit(), json!(2)),
-        (
-            "MembersLimit",
-            query,
-            "limit",
-            "Members on the page. Without it, one page has all members up to the maximum.",
-            limit(Limit::MAX_MEMBERS),
-            json!(2),
-        ),
+        ("MembersLimit", query, "limit", MEMBERS_LIMIT, limit(Limit::MAX_MEMBERS), json!(2)),
         ("After", query, "after", AFTER, json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }), Value::Null),
         ("Search", query, "search", SEARCH, search(), json!("team")),
         ("Member", query, "member", "Only groups that the account is in.", reference("AccountId"), Value::Null),
-        (
-            "MembershipType",
-            query,
-            "membership_type",
-            "Only members of this type.",
-            reference("MembershipType"),
-            json!("direct"),
-        ),
+        ("MembershipType", query, "membership_type", MEMBERSHIP_TYPE, reference("MembershipType"), json!("direct")),
         ("IfMatch", header, "If-Match", IF_MATCH, if_match(), json!("*")),
         ("IdempotencyKey", header, "Idempotency-Key", IDEMPOTENCY_KEY, idempotency_key(), json!("7d2f0f6e")),
     ];
@@ -56,6 +42,8 @@ pub(super) fn parameters() -> Map<String, Value> {
     all.into_iter().map(object).collect()
 }
 
+const MEMBERS_LIMIT: &str = "Members on the page. Without it, one page has all members up to the maximum.";
+const MEMBERSHIP_TYPE: &str = "Only members of this type.";
 const AFTER: &str = "The `endCursor` of the page before: of the same list, with the same other parameters except `limit`. Any other \
                      is refused.";
 const SEARCH: &str = "Only groups whose names contain this text. Both are compared after Unicode NFKC and full case folding. \
