@@ -180,9 +180,9 @@ async fn apply_events_answers_its_recorded_event() {
         );
         assert_eq!(api.get(on_call).await.ok()["direct_member_count"], json!(count + 1));
         assert_eq!(api.get(&format!("{on_call}/members/acc-123")).await.ok()["membership_type"], json!("direct"));
-        assert_eq!(api.dead().len(), 2 * round);
+        assert_eq!(api.dead_letter_reasons().len(), 2 * round);
     }
-    assert_eq!(api.dead()[..2], ["the group does not exist", "the event is not JSON"]);
+    assert_eq!(api.dead_letter_reasons()[..2], ["the group does not exist", "the event is not JSON"]);
     let (out, err) = process.end();
     assert_eq!(err, "");
     assert_discreet(&out, &api);
@@ -212,8 +212,8 @@ async fn publish_events_answers_its_recorded_event() {
         "group_id": team, "before": state("Engineering"), "after": state("Engineering Team"),
     });
     assert_eq!(*first, expected);
-    assert_eq!(api.dead().len(), 2);
-    assert!(api.dead()[0].starts_with("record 4421584500000000017450439095: "));
+    assert_eq!(api.dead_letter_reasons().len(), 2);
+    assert!(api.dead_letter_reasons()[0].starts_with("record 4421584500000000017450439095: "));
     let (out, err) = process.end();
     assert_eq!(err, "");
     assert_discreet(&out, &api);
@@ -254,7 +254,7 @@ async fn each_request_logs_one_line_with_metrics_and_trace() {
     let mut api = Api::start().await;
     demo::fill(&api.store, &config("any").policy).await.unwrap();
     let meter = Meter::default();
-    api.endpoint = meter.stand_before(&api.endpoint).await;
+    api.endpoint = meter.start_proxy(&api.endpoint).await;
     let process = Process::start("get-group", &api).await;
     for _ in 0..2 {
         assert_eq!(process.invoke(recorded("get-group")).await.0, 200);

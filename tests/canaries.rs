@@ -1,6 +1,6 @@
 //! Canaries: names, addresses, texts, keys and tokens planted through every endpoint and every event, in successful calls
 //! and in every kind of failure. No log line, error reply or reason of a dead letter may show one. All tests check theirs,
-//! in [`LogCapture`], `Answer::to` and `Api::dead`; the tests here plant canaries everywhere.
+//! in [`LogCapture`], `Answer::to` and `Api::dead_letter_reasons`; the tests here plant canaries everywhere.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -171,14 +171,14 @@ async fn events_leak_no_canary() {
             });
             // Once too old to be retried, once new.
             for sent_at in [0, millis()] {
-                hand(&api.intake(), std::slice::from_ref(event), sent_at).await;
+                hand(&api.apply_events_deps(), std::slice::from_ref(event), sent_at).await;
             }
             faults.stop();
         }
     }
-    assert!(api.dead().len() > events.len());
+    assert!(api.dead_letter_reasons().len() > events.len());
     let unreadable = json!({ "Records": [{ "messageId": "canary", "body": { "canary": 1 } }] });
-    assert!(APPLY_EVENTS.answer(&api.intake(), unreadable, &Context::default()).await.is_err());
+    assert!(APPLY_EVENTS.answer(&api.apply_events_deps(), unreadable, &Context::default()).await.is_err());
 }
 
 /// Readable and unreadable records of rows with canaries, delivered to both stream consumers.
@@ -202,7 +202,7 @@ async fn records_of_the_stream_leak_no_canary() {
             records.push(unreadable);
         }
     }
-    let publish_deps = api.outlet(&faults.stand_before(&api.bus_endpoint()).await);
+    let publish_deps = api.publish_events_deps(&faults.start_proxy(&api.bus_endpoint()).await);
     for fault in [Fault::Malformed, Fault::Passes] {
         for operation in OPERATIONS {
             faults.repeat(operation, fault, 3);
@@ -215,8 +215,8 @@ async fn records_of_the_stream_leak_no_canary() {
         }
         faults.stop();
     }
-    assert!(api.dead().iter().any(|reason| reason.ends_with("MalformedDetail")));
-    assert!(api.dead().iter().any(|reason| reason.ends_with("unreadable")));
+    assert!(api.dead_letter_reasons().iter().any(|reason| reason.ends_with("MalformedDetail")));
+    assert!(api.dead_letter_reasons().iter().any(|reason| reason.ends_with("unreadable")));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::harness::{self, Api, numbered};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_stay_exact_under_hundreds_of_concurrent_writes() {
-    let api = &Api::start_patient().await;
+    let api = &Api::start_with_long_timeout().await;
     let id = &api.group("Busy").await;
     // Removes members 0 to 99, keeps 100 to 199, adds 200 to 399. Each write is sent twice, concurrently.
     api.members(id, 0..200).await;
@@ -36,7 +36,7 @@ async fn counts_stay_exact_under_hundreds_of_concurrent_writes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_batches_add_each_member_once() {
-    let api = &Api::start_patient().await;
+    let api = &Api::start_with_long_timeout().await;
     let id = &api.group("Busy").await;
     api.numbered_accounts(0..60).await;
     // Batches overlap: each account is in three of them.
@@ -82,13 +82,13 @@ async fn conflicting_changes_are_all_propagated() {
 /// Lists two thousand groups one per page, while others are created and deleted. Fewer on a slower table.
 #[tokio::test(flavor = "multi_thread")]
 async fn paging_returns_every_unchanged_group_once() {
-    let api = &Api::start_patient().await;
+    let api = &Api::start_with_long_timeout().await;
     let create = |name: String| async move { api.group(&name).await };
     let groups = if harness::is_embedded() { 2_000 } else { 200 };
     let names = (0..groups).map(|number| format!("Walk {number:04}"));
     let mut unchanged: Vec<String> = stream::iter(names).map(create).buffer_unordered(32).collect().await;
 
-    let (listed, ()) = tokio::join!(api.walk("?limit=1", "groups"), async {
+    let (listed, ()) = tokio::join!(api.all_items("?limit=1", "groups"), async {
         // By name, these sort between, before and after the others.
         for number in 0..groups / 10 {
             let ids = [

@@ -9,7 +9,7 @@ use crate::harness::{Answer, Api};
 
 #[track_caller]
 fn assert_refused(answer: Answer) {
-    assert_eq!(answer.faults(), [("after".to_owned(), "is not a cursor of this list".to_owned())]);
+    assert_eq!(answer.field_errors(), [("after".to_owned(), "is not a cursor of this list".to_owned())]);
 }
 
 /// Returns the cursor after the first page of this list.

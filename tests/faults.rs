@@ -66,7 +66,7 @@ async fn group_is_created_once_despite_faults() {
         let answer = api.post("", json!({ "name": "A" })).await;
         assert_eq!(answer.status, 201, "{fault:?}: {}", answer.text);
         let id = answer.body["id"].as_str().unwrap().to_owned();
-        assert_eq!(api.walk("", "groups").await, [answer.body]);
+        assert_eq!(api.all_items("", "groups").await, [answer.body]);
         api.delete(&format!("/{id}")).await;
     }
     for fault in [Fault::TransactionConflict, Fault::AnswerLost, Fault::Throttle, Fault::NeverArrives] {
@@ -75,7 +75,7 @@ async fn group_is_created_once_despite_faults() {
         let answer = Answer::to(request.json(&json!({ "name": "A" }))).await;
         assert_eq!(answer.status, 201, "{fault:?}: {}", answer.text);
         let id = answer.body["id"].as_str().unwrap().to_owned();
-        assert_eq!(api.walk("", "groups").await, [answer.body]);
+        assert_eq!(api.all_items("", "groups").await, [answer.body]);
         api.delete(&format!("/{id}")).await;
     }
 }

@@ -42,7 +42,7 @@ async fn newest_version_of_account_wins_in_any_order() {
             assert_eq!(name_of(&api, &id).await, expected, "order {order:?} of {count}");
         }
     }
-    assert!(api.dead().is_empty());
+    assert!(api.dead_letter_reasons().is_empty());
 }
 
 /// Among events of one moment a deletion wins, then a status other than active. Between two active ones the choice is
@@ -140,19 +140,19 @@ async fn invalid_event_becomes_a_dead_letter_and_blocks_no_other() {
     for (event, field) in &invalid {
         assert!(!schemas::is_valid(event), "{event}");
         assert!(api.hand(&[event.clone(), account.clone()]).await.is_empty());
-        let reason = api.dead().pop().unwrap();
+        let reason = api.dead_letter_reasons().pop().unwrap();
         assert!(reason.starts_with(&format!("{field} must be ")), "{reason}");
         assert_eq!(api.bus.dead_letters().unwrap().pop().unwrap().body, event.to_string(), "as received");
     }
     assert_eq!(name_of(&api, "good").await, Some(json!("good")));
     for (text, reason) in [("no JSON", "the event is not JSON"), ("[]", "event must be a JSON object")] {
         assert!(api.hand(&[json!(text)]).await.is_empty());
-        assert_eq!(api.dead().pop().unwrap(), reason);
+        assert_eq!(api.dead_letter_reasons().pop().unwrap(), reason);
     }
     // Unknown fields are ignored.
     let more = with(&with(&account, "/detail/more", json!(1)), "/more", json!([]));
     assert!(schemas::is_valid(&more) && api.hand(&[more]).await.is_empty());
-    assert_eq!(api.dead().len(), invalid.len() + 2);
+    assert_eq!(api.dead_letter_reasons().len(), invalid.len() + 2);
 }
 
 /// A busy table, an internal error, and a queue of dead letters that does not answer: no event is lost.
@@ -163,7 +163,7 @@ async fn event_is_retried_while_a_dependency_fails() {
     api.accounts(&["acc-1"]).await;
     let group = api.group("A").await;
     let soon = tokio::time::Instant::now() + Duration::from_millis(500);
-    let mut deps = api.intake();
+    let mut deps = api.apply_events_deps();
     deps.app.store = deps.app.store.until(soon);
     let request = request_event("add", &group, "acc-1", T1);
     let too_old = 0;
@@ -173,19 +173,19 @@ async fn event_is_retried_while_a_dependency_fails() {
     faults.stop();
     // An internal error: retried at first, then a dead letter.
     faults.repeat("BatchGetItem", Fault::Malformed, 2);
-    let deps = api.intake();
+    let deps = api.apply_events_deps();
     assert_eq!(hand(&deps, std::slice::from_ref(&request), millis()).await, [0]);
-    assert!(api.dead().is_empty());
+    assert!(api.dead_letter_reasons().is_empty());
     assert!(hand(&deps, std::slice::from_ref(&request), too_old).await.is_empty());
-    assert_eq!(api.dead(), ["BatchGetItem failed: ValidationException"]);
+    assert_eq!(api.dead_letter_reasons(), ["BatchGetItem failed: ValidationException"]);
     // An answer lost after the commit: applied, once.
     faults.next("TransactWriteItems", Fault::AnswerLost);
     assert!(hand(&deps, std::slice::from_ref(&request), millis()).await.is_empty());
     assert_eq!(api.get(&format!("/{group}")).await.ok()["member_count"], json!(1));
     // An invalid event, and no queue for its dead letter.
     let letters = Faults::default();
-    let mut deps = api.intake();
-    deps.dead_letters = api.outlet(&letters.stand_before(&api.bus_endpoint()).await).dead_letters;
+    let mut deps = api.apply_events_deps();
+    deps.dead_letters = api.publish_events_deps(&letters.start_proxy(&api.bus_endpoint()).await).dead_letters;
     letters.next("SendMessage", Fault::Malformed);
     assert_eq!(hand(&deps, &[json!("no JSON")], millis()).await, [0]);
     letters.next("SendMessage", Fault::AnswerLost);
@@ -220,7 +220,7 @@ async fn thousand_accounts_end_in_their_newest_state_in_any_order() {
     }
     let mut delivered: Vec<Value> = events.iter().chain(&events).cloned().collect();
     random.shuffle(&mut delivered);
-    let (deps, mut pump) = (api.intake(), Pump::of(&api).await);
+    let (deps, mut pump) = (api.apply_events_deps(), Pump::of(&api).await);
     let mut waiting: Vec<Value> = Vec::new();
     for batch in delivered.chunks(50) {
         let failed = hand(&deps, batch, millis()).await;
@@ -232,12 +232,12 @@ async fn thousand_accounts_end_in_their_newest_state_in_any_order() {
     assert!(hand(&deps, &waiting, too_old).await.is_empty());
     pump.drain(&api.app).await;
     for group in [&parent, &child] {
-        let members = api.walk(&format!("/{group}/members?limit=1000"), "members").await;
+        let members = api.all_items(&format!("/{group}/members?limit=1000"), "members").await;
         let text = |member: &Value, field: &str| member[field].as_str().unwrap().to_owned();
         let found: Vec<_> = members.iter().map(|member| (text(member, "id"), text(member, "name"))).collect();
         assert_eq!(found, expected);
     }
-    let dead_letters = api.dead();
+    let dead_letters = api.dead_letter_reasons();
     assert!(!dead_letters.is_empty());
     assert!(dead_letters.iter().all(|reason| reason.ends_with("does not exist, after all this time")));
     assert_sound(&violations(&api).await);
@@ -250,16 +250,16 @@ async fn queue_redelivers_a_failed_message_alone_until_the_receive_limit() {
     let group = api.group("A").await;
     let mut source = template().queue.clone();
     source.max_receive_count = 3;
-    let poller = QueuePoller::new(&api.bus, &source, APPLY_EVENTS, api.intake());
+    let poller = QueuePoller::new(&api.bus, &source, APPLY_EVENTS, api.apply_events_deps());
     let request = request_event("add", &group, "acc-1", T1);
     api.bus.send(vec![account_event("Created", "acc-2", "x", T1), request.clone(), json!(7)]).unwrap();
     assert!(api.bus.has_new().unwrap());
     assert_eq!(poller.poll().await.unwrap(), 3);
     assert!(!api.bus.has_new().unwrap());
-    assert_eq!(api.dead(), ["event must be a JSON object"]);
+    assert_eq!(api.dead_letter_reasons(), ["event must be a JSON object"]);
     assert_eq!(poller.poll().await.unwrap(), 0, "a failed message is redelivered after a pause");
     let mut deliveries = 1;
-    while api.dead().len() == 1 {
+    while api.dead_letter_reasons().len() == 1 {
         deliveries += poller.poll().await.unwrap();
         tokio::task::yield_now().await;
     }
@@ -270,5 +270,5 @@ async fn queue_redelivers_a_failed_message_alone_until_the_receive_limit() {
     assert_eq!(api.bus.redrive().unwrap(), 2);
     poller.poll().await.unwrap();
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
-    assert_eq!(api.dead(), ["event must be a JSON object"]);
+    assert_eq!(api.dead_letter_reasons(), ["event must be a JSON object"]);
 }

@@ -34,7 +34,7 @@ impl Publisher {
     /// Runs the stream consumers. Returns the events published since the last call.
     async fn new_events(&self) -> Vec<Published> {
         Pump::of(&self.api).await.drain(&self.api.app).await;
-        Pump::publishing(&self.api).await.drain(&self.api.outlet(&self.api.bus_endpoint())).await;
+        Pump::publishing(&self.api).await.drain(&self.api.publish_events_deps(&self.api.bus_endpoint())).await;
         // Each call reads the stream from its beginning and publishes earlier events once more.
         let mut listener = Listener::default();
         let mut events: Vec<Value> = Vec::new();
@@ -167,7 +167,7 @@ async fn calls_without_a_change_publish_nothing() {
 async fn refused_events_are_published_on_retry() {
     let faults = Faults::default();
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
-    let deps = api.outlet(&faults.stand_before(&api.bus_endpoint()).await);
+    let deps = api.publish_events_deps(&faults.start_proxy(&api.bus_endpoint()).await);
     let mut pump = Pump::publishing(&api).await;
     for number in 0..12 {
         api.group(&format!("{number:02}")).await;
@@ -201,7 +201,7 @@ async fn refused_events_are_published_on_retry() {
     let mut listener = Listener::default();
     api.published().iter().for_each(|event| listener.hear(event));
     listener.assert_knows(&api).await;
-    assert!(api.dead().is_empty());
+    assert!(api.dead_letter_reasons().is_empty());
     // An event that the bus refuses for good becomes a dead letter and blocks no other.
     faults.next(PUT, Fault::NotTaken(1, "MalformedDetail"));
     for name in ["refused", "accepted"] {
@@ -218,7 +218,7 @@ async fn refused_events_are_published_on_retry() {
 async fn entries_are_split_into_requests_by_count_and_size() {
     let api = Api::start().await;
     let faults = Faults::default();
-    let deps = api.outlet(&faults.stand_before(&api.bus_endpoint()).await);
+    let deps = api.publish_events_deps(&faults.start_proxy(&api.bus_endpoint()).await);
     let entry = |bytes: usize| Entry {
         detail_type: "Group Created",
         detail: json!({ "text": "é".repeat(bytes / 2) }).to_string(),

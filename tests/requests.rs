@@ -33,7 +33,7 @@ async fn latest_request_decides_in_every_order_of_delivery() {
             assert_eq!(api.membership(&group, "acc-1").await.is_some(), actions[2] == "add");
         }
     }
-    assert!(api.dead().is_empty());
+    assert!(api.dead_letter_reasons().is_empty());
     Pump::of(&api).await.drain(&api.app).await;
     assert_sound(&violations(&api).await);
 }
@@ -82,7 +82,7 @@ async fn change_by_an_administrator_overrides_earlier_requests() {
     api.hand(&[request_event("add", &group, "acc-1", &from_now(60))]).await;
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
     assert!(api.hand(&[request_event("remove", &group, "acc-1", &from_now(3_600))]).await.is_empty());
-    assert_eq!(api.dead(), ["the request was made in the future"]);
+    assert_eq!(api.dead_letter_reasons(), ["the request was made in the future"]);
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
 }
 
@@ -91,7 +91,7 @@ async fn request_for_an_unknown_account_is_retried_until_its_time_limit() {
     let api = Api::start().await;
     let group = api.group("Engineering").await;
     let request = request_event("add", &group, "acc-1", T1);
-    let deps = api.intake();
+    let deps = api.apply_events_deps();
     let now = millis();
     let limit = u64::try_from(MEMBERSHIP_REQUEST_BUDGET.as_millis()).unwrap();
 
@@ -99,7 +99,7 @@ async fn request_for_an_unknown_account_is_retried_until_its_time_limit() {
     assert_eq!(api.hand(std::slice::from_ref(&request)).await, [0]);
     let almost_at_limit = now - limit + 60_000;
     assert_eq!(hand(&deps, std::slice::from_ref(&request), almost_at_limit).await, [0]);
-    assert!(api.dead().is_empty());
+    assert!(api.dead_letter_reasons().is_empty());
     api.hand(&[account_event("Created", "acc-1", "late", T3)]).await;
     assert!(hand(&deps, std::slice::from_ref(&request), almost_at_limit).await.is_empty());
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
@@ -108,11 +108,11 @@ async fn request_for_an_unknown_account_is_retried_until_its_time_limit() {
     let unknown = request_event("add", &group, "acc-2", T1);
     let past_limit = now - limit - 1_000;
     assert!(hand(&deps, &[unknown], past_limit).await.is_empty());
-    assert_eq!(api.dead(), ["the account acc-2 does not exist, after all this time"]);
+    assert_eq!(api.dead_letter_reasons(), ["the account acc-2 does not exist, after all this time"]);
 
     // An unknown account is no member: there is nothing to remove and nothing to retry.
     assert!(api.hand(&[request_event("remove", &group, "acc-3", T1)]).await.is_empty());
-    assert_eq!(api.dead().len(), 1);
+    assert_eq!(api.dead_letter_reasons().len(), 1);
 }
 
 #[tokio::test]
@@ -124,17 +124,17 @@ async fn impossible_request_becomes_a_dead_letter_with_its_reason() {
     let indirect_only = format!("the account is a member only through the nested groups {backend}");
 
     assert!(api.hand(&[request_event("remove", &engineering, "acc-1", T3)]).await.is_empty());
-    assert_eq!(api.dead(), [indirect_only.as_str()]);
+    assert_eq!(api.dead_letter_reasons(), [indirect_only.as_str()]);
 
     // While the dead letter cannot be sent, the message fails and is retried.
     let faults = Faults::default();
-    let mut deps = api.intake();
-    deps.dead_letters = api.outlet(&faults.stand_before(&api.bus_endpoint()).await).dead_letters;
+    let mut deps = api.apply_events_deps();
+    deps.dead_letters = api.publish_events_deps(&faults.start_proxy(&api.bus_endpoint()).await).dead_letters;
     faults.next("SendMessage", Fault::Malformed);
     let unsent = request_event("remove", &engineering, "acc-1", T3);
     assert_eq!(hand(&deps, std::slice::from_ref(&unsent), millis()).await, [0]);
     assert!(hand(&deps, &[unsent], millis()).await.is_empty());
-    assert_eq!(api.dead(), [indirect_only.as_str(), indirect_only.as_str()]);
+    assert_eq!(api.dead_letter_reasons(), [indirect_only.as_str(), indirect_only.as_str()]);
 
     // The impossible removal is still the latest request: an addition requested earlier does not apply.
     api.hand(&[request_event("add", &engineering, "acc-1", T1)]).await;
@@ -145,7 +145,7 @@ async fn impossible_request_becomes_a_dead_letter_with_its_reason() {
     api.hand(std::slice::from_ref(&applied)).await;
     assert_eq!(api.delete(&format!("/{backend}")).await.status, 204);
     assert!(api.hand(&[applied]).await.is_empty(), "a request applied before the group was deleted is no dead letter");
-    assert_eq!(api.dead(), [indirect_only.as_str(), indirect_only.as_str(), "the group does not exist"]);
+    assert_eq!(api.dead_letter_reasons(), [indirect_only.as_str(), indirect_only.as_str(), "the group does not exist"]);
 }
 
 /// Returns the time this many seconds from now, as requests send it.
@@ -191,5 +191,5 @@ async fn request_from_before_the_accounts_deletion_does_not_apply() {
 
     api.hand(&[request_event("add", &group, "acc-1", created)]).await;
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
-    assert!(api.dead().is_empty());
+    assert!(api.dead_letter_reasons().is_empty());
 }

@@ -103,7 +103,7 @@ async fn check_search(api: &Api, ids: &[String], term: &str, limit: usize, chang
             Change::Rename(at, _) | Change::Delete(at) => ids[*at].as_str(),
         })
         .collect();
-    let all = api.walk("", "groups").await;
+    let all = api.all_items("", "groups").await;
     let found = search_while_changing(api, ids, term, limit, changes).await;
     let field = |group: &Value, name: &str| group[name].as_str().unwrap().to_owned();
     let mut expected: Vec<(String, String)> = all
@@ -187,7 +187,7 @@ async fn page_is_full_although_the_index_is_stale() {
         api.put(&format!("/{}", ids[&number]), json!({ "name": name })).await.ok();
     }
     let find = async |query: &str| {
-        let groups = api.walk(query, "groups").await;
+        let groups = api.all_items(query, "groups").await;
         groups.iter().map(|group| group["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     for limit in [1, 3, 5, 6, 7, 100] {
@@ -265,7 +265,7 @@ async fn term_with_a_control_character_never_reaches_dynamodb() {
         assert_eq!(page, json!({ "groups": [], "pageInfo": { "hasNextPage": false, "endCursor": null } }));
         assert!(api.recorder.take().is_empty());
     }
-    assert_eq!(api.walk("?search=%F4%8F%BF%BF", "groups").await.len(), 0, "no name is after the last character");
+    assert_eq!(api.all_items("?search=%F4%8F%BF%BF", "groups").await.len(), 0, "no name is after the last character");
     api.group("\u{10ffff}").await;
-    assert_eq!(api.walk("?search=%F4%8F%BF%BF", "groups").await.len(), 1);
+    assert_eq!(api.all_items("?search=%F4%8F%BF%BF", "groups").await.len(), 1);
 }

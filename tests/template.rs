@@ -138,7 +138,7 @@ async fn policies_allow_exactly_what_functions_do() {
     }
     assert!(api.hand(&[request_event("remove", &group, "acc-2", "2024-03-01T00:00:02Z")]).await.is_empty());
     needed.entry("apply-events").or_default().extend(permissions(&api.recorder.take()));
-    Pump::publishing(&api).await.drain(&api.outlet(&api.bus_endpoint())).await;
+    Pump::publishing(&api).await.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
     assert!(api.recorder.take().is_empty(), "publishing sends no request to the table");
     needed.entry("publish-events").or_default();
     // Reconciling sends these when another request changes the same member at the same moment.

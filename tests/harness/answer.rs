@@ -45,7 +45,7 @@ impl Answer {
     }
 
     /// Returns the fields of a 400 and the reason for each. Asserts the contract's envelope.
-    pub fn faults(self) -> Vec<(String, String)> {
+    pub fn field_errors(self) -> Vec<(String, String)> {
         self.refused(400, "VALIDATION_ERROR");
         let details = self.body["error"]["details"].as_array().expect("a validation error names the fields");
         assert!(!details.is_empty());

@@ -31,14 +31,14 @@ impl Api {
     }
 
     /// Returns the dependencies of `apply-events`.
-    pub fn intake(&self) -> ApplyEventsDeps {
+    pub fn apply_events_deps(&self) -> ApplyEventsDeps {
         let connection = Connection::to(&self.bus_endpoint());
         let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", REQUEST_TIME_BUDGET);
         ApplyEventsDeps { app: self.app.clone(), dead_letters, request_time_budget: MEMBERSHIP_REQUEST_BUDGET }
     }
 
     /// Returns the dependencies of `publish-events`, with the bus at this URL.
-    pub fn outlet(&self, endpoint: &str) -> PublishEventsDeps {
+    pub fn publish_events_deps(&self, endpoint: &str) -> PublishEventsDeps {
         let connection = Connection::to(endpoint);
         let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", REQUEST_TIME_BUDGET);
         PublishEventsDeps { bus: EventBus::connected(&connection, "default", REQUEST_TIME_BUDGET), dead_letters }
@@ -46,7 +46,7 @@ impl Api {
 
     /// Delivers events to `apply-events` as one batch. Returns the indices of those to retry.
     pub async fn hand(&self, events: &[Value]) -> Vec<usize> {
-        hand(&self.intake(), events, millis()).await
+        hand(&self.apply_events_deps(), events, millis()).await
     }
 
     /// Returns the membership type of the account in the group, or `None` if it is no member.
@@ -56,7 +56,7 @@ impl Api {
     }
 
     /// Returns the reasons of all dead letters, oldest first. Asserts that none leaks a canary.
-    pub fn dead(&self) -> Vec<String> {
+    pub fn dead_letter_reasons(&self) -> Vec<String> {
         let letters = self.bus.dead_letters().unwrap().into_iter();
         let reasons: Vec<String> = letters.map(|letter| letter.reason.unwrap_or_default()).collect();
         assert_eq!(reasons.iter().find_map(|reason| canary_in(reason)), None, "{reasons:?}");

@@ -111,7 +111,7 @@ impl Faults {
     }
 
     /// Starts the proxy in front of the service at this URL. Returns the URL of the proxy.
-    pub async fn stand_before(&self, endpoint: &str) -> String {
+    pub async fn start_proxy(&self, endpoint: &str) -> String {
         let proxy = Proxy { faults: self.clone(), endpoint: endpoint.to_owned(), client: reqwest::Client::new() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

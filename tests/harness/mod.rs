@@ -111,7 +111,7 @@ impl Api {
 
     /// Starts with a minute for each call instead of the template's ten seconds. For tests that put so much load on an
     /// emulator, which serves one request at a time, that calls take long.
-    pub async fn start_patient() -> Self {
+    pub async fn start_with_long_timeout() -> Self {
         let template = Template { timeout_seconds: 60, ..template().clone() };
         Self::start_as(&template, |_| {}, Between::Nothing).await
     }
@@ -142,8 +142,8 @@ impl Api {
         let plain = client_for(&endpoint, |builder| builder);
         assert!(table::create(&plain, &table, properties).await.unwrap());
         let through = match between {
-            Between::Faults(faults) => faults.stand_before(&endpoint).await,
-            Between::Meter(meter) => meter.stand_before(&endpoint).await,
+            Between::Faults(faults) => faults.start_proxy(&endpoint).await,
+            Between::Meter(meter) => meter.start_proxy(&endpoint).await,
             Between::Nothing => endpoint.clone(),
         };
         let recorder = Recorder::default();
@@ -270,7 +270,7 @@ impl Api {
     }
 
     /// Returns the items of all pages of a list.
-    pub async fn walk(&self, path: &str, items: &str) -> Vec<Value> {
+    pub async fn all_items(&self, path: &str, items: &str) -> Vec<Value> {
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut found = Vec::new();
         let mut after = String::new();

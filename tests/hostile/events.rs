@@ -45,7 +45,9 @@ fn every_queue_batch_is_processed_or_refused() {
     fuzz(120, mutations(), World::start, async |world, mutations| {
         let bytes = mutated(&recorded("apply-events"), &mutations, &[]);
         let Ok(event) = serde_json::from_slice::<Value>(&bytes) else { return };
-        if let Ok(answer) = APPLY_EVENTS.answer(&world.api.intake(), event.clone(), &Context::default()).await {
+        if let Ok(answer) =
+            APPLY_EVENTS.answer(&world.api.apply_events_deps(), event.clone(), &Context::default()).await
+        {
             for failure in failures(&answer) {
                 assert!(failure.is_empty() || event.to_string().contains(&json!(failure).to_string()), "{failure:?}");
             }
@@ -66,7 +68,7 @@ fn every_message_is_applied_or_becomes_a_dead_letter() {
         let body = String::from_utf8_lossy(&bytes).into_owned();
         let (before, dead) = (world.known_rows().await, world.api.bus.dead_letters().unwrap().len());
         let too_old = 0;
-        assert!(hand(&world.api.intake(), &[json!(body)], too_old).await.is_empty(), "it is not retried");
+        assert!(hand(&world.api.apply_events_deps(), &[json!(body)], too_old).await.is_empty(), "it is not retried");
         let letters = world.api.bus.dead_letters().unwrap();
         if let Some(letter) = letters.get(dead) {
             let reason = letter.reason.as_deref().unwrap();
@@ -88,7 +90,7 @@ fn every_stream_batch_is_processed_or_refused() {
         let Ok(event) = serde_json::from_slice::<Value>(&mutated(&recorded(name), &mutations, &[])) else { return };
         let context = Context::default();
         let answer = if publishes {
-            let deps = world.api.outlet(&world.api.bus_endpoint());
+            let deps = world.api.publish_events_deps(&world.api.bus_endpoint());
             PUBLISH_EVENTS.answer(&deps, event.clone(), &context).await
         } else {
             PROPAGATE.answer(&world.api.app, event.clone(), &context).await

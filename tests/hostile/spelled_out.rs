@@ -43,14 +43,14 @@ async fn unreadable_body_is_refused() {
     for endpoint in endpoints_with_body(&id) {
         for body in &bodies {
             let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
-            let errors = send(&api, &endpoint, body.clone()).await.faults();
+            let errors = send(&api, &endpoint, body.clone()).await.field_errors();
             assert_eq!(errors, [("body".to_owned(), "is not readable as JSON".to_owned())], "{start}");
         }
     }
     // A body of the maximum size that consists of unknown fields.
     let fields: Vec<String> = (0..6_000).map(|number| format!("\"{number:04}\":0")).collect();
     for endpoint in endpoints_with_body(&id) {
-        let errors = send(&api, &endpoint, format!("{{{}}}", fields.join(","))).await.faults();
+        let errors = send(&api, &endpoint, format!("{{{}}}", fields.join(","))).await.field_errors();
         assert!(errors.len() >= 6_000);
     }
     assert_eq!(api.get("").await.ok()["groups"].as_array().unwrap().len(), 1);
@@ -68,7 +68,7 @@ async fn duplicate_field_is_refused_in_bodies_and_last_wins_in_events() {
             ("add", r#"{"add":[],"add":["acc-1"]}"#),
             ("x", r#"{"x":1,"x":1}"#),
         ] {
-            let errors = send(&api, &endpoint, body).await.faults();
+            let errors = send(&api, &endpoint, body).await.field_errors();
             assert!(errors.contains(&(field.to_owned(), "is given more than once".to_owned())), "{errors:?}");
         }
     }
@@ -78,7 +78,7 @@ async fn duplicate_field_is_refused_in_bodies_and_last_wins_in_events() {
         .replace("\"detail-type\":\"Account Created\"", "\"detail-type\":\"x\",\"detail-type\":\"Account Created\"");
     assert!(api.hand(&[json!(event)]).await.is_empty());
     assert_eq!(api.put(&format!("/{id}/members/acc-1"), Value::Null).await.ok()["name"], json!("last"));
-    assert!(api.dead().is_empty());
+    assert!(api.dead_letter_reasons().is_empty());
 }
 
 /// A valid event in the same batch is applied.
@@ -91,10 +91,10 @@ async fn unreadable_event_becomes_a_dead_letter() {
         [deep("[", "", "]"), with(&deep("{\"a\":", "1", "}")), with("1e400"), with("\"\\ud800\""), with("\"\0\"")];
     for event in events {
         assert!(api.hand(&[json!(event), good.clone()]).await.is_empty());
-        assert_eq!(api.dead().pop().unwrap(), "the event is not JSON");
+        assert_eq!(api.dead_letter_reasons().pop().unwrap(), "the event is not JSON");
     }
     assert!(api.hand(&[json!(with(&"9".repeat(300)))]).await.is_empty());
-    assert_eq!(api.dead().len(), 6);
+    assert_eq!(api.dead_letter_reasons().len(), 6);
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn texts_are_returned_as_sent_or_refused_with_their_field() {
             let group = api.get(&format!("/{id}")).await.ok();
             assert_eq!((&group["name"], &group["description"]), (&json!(text.trim()), &json!(text)));
         } else {
-            assert_eq!(answer.faults()[0].0, "name", "{text:?}");
+            assert_eq!(answer.field_errors()[0].0, "name", "{text:?}");
         }
         let echo = headers.iter().find(|value| text.len() > 2 && value.contains(text) && *text != *"null");
         assert_eq!(echo, None, "no header repeats input");
@@ -147,7 +147,7 @@ async fn texts_of_other_systems_are_published_as_received_or_become_dead_letters
         let is_caller = !text.is_empty();
         assert_eq!((added.status.as_u16(), removed.status.as_u16()), if is_caller { (200, 204) } else { (401, 401) });
     }
-    pump.drain(&api.outlet(&api.bus_endpoint())).await;
+    pump.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
     let mut listener = Listener::default();
     let published = api.published();
     published.iter().for_each(|event| listener.hear(event));
@@ -155,5 +155,5 @@ async fn texts_of_other_systems_are_published_as_received_or_become_dead_letters
     for text in TEXTS.iter().filter(|text| !text.is_empty()) {
         assert!(published.iter().any(|event| event["detail"]["actor"] == json!(text)), "{text:?}");
     }
-    assert!(!api.dead().is_empty());
+    assert!(!api.dead_letter_reasons().is_empty());
 }

@@ -116,7 +116,7 @@ fn every_query_gets_an_answer_of_the_contract() {
         let answer = Answer::to(world.api.request(Method::GET, &path)).await;
         match answer.status.as_u16() {
             200 => {}
-            400 => drop(answer.faults()),
+            400 => drop(answer.field_errors()),
             404 => drop(answer.not_found()),
             status => panic!("{status} {}", answer.text),
         }
@@ -159,7 +159,7 @@ fn every_cursor_continues_its_list_or_is_refused() {
             let page: &Value = &answer.body["pageInfo"];
             assert!(page["hasNextPage"].is_boolean());
         } else {
-            assert_eq!(answer.faults(), [("after".to_owned(), "is not a cursor of this list".to_owned())]);
+            assert_eq!(answer.field_errors(), [("after".to_owned(), "is not a cursor of this list".to_owned())]);
         }
     });
 }

@@ -77,7 +77,7 @@ async fn deleted_group_disappears_at_once_and_its_rows_later() {
     for path in ["", "/members", "/groups", "/members/acc-00001"] {
         api.get(&format!("/{big}{path}")).await.not_found();
     }
-    assert!(api.walk(&format!("/{parent}/groups"), "groups").await.is_empty());
+    assert!(api.all_items(&format!("/{parent}/groups"), "groups").await.is_empty());
     pump.drain(&api.app).await;
     assert_eq!(api.member_types(&parent).await, []);
     assert_eq!(api.member_types(&child).await.len(), 20);

@@ -115,9 +115,9 @@ async fn missing_member_is_found_and_restored_at_every_level() {
     let mut expected = vec![
         format!("1: {middle} acc-00000: not stored, should be a member"),
         format!("1: {top} acc-00000: not stored, should be a member"),
-        format!("4: {middle} acc-00000: should come through {bottom}, not stored so"),
-        format!("8: {middle} acc-00000: the trail does not end where it should"),
-        format!("8: {top} acc-00000: the trail does not end where it should"),
+        format!("4: {middle} acc-00000: is not stored as inherited through {bottom}, and should be"),
+        format!("8: {middle} acc-00000: the audit record differs from the member row"),
+        format!("8: {top} acc-00000: the audit record differs from the member row"),
     ];
     found.sort();
     expected.sort();
@@ -141,8 +141,8 @@ async fn unfounded_member_is_found_and_removed_at_every_level() {
     let found = table.verify_and_repair().await;
     for line in [
         format!("1: {middle} acc-stranger: stored as a member, should be none"),
-        format!("4: {middle} acc-stranger: stored as coming through {bottom}, should not"),
-        format!("4: {top} acc-stranger: should come through {middle}, not stored so"),
+        format!("4: {middle} acc-stranger: is stored as inherited through {bottom}, and should not be"),
+        format!("4: {top} acc-stranger: is not stored as inherited through {middle}, and should be"),
         format!("3: {middle} acc-stranger: the two rows of the membership differ"),
     ] {
         assert!(found.contains(&line), "{line} is not in {found:?}");
@@ -161,7 +161,7 @@ async fn wrong_mirrors_and_copies_are_found_and_corrected() {
     table.tamper(&Key::member(&top, &id), "email", text("old@company.com")).await;
     let copies = format!("6: {top} acc-00000: the copies are not the account's fields");
     assert_eq!(table.verify_and_repair().await, [copies]);
-    assert_eq!(table.api.walk("?member=acc-00000", "groups").await.len(), 3);
+    assert_eq!(table.api.all_items("?member=acc-00000", "groups").await.len(), 3);
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn edge_with_only_one_of_its_rows_is_found_and_removed() {
     table.client.put_item().table_name(&table.api.table).set_item(Some(child)).send().await.unwrap();
     let found = table.verify_and_repair().await;
     assert!(found.contains(&format!("4: {bottom} {}: nested as only one of the two says", table.top)), "{found:?}");
-    assert!(found.iter().any(|line| line.starts_with("5: nested in a circle: ")), "{found:?}");
+    assert!(found.iter().any(|line| line.starts_with("5: nested in a cycle: ")), "{found:?}");
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn remains_of_a_deleted_group_are_found_and_removed() {
     row.extend(Key::member(&gone, &id).to_attributes());
     table.client.put_item().table_name(&table.api.table).set_item(Some(row)).send().await.unwrap();
     let found = table.verify_and_repair().await;
-    assert_eq!(found, [format!("1: {gone} acc-00000: a member of a group that is not there")]);
+    assert_eq!(found, [format!("1: {gone} acc-00000: the group does not exist")]);
 
     let stuck = GroupId::parse(&table.api.group("Stuck").await).unwrap();
     table.tamper(&Key::group(&stuck), "state", text("DELETING")).await;
@@ -206,7 +206,7 @@ async fn membership_from_before_a_deletion_of_its_account_is_removed() {
     table.tamper(&Key::account(&id), "version", text(&version(2).to_string())).await;
     table.members = 1;
     let found = table.verify_and_repair().await;
-    assert!(found.contains(&format!("6: {top} acc-00001: there is no such account")), "{found:?}");
+    assert!(found.contains(&format!("6: {top} acc-00001: the account does not exist")), "{found:?}");
     assert_eq!(table.api.member_types(&other).await, []);
 }
 
@@ -233,7 +233,7 @@ async fn stalled_job_is_found_and_resumed() {
     let kind = JobKind::DeleteGroup(id);
     table.api.store.create_job(kind, None, long_ago).await.unwrap();
     let found = table.verify_and_repair().await;
-    assert_eq!(found, [format!("job: delete_group: has not moved since {long_ago}")]);
+    assert_eq!(found, [format!("job: delete_group: no progress since {long_ago}")]);
 }
 
 /// Rows of the search that are missing, of another name or of no group, and a name marked as pending.
@@ -256,7 +256,7 @@ async fn wrong_search_rows_are_found_and_corrected() {
         table.client.put_item().table_name(&table.api.table).set_item(Some(row.clone())).send().await.unwrap();
     }
     assert_eq!(table.verify_and_repair().await, [top, gone].map(expected).concat());
-    assert_eq!(table.api.walk("?search=op", "groups").await.len(), 1);
+    assert_eq!(table.api.all_items("?search=op", "groups").await.len(), 1);
 }
 
 #[tokio::test]

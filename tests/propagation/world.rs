@@ -274,7 +274,7 @@ impl World {
         self.pump.drain(&self.api.app).await;
         assert_sound(&violations(&self.api).await);
         let faults = Faults::default();
-        let publish_deps = self.api.outlet(&faults.stand_before(&self.api.bus_endpoint()).await);
+        let publish_deps = self.api.publish_events_deps(&faults.start_proxy(&self.api.bus_endpoint()).await);
         faults.at_random(20, fastrand::u64(..));
         Pump::publishing(&self.api).await.drain(&publish_deps).await;
         let mut published = self.api.published();

@@ -84,7 +84,7 @@ async fn body_must_be_empty_or_an_empty_object() {
     api.accounts(&["acc-1"]).await;
     let member = format!("/{engineering}/members/acc-1");
 
-    let errors = api.put(&member, json!({ "added_date": "2024-01-10T00:00:00Z" })).await.faults();
+    let errors = api.put(&member, json!({ "added_date": "2024-01-10T00:00:00Z" })).await.field_errors();
     assert_eq!(errors, [("added_date".to_owned(), "is not known here".to_owned())]);
     let send = |body: String, content_type: &str| {
         Answer::to(api.request(Method::PUT, &member).header("content-type", content_type).body(body))

@@ -60,7 +60,7 @@ async fn one_request_changes_at_most_500_ids() {
 
     let add: Vec<String> = (0..251).map(numbered).collect();
     let remove: Vec<String> = (300..550).map(numbered).collect();
-    let errors = api.patch(&path, json!({ "add": add, "remove": remove })).await.faults();
+    let errors = api.patch(&path, json!({ "add": add, "remove": remove })).await.field_errors();
     assert_eq!(errors, [("body".to_owned(), "has more than 500 ids".to_owned())]);
 }
 
@@ -85,7 +85,7 @@ async fn invalid_body_changes_nothing() {
         (json!({ "add": null, "remove": [1], "replace": ["a"] }), vec!["add", "remove", "replace"]),
         (json!(["a"]), vec!["body"]),
     ] {
-        let errors = api.patch(&format!("/{engineering}/members"), body).await.faults();
+        let errors = api.patch(&format!("/{engineering}/members"), body).await.field_errors();
         assert_eq!(errors.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields);
     }
     assert_eq!(api.get(&format!("/{engineering}/members")).await.ok()["count"], json!(0));
@@ -101,7 +101,7 @@ async fn body_must_be_json_of_at_most_64_kib() {
     };
     patch("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
     patch(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
-    assert_eq!(patch(String::new(), "application/json").await.faults()[0].0, "body");
+    assert_eq!(patch(String::new(), "application/json").await.field_errors()[0].0, "body");
 }
 
 #[tokio::test]

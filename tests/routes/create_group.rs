@@ -64,12 +64,12 @@ async fn name_has_at_most_256_characters() {
         assert_eq!(api.get(&format!("/{id}")).await.ok(), answer.body);
     }
     for too_long in ["n".repeat(257), "😀".repeat(257), "e\u{301}".repeat(129)] {
-        let errors = api.post("", json!({ "name": too_long })).await.faults();
+        let errors = api.post("", json!({ "name": too_long })).await.field_errors();
         assert_eq!(errors, [("name".into(), "is longer than 256 characters".into())]);
     }
     // U+FDFA becomes 18 characters under NFKC: 256 of them exceed the length of a key unless it is truncated.
     assert_eq!(api.post("", json!({ "name": "\u{fdfa}".repeat(256) })).await.status, 201);
-    assert_eq!(api.walk("", "groups").await.len(), 5);
+    assert_eq!(api.all_items("", "groups").await.len(), 5);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn description_has_at_most_1024_characters() {
     let create = async |description: String| api.post("", json!({ "name": "A", "description": description })).await;
     assert_eq!(create("😀".repeat(1_024)).await.status, 201);
     assert_eq!(create("line\nbreaks are\tfine".into()).await.status, 201);
-    let errors = create("d".repeat(1_025)).await.faults();
+    let errors = create("d".repeat(1_025)).await.field_errors();
     assert_eq!(errors, [("description".into(), "is longer than 1024 characters".into())]);
 }
 
@@ -89,7 +89,7 @@ async fn all_field_errors_are_reported_at_once() {
         "name": " \t ", "description": 5, "group_type": "Security", "is_privileged": "yes", "member_count": 7,
         "id": "grp-1", "owner": "me",
     });
-    let mut errors = api.post("", body).await.faults();
+    let mut errors = api.post("", body).await.field_errors();
     errors.sort();
     let expected = [
         ("description", "is not a string"),
@@ -101,14 +101,14 @@ async fn all_field_errors_are_reported_at_once() {
         ("owner", "is not known here"),
     ];
     assert_eq!(errors, expected.map(|(field, reason)| (field.to_owned(), reason.to_owned())));
-    assert!(api.walk("", "groups").await.is_empty(), "nothing was created");
+    assert!(api.all_items("", "groups").await.is_empty(), "nothing was created");
 }
 
 #[tokio::test]
 async fn every_read_only_field_is_refused() {
     let api = Api::start().await;
     for field in ["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"] {
-        let errors = api.post("", json!({ "name": "A", field: 1 })).await.faults();
+        let errors = api.post("", json!({ "name": "A", field: 1 })).await.field_errors();
         assert_eq!(errors, [(field.to_owned(), "is read-only".to_owned())]);
     }
 }
@@ -126,10 +126,10 @@ async fn invalid_names_are_refused() {
         (json!("a\nb"), "has a control character"),
         (json!("a\u{85}b"), "has a control character"),
     ] {
-        let errors = api.post("", json!({ "name": name })).await.faults();
+        let errors = api.post("", json!({ "name": name })).await.field_errors();
         assert_eq!(errors, [("name".to_owned(), reason.to_owned())]);
     }
-    assert_eq!(api.post("", json!({})).await.faults(), [("name".to_owned(), "is missing".to_owned())]);
+    assert_eq!(api.post("", json!({})).await.field_errors(), [("name".to_owned(), "is missing".to_owned())]);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn body_must_be_one_json_object() {
         (deep.as_str(), "is JSON of another type"),
     ] {
         let request = api.request(Method::POST, "").header("content-type", "application/json");
-        let errors = Answer::to(request.body(body.to_owned())).await.faults();
+        let errors = Answer::to(request.body(body.to_owned())).await.field_errors();
         assert_eq!(errors, [("body".to_owned(), reason.to_owned())], "{body:.20}");
     }
 }
@@ -156,7 +156,7 @@ async fn body_must_be_one_json_object() {
 async fn duplicate_field_is_refused() {
     let api = Api::start().await;
     let request = api.request(Method::POST, "").header("content-type", "application/json");
-    let errors = Answer::to(request.body(r#"{"name": "A", "name": "B"}"#)).await.faults();
+    let errors = Answer::to(request.body(r#"{"name": "A", "name": "B"}"#)).await.field_errors();
     assert_eq!(errors, [("name".to_owned(), "is given more than once".to_owned())]);
 }
 
@@ -194,7 +194,7 @@ async fn content_type_must_be_json() {
 async fn body_must_be_utf8() {
     let api = Api::start().await;
     let request = api.request(Method::POST, "").header("content-type", "application/json");
-    let errors = Answer::to(request.body(b"{\"name\": \"\xff\"}".to_vec())).await.faults();
+    let errors = Answer::to(request.body(b"{\"name\": \"\xff\"}".to_vec())).await.field_errors();
     assert_eq!(errors, [("body".to_owned(), "is not readable as JSON".to_owned())]);
 }
 
@@ -210,10 +210,10 @@ async fn repeated_idempotency_key_returns_the_first_response() {
     assert_eq!((second.status.as_u16(), &second.body), (201, &first.body));
     assert_eq!(second.header("location"), first.header("location"));
     assert_eq!(second.header("etag"), first.header("etag"));
-    assert_eq!(api.walk("", "groups").await.len(), 1);
+    assert_eq!(api.all_items("", "groups").await.len(), 1);
     api.delete(&format!("/{id}")).await;
     assert_eq!(create(&api, "k", json!({ "name": "A", "description": "d" })).await.body, first.body);
-    assert!(api.walk("", "groups").await.is_empty());
+    assert!(api.all_items("", "groups").await.is_empty());
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn idempotency_key_with_another_body_is_a_conflict() {
     assert_eq!(create(&api, "k", json!({ "name": "A" })).await.status, 201);
     create(&api, "k", json!({ "name": "B" })).await.refused(409, "CONFLICT");
     create(&api, "k", json!({ "name": "A", "is_privileged": true })).await.refused(409, "CONFLICT");
-    assert_eq!(api.walk("", "groups").await.len(), 1);
+    assert_eq!(api.all_items("", "groups").await.len(), 1);
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn concurrent_requests_with_one_key_create_one_group() {
     for answer in &answers {
         assert_eq!((answer.status.as_u16(), &answer.body), (201, &answers[0].body));
     }
-    assert_eq!(api.walk("", "groups").await.len(), 1);
+    assert_eq!(api.all_items("", "groups").await.len(), 1);
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn idempotency_key_has_1_to_255_visible_ascii_characters() {
         assert_eq!(create(&api, valid, json!({ "name": "A" })).await.status, 201);
     }
     for invalid in ["", "a b", &"k".repeat(256)] {
-        let errors = create(&api, invalid, json!({ "name": "A" })).await.faults();
+        let errors = create(&api, invalid, json!({ "name": "A" })).await.field_errors();
         assert_eq!(errors[0].0, "Idempotency-Key");
     }
 }
@@ -263,7 +263,7 @@ async fn idempotency_key_has_1_to_255_visible_ascii_characters() {
 #[tokio::test]
 async fn refused_request_does_not_use_up_its_key() {
     let api = Api::start().await;
-    create(&api, "k", json!({ "name": "" })).await.faults();
+    create(&api, "k", json!({ "name": "" })).await.field_errors();
     assert_eq!(create(&api, "k", json!({ "name": "A" })).await.status, 201);
 }
 

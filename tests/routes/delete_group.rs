@@ -25,10 +25,10 @@ async fn deleted_group_disappears_from_every_route_at_once() {
     api.delete(&format!("/{deleted}")).await.not_found();
 
     let ids = |groups: Vec<Value>| groups.into_iter().map(|group| group["id"].clone()).collect::<Vec<_>>();
-    assert_eq!(ids(api.walk("", "groups").await), [json!(kept)]);
-    assert_eq!(ids(api.walk("?search=gone", "groups").await), [] as [Value; 0]);
-    assert_eq!(ids(api.walk("?member=acc-00000", "groups").await), [json!(kept)]);
-    assert_eq!(ids(api.walk("?member=acc-00001", "groups").await), [] as [Value; 0]);
+    assert_eq!(ids(api.all_items("", "groups").await), [json!(kept)]);
+    assert_eq!(ids(api.all_items("?search=gone", "groups").await), [] as [Value; 0]);
+    assert_eq!(ids(api.all_items("?member=acc-00000", "groups").await), [json!(kept)]);
+    assert_eq!(ids(api.all_items("?member=acc-00001", "groups").await), [] as [Value; 0]);
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn if_match_guards_a_deletion() {
 
     delete_if("\"2\"").await.refused(412, "PRECONDITION_FAILED");
     delete_if("W/\"1\"").await.refused(412, "PRECONDITION_FAILED");
-    assert_eq!(delete_if("nonsense").await.faults()[0].0, "If-Match");
+    assert_eq!(delete_if("nonsense").await.field_errors()[0].0, "If-Match");
     assert_eq!(api.get(&format!("/{engineering}")).await.status, 200);
     assert_eq!(delete_if("\"1\"").await.status, 204);
     delete_if("\"1\"").await.not_found();

@@ -10,7 +10,7 @@ fn names(groups: &[Value]) -> Vec<&str> {
 
 /// Lists all pages.
 async fn list(api: &Api, query: &str) -> Vec<Value> {
-    api.walk(query, "groups").await
+    api.all_items(query, "groups").await
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn limit_is_1_to_1000() {
         [("0", "is less than 1"), ("1001", "is more than the maximum"), ("x", "is not a whole number")]
     {
         for query in ["", "&search=a", "&member=acc-1"] {
-            let errors = api.get(&format!("?limit={limit}{query}")).await.faults();
+            let errors = api.get(&format!("?limit={limit}{query}")).await.field_errors();
             assert_eq!(errors, [("limit".to_owned(), reason.to_owned())]);
         }
     }
@@ -132,7 +132,7 @@ async fn search_term_has_at_most_64_characters() {
     api.group(&"😀".repeat(64)).await;
     let term = "%F0%9F%98%80".repeat(64);
     assert_eq!(list(&api, &format!("?search={term}")).await.len(), 1);
-    let errors = api.get(&format!("?search={term}%F0%9F%98%80")).await.faults();
+    let errors = api.get(&format!("?search={term}%F0%9F%98%80")).await.field_errors();
     assert_eq!(errors, [("search".to_owned(), "is longer than 64 characters".to_owned())]);
 }
 
@@ -186,12 +186,12 @@ async fn account_without_groups_has_an_empty_page_and_unknown_account_is_404() {
 #[tokio::test]
 async fn all_invalid_parameters_are_reported_at_once() {
     let api = Api::start().await;
-    let errors = api.get("?limit=&member=&search=a&sort=name").await.faults();
+    let errors = api.get("?limit=&member=&search=a&sort=name").await.field_errors();
     let fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
     assert_eq!(fields, ["limit", "member", "sort"]);
-    let errors = api.get("?search=a&member=acc-1").await.faults();
+    let errors = api.get("?search=a&member=acc-1").await.field_errors();
     assert_eq!(errors, [("search".to_owned(), "is given with member".to_owned())]);
-    let errors = api.get("?limit=1&limit=2").await.faults();
+    let errors = api.get("?limit=1&limit=2").await.field_errors();
     assert_eq!(errors, [("limit".to_owned(), "is given more than once".to_owned())]);
 }
 

@@ -36,7 +36,7 @@ async fn pages_of_any_size_add_up() {
     let all: Vec<String> = (0..30).map(numbered).collect();
     for limit in [1, 2, 7, 29, 30, 31, 10_000] {
         let path = format!("/{engineering}/members?limit={limit}");
-        let listed = api.walk(&path, "members").await;
+        let listed = api.all_items(&path, "members").await;
         assert_eq!(ids(&json!(listed)), all, "limit {limit}");
         let page = api.get(&path).await.ok();
         assert_eq!(page["count"], json!(30), "the count is of all pages");
@@ -55,7 +55,7 @@ async fn lists_beyond_one_megabyte_and_ten_thousand_members() {
 
     assert_eq!(first["members"].as_array().unwrap().len(), 10_000);
     assert_eq!((&first["count"], &first["pageInfo"]["hasNextPage"]), (&json!(10_003), &json!(true)));
-    assert_eq!(ids(&json!(api.walk(&path, "members").await)), (0..10_003).map(numbered).collect::<Vec<_>>());
+    assert_eq!(ids(&json!(api.all_items(&path, "members").await)), (0..10_003).map(numbered).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn members_are_filtered_by_type() {
 
     let direct = api.get(&direct_members).await.ok();
     assert_eq!((direct["members"].as_array().unwrap().len(), &direct["count"]), (2, &json!(5)));
-    assert_eq!(api.walk(&direct_members, "members").await.len(), 5);
+    assert_eq!(api.all_items(&direct_members, "members").await.len(), 5);
     let indirect = api.get(&format!("/{engineering}/members?membership_type=indirect")).await.ok();
     assert_eq!((&indirect["members"], &indirect["count"]), (&json!([]), &json!(0)));
 }
@@ -105,10 +105,11 @@ async fn all_invalid_parameters_are_reported_at_once() {
         ("%2B5", "is not a whole number"),
         ("%D9%A1", "is not a whole number"),
     ] {
-        let errors = api.get(&format!("/{engineering}/members?limit={limit}")).await.faults();
+        let errors = api.get(&format!("/{engineering}/members?limit={limit}")).await.field_errors();
         assert_eq!(errors, [("limit".to_owned(), reason.to_owned())], "{limit}");
     }
-    let errors = api.get(&format!("/{engineering}/members?limit=0&membership_type=Direct&x=1&x=2")).await.faults();
+    let errors =
+        api.get(&format!("/{engineering}/members?limit=0&membership_type=Direct&x=1&x=2")).await.field_errors();
     let fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
     assert_eq!(fields, ["x", "limit", "membership_type", "x"]);
 }

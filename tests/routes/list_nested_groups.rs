@@ -21,10 +21,10 @@ async fn directly_nested_groups_are_paged_by_name() {
 
     let path = format!("/{parent}/groups");
     for limit in 1..=5 {
-        let groups = api.walk(&format!("{path}?limit={limit}"), "groups").await;
+        let groups = api.all_items(&format!("{path}?limit={limit}"), "groups").await;
         assert_eq!(names(&groups), ["alpha", "Beta", "delta", "gamma"]);
     }
-    let groups = api.walk(&path, "groups").await;
+    let groups = api.all_items(&path, "groups").await;
     assert_eq!(groups[1], api.get(&format!("/{beta}")).await.ok());
 }
 
@@ -42,7 +42,7 @@ async fn deleted_nested_group_is_not_listed() {
     let api = Api::start().await;
     let [parent, child] = chain(&api, ["Parent", "Child"]).await;
     assert_eq!(api.delete(&format!("/{child}")).await.status, 204);
-    assert!(api.walk(&format!("/{parent}/groups"), "groups").await.is_empty());
+    assert!(api.all_items(&format!("/{parent}/groups"), "groups").await.is_empty());
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn invalid_parameters_foreign_cursors_and_unknown_groups_are_refused() {
     let api = Api::start().await;
     let [parent, child] = chain(&api, ["Parent", "Child"]).await;
     for (query, field) in [("limit=0", "limit"), ("limit=1001", "limit"), ("after=x", "after"), ("name=x", "name")] {
-        let errors = api.get(&format!("/{parent}/groups?{query}")).await.faults();
+        let errors = api.get(&format!("/{parent}/groups?{query}")).await.field_errors();
         assert_eq!(errors[0].0, field);
     }
     // A cursor belongs to the list of one group.
@@ -58,8 +58,8 @@ async fn invalid_parameters_foreign_cursors_and_unknown_groups_are_refused() {
     api.nest(&parent, &second_child).await;
     let page = api.get(&format!("/{parent}/groups?limit=1")).await.ok();
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
-    assert_eq!(api.get(&format!("/{child}/groups?after={after}")).await.faults()[0].0, "after");
-    assert_eq!(api.get(&format!("?after={after}")).await.faults()[0].0, "after");
+    assert_eq!(api.get(&format!("/{child}/groups?after={after}")).await.field_errors()[0].0, "after");
+    assert_eq!(api.get(&format!("?after={after}")).await.field_errors()[0].0, "after");
     for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
         assert_eq!(api.get(&format!("/{id}/groups")).await.not_found(), "the group does not exist");
     }

@@ -32,7 +32,7 @@ async fn members_of_a_nested_group_become_indirect_members() {
     let parent = api.get(&format!("/{engineering}")).await.ok();
     let counts = ["member_count", "direct_member_count", "nested_group_count"].map(|name| parent[name].clone());
     assert_eq!(counts, [json!(3), json!(2), json!(1)]);
-    let groups = api.walk("?member=acc-00000", "groups").await;
+    let groups = api.all_items("?member=acc-00000", "groups").await;
     let types: Vec<(&Value, &Value)> = groups.iter().map(|group| (&group["id"], &group["membership_type"])).collect();
     let expected = [(&json!(backend), &json!("direct")), (&json!(engineering), &json!("indirect"))];
     assert_eq!(types, expected);
@@ -143,7 +143,7 @@ async fn group_has_at_most_90_ancestors() {
 /// tries.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_nestings_never_make_a_cycle() {
-    let api = &Api::start_patient().await;
+    let api = &Api::start_with_long_timeout().await;
     let tries = variable("GROUPS_TEST_TRIES").unwrap_or(60);
     let attempts = stream::iter(0..tries).map(|number| async move {
         let length = if number.is_multiple_of(2) { 2 } else { 3 };
@@ -214,7 +214,7 @@ async fn unknown_or_deleted_parent_or_child_is_404() {
 async fn body_must_be_empty_or_an_empty_object() {
     let api = Api::start().await;
     let [engineering, backend] = groups(&api, ["Engineering", "Backend"]).await;
-    let errors = api.put(&format!("/{engineering}/groups/{backend}"), json!({ "deep": true })).await.faults();
+    let errors = api.put(&format!("/{engineering}/groups/{backend}"), json!({ "deep": true })).await.field_errors();
     assert_eq!(errors, [("deep".to_owned(), "is not known here".to_owned())]);
     assert_eq!(api.get(&format!("/{engineering}")).await.ok()["nested_group_count"], json!(0));
 }

@@ -17,7 +17,7 @@ async fn removed_member_disappears_from_every_list() {
     let members = api.get(&format!("/{engineering}/members")).await.ok();
     assert_eq!((&members["count"], members["members"].as_array().unwrap().len()), (&json!(1), 1));
     assert_eq!(api.get(&format!("/{engineering}")).await.ok()["member_count"], json!(1));
-    assert!(api.walk("?member=acc-00000", "groups").await.is_empty());
+    assert!(api.all_items("?member=acc-00000", "groups").await.is_empty());
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn removed_direct_member_who_also_inherits_stays_an_indirect_member() {
     assert_eq!(api.delete(&member).await.status, 204);
     assert_eq!(api.get(&member).await.ok(), indirect);
     assert_eq!(counts().await, [json!(1), json!(0)]);
-    let groups = api.walk("?member=acc-00000", "groups").await;
+    let groups = api.all_items("?member=acc-00000", "groups").await;
     let listed = groups.iter().find(|group| group["id"] == json!(engineering)).unwrap();
     assert_eq!(listed["membership_type"], json!("indirect"));
 }

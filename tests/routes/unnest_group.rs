@@ -19,7 +19,7 @@ async fn removes_members_inherited_through_the_edge_and_keeps_the_others() {
         let group = api.get(&format!("/{group}")).await.ok();
         assert_eq!((&group["member_count"], &group["nested_group_count"]), (&json!(members), &json!(nested)));
     }
-    assert_eq!(api.walk("?member=acc-00000", "groups").await.len(), 1);
+    assert_eq!(api.all_items("?member=acc-00000", "groups").await.len(), 1);
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn renamed_group_moves_in_the_list() {
     let api = Api::start().await;
     let [apple, banana] = groups(&api, ["Apple", "Banana"]).await;
     api.put(&format!("/{apple}"), json!({ "name": "Cherry" })).await.ok();
-    let ids: Vec<Value> = api.walk("", "groups").await.into_iter().map(|group| group["id"].clone()).collect();
+    let ids: Vec<Value> = api.all_items("", "groups").await.into_iter().map(|group| group["id"].clone()).collect();
     assert_eq!(ids, [json!(banana), json!(apple)]);
 }
 
@@ -96,7 +96,7 @@ async fn if_match_must_be_entity_tags() {
     let id = api.group("A").await;
     let many = vec!["\"1\""; 21].join(", ");
     for invalid in ["1", "\"1", "\"1\" \"2\"", "\"1\",", "", "\"a\"b\"", &many] {
-        let errors = put_if(&api, &id, invalid, json!({ "name": "B" })).await.faults();
+        let errors = put_if(&api, &id, invalid, json!({ "name": "B" })).await.field_errors();
         assert_eq!(errors[0].0, "If-Match", "{invalid}");
     }
 }
@@ -109,7 +109,7 @@ async fn all_field_errors_are_reported_at_once() {
         "name": null, "description": "d".repeat(1_025), "group_type": null, "is_privileged": null, "version": 1,
         "created_at": "2024-01-15T10:30:00Z",
     });
-    let errors = api.put(&format!("/{id}"), body).await.faults();
+    let errors = api.put(&format!("/{id}"), body).await.field_errors();
     let mut fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["created_at", "description", "group_type", "is_privileged", "name", "version"]);
@@ -125,7 +125,7 @@ async fn body_must_be_json_of_at_most_64_kib() {
     };
     put("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
     put(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
-    assert_eq!(put("nope".into(), "application/json").await.faults()[0].0, "body");
+    assert_eq!(put("nope".into(), "application/json").await.field_errors()[0].0, "body");
 }
 
 #[tokio::test]
@@ -138,5 +138,5 @@ async fn unknown_group_is_404() {
             put_if(&api, id, "W/\"1\"", body).await.not_found();
         }
     }
-    assert!(api.walk("", "groups").await.is_empty(), "nothing was created");
+    assert!(api.all_items("", "groups").await.is_empty(), "nothing was created");
 }

@@ -28,9 +28,6 @@ pub const OPERATION: Operation = Operation {
 };
 
 /// Handles a request.
-///
-/// # Errors
-/// 400, 401, 403, 404, 413, 415, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     parse_empty_body(json_body(&request)?)?;

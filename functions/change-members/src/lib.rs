@@ -43,9 +43,6 @@ const OUTCOMES: Content = Content {
 };
 
 /// Handles a request.
-///
-/// # Errors
-/// 400, 401, 403, 404, 413, 415, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let body = ChangeMembersRequest::parse(json_body(&request)?)?;

@@ -38,9 +38,6 @@ const EXAMPLE: &str =
     r#"{"name":"Platform Team","description":"Everyone who builds","group_type":"security","is_privileged":false}"#;
 
 /// Handles a request.
-///
-/// # Errors
-/// 400, 401, 403, 409, 413, 415, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let key = idempotency_key(&request)?;

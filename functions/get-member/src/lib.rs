@@ -28,9 +28,6 @@ pub const OPERATION: Operation = Operation {
 };
 
 /// Handles a request.
-///
-/// # Errors
-/// 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let group = group_id(&request)?;

@@ -41,9 +41,6 @@ const FROM_PAGE: &[OperationLink] = &[
 ];
 
 /// Handles a request.
-///
-/// # Errors
-/// 400, 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let Parameters { limit, after, search, member } = Parameters::parse(&request)?;

@@ -48,9 +48,6 @@ const FROM_MEMBERS: &[OperationLink] = &[
 ];
 
 /// Handles a request.
-///
-/// # Errors
-/// 400, 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let mut query = Query::parse(&request);

@@ -33,9 +33,6 @@ pub const OPERATION: Operation = Operation {
 const FIRST_CHILD: (&str, &str) = ("path.childId", "$response.body#/groups/0/id");
 
 /// Handles a request.
-///
-/// # Errors
-/// 400, 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let mut query = Query::parse(&request);

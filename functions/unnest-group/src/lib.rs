@@ -32,9 +32,6 @@ pub const OPERATION: Operation = Operation {
 };
 
 /// Handles a request.
-///
-/// # Errors
-/// 401, 403, 404, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let (parent, child) = (group_id(&request)?, child_id(&request));

@@ -27,9 +27,6 @@ pub const OPERATION: Operation = Operation {
 };
 
 /// Handles a request.
-///
-/// # Errors
-/// 400, 401, 403, 404, 412, 413, 415, 503.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let only_at = if_match(&request)?;

@@ -76,48 +76,48 @@ pub enum InvariantViolation {
 impl fmt::Display for InvariantViolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Membership { group, account, stored } => {
-                let text =
-                    if *stored { "stored as a member, should be none" } else { "not stored, should be a member" };
-                write!(f, "1: {group} {account}: {text}")
+            Self::Membership { group, account, stored: true } => {
+                write!(f, "1: {group} {account}: has a member row and should not")
             }
+            Self::Membership { group, account, .. } => write!(f, "1: {group} {account}: should have a member row"),
             Self::Counts { group, stored, right } => {
                 write!(f, "2: {group}: counts {}, should count {}", counts(*stored), counts(*right))
             }
-            Self::Mirror(group, account) => write!(f, "3: {group} {account}: the two rows of the membership differ"),
-            Self::Via { edge, account, stored: true } => {
-                write!(f, "4: {} {account}: stored as coming through {}, should not", edge.parent, edge.child())
-            }
-            Self::Via { edge, account, .. } => {
-                write!(f, "4: {} {account}: should come through {}, not stored so", edge.parent, edge.child())
-            }
+            Self::Mirror(group, account) => write!(f, "3: {group} {account}: the member row and its mirror differ"),
+            Self::Via { edge, account, stored } => write_via(f, edge, account, *stored),
             Self::Cycle(groups) => {
                 let groups: Vec<String> = groups.iter().map(GroupId::to_string).collect();
-                write!(f, "5: nested in a circle: {}", groups.join(", "))
+                write!(f, "5: nested in a cycle: {}", groups.join(", "))
             }
-            Self::Copies(group, account) => write!(f, "6: {group} {account}: the copies are not the account's fields"),
-            Self::Name(group) => write!(f, "7: {group}: a search finds it by something other than its name"),
+            Self::Copies(group, account) => write!(f, "6: {group} {account}: the copies differ from the account"),
+            Self::Name(group) => write!(f, "7: {group}: the search rows differ from the name"),
             Self::AuditRecord(group, account) => {
-                write!(f, "8: {group} {account}: the trail does not end where it should")
+                write!(f, "8: {group} {account}: the audit record differs from the member row")
             }
-            Self::OfDeletedAccount(group, account) => write!(f, "6: {group} {account}: there is no such account"),
-            Self::Unheld(group, account) => write!(f, "4: {group} {account}: a member for no reason"),
-            Self::Orphan(group, account) => write!(f, "1: {group} {account}: a member of a group that is not there"),
+            Self::OfDeletedAccount(group, account) => write!(f, "6: {group} {account}: the account does not exist"),
+            Self::Unheld(group, account) => write!(f, "4: {group} {account}: neither direct nor inherited"),
+            Self::Orphan(group, account) => write!(f, "1: {group} {account}: the group does not exist"),
             Self::HalfEdge(edge) => {
-                write!(f, "4: {} {}: nested as only one of the two says", edge.parent, edge.child())
+                write!(f, "4: {} {}: only one of the two groups has the edge", edge.parent, edge.child())
             }
             Self::OrphanedEdge(edge) => {
-                write!(f, "4: {} {}: nested, though one of the two is not there", edge.parent, edge.child())
+                write!(f, "4: {} {}: nested, but one of the two groups does not exist", edge.parent, edge.child())
             }
-            Self::Stalled(job) => write!(f, "job: {}: has not moved since {}", job.kind.name(), job.created_at),
-            Self::StuckDeletion(group) => write!(f, "job: {group}: deleted, and nothing removes it"),
+            Self::Stalled(job) => write!(f, "job: {}: no progress since {}", job.kind.name(), job.created_at),
+            Self::StuckDeletion(group) => write!(f, "job: {group}: deleted, and no job removes it"),
             Self::SetAside(job) => {
                 let reason = job.last_reason.as_deref().unwrap_or("no reason");
-                write!(f, "job: {}: set aside after {} attempts: {reason}", job.kind.name(), job.attempts)
+                write!(f, "job: {}: waits for an operator after {} attempts: {reason}", job.kind.name(), job.attempts)
             }
             Self::Unreadable(key) => write!(f, "row: {key}: cannot be read"),
         }
     }
+}
+
+fn write_via(f: &mut fmt::Formatter<'_>, edge: &Edge, account: &AccountId, stored: bool) -> fmt::Result {
+    let text = if stored { "is stored as inherited through" } else { "is not stored as inherited through" };
+    let right = if stored { "should not be" } else { "should be" };
+    write!(f, "4: {} {account}: {text} {}, and {right}", edge.parent, edge.child())
 }
 
 fn counts(counts: GroupCounts) -> String {

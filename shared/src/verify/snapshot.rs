@@ -230,7 +230,7 @@ impl Snapshot {
                 Some(known) if *known == member.copies => {}
                 Some(_) if !is_old => violations.push(InvariantViolation::Copies(*group, account.clone())),
                 _ if self.is_active(group) => {
-                    violations.push(InvariantViolation::OfDeletedAccount(*group, account.clone()))
+                    violations.push(InvariantViolation::OfDeletedAccount(*group, account.clone()));
                 }
                 _ => {}
             }

@@ -203,11 +203,16 @@ fn join(conditions: &[Condition], operator: &str, placeholders: &mut Placeholder
     conditions.iter().map(part).collect::<Vec<_>>().join(operator)
 }
 
+/// Attribute names by placeholder.
+type Names = HashMap<String, String>;
+/// Values by placeholder.
+type Values = HashMap<String, AttributeValue>;
+
 /// The placeholders of one request's expressions.
 #[derive(Debug, Default)]
 pub(super) struct Placeholders {
-    names: HashMap<String, String>,
-    values: HashMap<String, AttributeValue>,
+    names: Names,
+    values: Values,
 }
 
 impl Placeholders {
@@ -235,7 +240,7 @@ impl Placeholders {
     }
 
     /// The names and the values as a request takes them: `None` where there are none.
-    pub(super) fn into_parts(self) -> (Option<HashMap<String, String>>, Option<HashMap<String, AttributeValue>>) {
+    pub(super) fn into_parts(self) -> (Option<Names>, Option<Values>) {
         (Some(self.names).filter(|names| !names.is_empty()), Some(self.values).filter(|values| !values.is_empty()))
     }
 }
