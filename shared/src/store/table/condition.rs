@@ -244,3 +244,42 @@ impl Placeholders {
         (Some(self.names).filter(|names| !names.is_empty()), Some(self.values).filter(|values| !values.is_empty()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn render(condition: &Condition) -> (String, Placeholders) {
+        let mut placeholders = Placeholders::default();
+        (condition.render(&mut placeholders), placeholders)
+    }
+
+    #[test]
+    fn alternatives_inside_a_conjunction_have_parentheses() {
+        let is_newer = Condition::row_absent().or(Condition::less_than(Attribute::Version, 7));
+        let condition = Condition::equals(Attribute::State, "ACTIVE").and(is_newer).and(Condition::row_exists());
+        let (text, _) = render(&condition);
+        assert_eq!(
+            text,
+            "#state = :0 AND (attribute_not_exists(#PK) OR #version < :1) AND attribute_exists(#PK)"
+        );
+    }
+
+    #[test]
+    fn every_name_and_value_is_a_placeholder() {
+        let entry = (Attribute::Parents, "a group".to_owned());
+        let (text, placeholders) = render(&Condition::equals(entry, "an edge"));
+        assert_eq!(text, "#parents.#0 = :0");
+        let (names, values) = placeholders.into_parts();
+        let names = names.unwrap();
+        assert_eq!((names["#parents"].as_str(), names["#0"].as_str()), ("parents", "a group"));
+        assert_eq!(values.unwrap()[":0"], AttributeValue::S("an edge".into()));
+    }
+
+    #[test]
+    fn condition_on_a_missing_value_requires_that_the_attribute_is_absent() {
+        let (text, placeholders) = render(&Condition::equals_or_absent(Attribute::Via, None::<&str>));
+        assert_eq!(text, "attribute_not_exists(#via)");
+        assert_eq!(placeholders.into_parts().1, None);
+    }
+}

@@ -182,3 +182,25 @@ impl Changes {
         text
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::GroupId;
+
+    #[test]
+    fn update_and_its_condition_share_no_placeholder() {
+        let update = Update::of(Key::group(&GroupId::new(1, 2)))
+            .set(Attribute::Name, "Finance")
+            .set_some(Attribute::Description, None::<&str>)
+            .remove(Attribute::NamePending)
+            .add(Attribute::Version, 1)
+            .when(Condition::equals(Attribute::State, "ACTIVE"))
+            .when(Condition::equals(Attribute::Version, 3));
+        let mut placeholders = Placeholders::default();
+        let changes = update.changes.render(&mut placeholders);
+        let condition = update.condition.map(|condition| condition.render(&mut placeholders));
+        assert_eq!(changes.trim_end(), "SET #name = :0 REMOVE #name_pending ADD #version :1");
+        assert_eq!(condition.as_deref(), Some("#state = :2 AND #version = :3"));
+    }
+}
