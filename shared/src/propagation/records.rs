@@ -76,12 +76,14 @@ impl Propagation<'_> {
             tracing::error!(sequence_number, reason = %error, "a stream record cannot be decoded and is skipped");
             return Ok(());
         };
-        tracing::error!(sequence_number, "a stream record cannot be decoded and becomes a job");
         let kind = match row {
             RowId::Member(group, account) => JobKind::ReconcileMember(group, account),
             RowId::Account(account) => JobKind::UpdateAccount(account, AccountVersion::EARLIEST),
             RowId::Group(group) => JobKind::DeleteGroup(group),
+            // Only a version that can decode the job can continue it.
+            RowId::Job(_) => return Err(error.clone()),
         };
+        tracing::error!(sequence_number, "a stream record cannot be decoded and becomes a job");
         self.create_job(kind, None).await
     }
 

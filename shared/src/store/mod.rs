@@ -24,11 +24,12 @@ use tokio::time::Instant;
 
 pub use self::groups::{IdempotencyKey, NestedGroup};
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
-pub use self::members::{AncestorEffect, EdgeState, Inheritance, MemberContext, Reconciled};
+pub(crate) use self::members::{AncestorEffect, EdgeState, Inheritance, Reconciled};
 pub(crate) use self::pending::Pending;
 pub use self::pending::Unsettled;
-pub use self::rows::{GroupCounts, PendingName};
-pub use self::stream::{Announcement, MemberRowChange, Record, RowChange, RowId, Subject, read_records};
+pub use self::rows::GroupCounts;
+pub use self::stream::{Announcement, Record, Subject, read_records};
+pub(crate) use self::stream::{MemberRowChange, RowChange, RowId};
 use self::table::{Metering, Table};
 use crate::aws::retry::TimeLimit;
 use crate::aws::{Connection, OmitSdkHeaders, into_ping};

@@ -25,9 +25,10 @@ impl Store {
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let after = after.map(|(name, id)| (Key::group(&id), Some(ListKey::group(&name, &id))));
         let wanted = Some(limit.items() + 1);
-        let rows = self.table.query_typed(QuerySpec { after, wanted, ..QuerySpec::all(&Range::Groups) }).await?;
+        let rows =
+            self.table.query_typed::<GroupItem>(QuerySpec { after, wanted, ..QuerySpec::all(&Range::Groups) }).await?;
         let rows = rows.all()?.into_iter();
-        let groups = rows.filter_map(|Row { key, item }| GroupItem::active(item, &key).transpose());
+        let groups = rows.filter_map(|Row { key, item }| item.active(&key).transpose());
         Ok(cut_page(groups.collect::<Result<_, _>>()?, limit, &scope, Group::list_position))
     }
 

@@ -13,7 +13,7 @@ use crate::store::keys::{Attribute, Key, Range};
 use crate::store::pagination::{Scope, cut_page};
 use crate::store::pending::{Pending, Unsettled};
 use crate::store::rows::{ChildItem, NestingItem, Snapshot, State, read_group, to_row};
-use crate::store::table::{Attempt, Condition, QuerySpec, Update, Write};
+use crate::store::table::{Attempt, Condition, ConflictLimit, QuerySpec, Update, Write};
 
 /// A group nested in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,10 @@ impl Store {
             self.find_group(parent).await?.ok_or(Missing::Group)?;
             return Err(Error::Cycle(vec![*parent, *child]));
         }
-        let nested = self.table.retry_on_conflict(|| self.try_to_nest(granted.actor(), parent, child, now)).await?;
+        let nested = self
+            .table
+            .retry_on_conflict(ConflictLimit::MANY_GROUPS, || self.try_to_nest(granted.actor(), parent, child, now))
+            .await?;
         let job = JobKind::Backfill(nested.edge);
         Ok(Unsettled::new(nested, Pending::Job(job)))
     }
@@ -83,13 +86,13 @@ impl Store {
         let rows = Snapshot::read(&self.table, &keys).await?;
         let parent_group = rows.group(parent)?.ok_or(Missing::Group)?;
         let child_group = rows.group(child)?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
-        if let Some(edge) = rows.edge(parent, child) {
+        if let Some(edge) = rows.edge(parent, child)? {
             return Ok(Attempt::Done(NestedGroup { child: child_group, edge }));
         }
         if parent_group.nested_group_count >= MAX_CHILDREN {
             return Err(Error::TooManyChildren);
         }
-        let child_nesting = rows.nesting(child);
+        let child_nesting = rows.nesting(child)?;
         if child_nesting.is_some_and(|item| item.parents.len() >= MAX_ANCESTORS) {
             return Err(Error::TooManyAncestors);
         }
@@ -126,7 +129,7 @@ impl Store {
         while !level.is_empty() {
             let mut next = Vec::new();
             for group in &level {
-                let nesting = rows.nesting(group).cloned();
+                let nesting = rows.nesting(group)?.cloned();
                 let parents: Vec<GroupId> = nesting.iter().flat_map(|item| item.parents.keys().copied()).collect();
                 ancestors.nesting.insert(*group, nesting);
                 for higher in parents.into_iter().filter(|higher| !left_out.contains(higher)) {
@@ -188,14 +191,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Unsettled<()>, Error> {
         let keys = [Key::group(parent), Key::child(parent, child)];
-        let edge = self.table.retry_on_conflict(|| async {
+        let edge = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || async {
             let rows = Snapshot::read(&self.table, &keys).await?;
-            if !rows.is_active(parent) {
-                return Err(Missing::Group.into());
-            }
-            let edge = rows.edge(parent, child).ok_or(Missing::Nesting)?;
+            rows.group(parent)?.ok_or(Missing::Group)?;
+            let edge = rows.edge(parent, child)?.ok_or(Missing::Nesting)?;
             let is_deleted = self.delete_edge(&edge, Some(granted.actor()), now).await?;
-            Ok(if is_deleted { Attempt::Done(edge) } else { Attempt::Conflict })
+            Ok(Attempt::when(is_deleted, edge))
         });
         Ok(Unsettled::new((), Pending::Job(JobKind::Sweep(edge.await?))))
     }

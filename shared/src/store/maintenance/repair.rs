@@ -5,7 +5,7 @@ use crate::store::Store;
 use crate::store::groups::nesting::delete_edge_rows;
 use crate::store::keys::{Attribute, Key};
 use crate::store::members::{ChangeContext, add_to_member_count, require_unchanged, write_audit_record};
-use crate::store::rows::{GroupCounts, MemberItem, MirrorItem, Snapshot, set_copies, to_row};
+use crate::store::rows::{AccountItem, GroupCounts, MemberItem, MirrorItem, from_row, set_copies, to_row};
 use crate::store::table::{Condition, Update, Write};
 
 impl Store {
@@ -94,8 +94,9 @@ impl Store {
     /// # Errors
     /// The table did not respond.
     pub(crate) async fn repair_copies(&self, group: &GroupId, account: &AccountId) -> Result<(), Error> {
-        let rows = Snapshot::read(&self.table, &[Key::account(account)]).await?;
-        let Some(account) = rows.account(account).and_then(|item| item.active(account)) else { return Ok(()) };
+        let Some(row) = self.table.get(&Key::account(account)).await? else { return Ok(()) };
+        let (_, item): (_, AccountItem) = from_row(row)?;
+        let Some(account) = item.active(account) else { return Ok(()) };
         let not_newer = Condition::at_most(Attribute::AccountVersion, account.version);
         let update = set_copies(Update::of(Key::member(group, &account.id)), &account);
         self.table.update(update.when(not_newer)).await.map(drop)
@@ -136,8 +137,8 @@ impl Store {
     }
 
     async fn read_member(&self, group: &GroupId, account: &AccountId) -> Result<Option<MemberItem>, Error> {
-        let rows = Snapshot::read(&self.table, &[Key::member(group, account)]).await?;
-        Ok(rows.member(group, account).cloned())
+        let row = self.table.get(&Key::member(group, account)).await?;
+        row.map(|row| from_row(row).map(|(_, item)| item)).transpose()
     }
 
     /// Commits a repair. One whose rows have changed meanwhile is left to the next run.

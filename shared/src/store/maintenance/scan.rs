@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use crate::domain::{Account, AccountId, AccountVersion, Edge, Error, GroupId, Job, Membership};
 use crate::store::Store;
 use crate::store::keys::{Attributes, Key};
-use crate::store::rows::{AnyRow, GroupCounts, GroupItem, NestingItem, decode_row, suffix_rows};
+use crate::store::rows::{AnyRow, GroupCounts, GroupItem, decode_row, suffix_rows};
 
 /// The content of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,38 +101,36 @@ fn scan_row(row: Attributes, scanned: &mut Vec<ScannedRow>) {
     if let Some((group, _)) = key.as_suffix() {
         return scanned.push(ScannedRow::Suffix(group, RowsDigest::of(&row)));
     }
-    match decode_row(row).and_then(|(key, row)| content(&key, row)) {
+    match decode_row(&key, row).and_then(|row| content(&key, &row)) {
         Ok(rows) => scanned.extend(rows),
         Err(_) => scanned.push(ScannedRow::Unreadable(format!("{key:?}"))),
     }
 }
 
-fn content(key: &Key, row: AnyRow) -> Result<Vec<ScannedRow>, Error> {
+fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
     Ok(vec![match row {
-        AnyRow::Group(id, item) => ScannedRow::Group(id, scanned_group(key, item)?),
+        AnyRow::Group(id, item) => ScannedRow::Group(*id, scanned_group(key, item)?),
         AnyRow::Member(group, account, item) => {
-            let membership = item.membership();
-            let copies = item.member(account.clone()).account;
-            ScannedRow::Member(group, account, ScannedMember { membership, copies })
+            let copies = item.clone().member(account.clone()).account;
+            ScannedRow::Member(*group, account.clone(), ScannedMember { membership: item.membership(), copies })
         }
-        AnyRow::Child(edge) => ScannedRow::Child(edge),
-        AnyRow::Nesting(item) => return Ok(NestingItem::edges(&item).into_iter().map(ScannedRow::Parent).collect()),
+        AnyRow::Child(edge) => ScannedRow::Child(*edge),
+        AnyRow::Nesting(item) => return Ok(item.edges().into_iter().map(ScannedRow::Parent).collect()),
         AnyRow::Account(id, item) => {
-            let scanned = ScannedAccount { account: item.active(&id), deleted_version: item.deleted_version };
-            ScannedRow::Account(id, scanned)
+            let scanned = ScannedAccount { account: item.active(id), deleted_version: item.deleted_version };
+            ScannedRow::Account(id.clone(), scanned)
         }
-        AnyRow::Mirror(account, group, item) => ScannedRow::Mirror(account, group, item.direct),
-        AnyRow::Audit(group, account, item) => ScannedRow::AuditRecord(group, account, item.membership()),
-        AnyRow::Job(job) => ScannedRow::Job(job),
+        AnyRow::Mirror(account, group, item) => ScannedRow::Mirror(account.clone(), *group, item.direct),
+        AnyRow::Audit(group, account, item) => ScannedRow::AuditRecord(*group, account.clone(), item.membership()),
+        AnyRow::Job(job) => ScannedRow::Job(job.clone()),
         AnyRow::Suffix | AnyRow::Other => return Ok(Vec::new()),
     }])
 }
 
-fn scanned_group(key: &Key, item: GroupItem) -> Result<ScannedGroup, Error> {
-    let (counts, name_pending) = (item.counts(), item.name_pending);
+fn scanned_group(key: &Key, item: &GroupItem) -> Result<ScannedGroup, Error> {
     let group = item.active(key)?;
-    let mut scanned = ScannedGroup { is_active: group.is_some(), name: None, counts };
-    if let Some(group) = group.filter(|_| !name_pending) {
+    let mut scanned = ScannedGroup { is_active: group.is_some(), name: None, counts: item.counts() };
+    if let Some(group) = group.filter(|_| !item.name_pending) {
         let mut name = RowsDigest::default();
         suffix_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));
         scanned.name = Some(name);

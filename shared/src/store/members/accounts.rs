@@ -1,6 +1,7 @@
 //! Changes of accounts, carried to their memberships.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -10,7 +11,9 @@ use crate::domain::{AccountId, Actor, Error, GroupId, Timestamp};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Key, Range};
 use crate::store::rows::{MirrorItem, Snapshot, from_row, set_copies};
-use crate::store::table::{Attempt, Condition, MAX_ACTIONS, QuerySpec, SIDE_BY_SIDE, Update, UpdateResult, unreadable};
+use crate::store::table::{
+    Attempt, Condition, ConflictLimit, MAX_ACTIONS, QuerySpec, SIDE_BY_SIDE, Update, UpdateResult, unreadable,
+};
 
 impl Store {
     /// Updates members after changes of their accounts: copies the account's fields where they are older, and ends direct
@@ -44,15 +47,16 @@ impl Store {
         rows: &Snapshot,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if let Attempt::Done(()) = self.try_to_update_member(group, id, rows, now).await? {
-            return Ok(());
-        }
         let keys = [Key::member(group, id), Key::account(id)];
+        let is_first = AtomicBool::new(true);
         let update = || async {
+            if is_first.swap(false, Ordering::Relaxed) {
+                return self.try_to_update_member(group, id, rows, now).await;
+            }
             let rows = Snapshot::read(&self.table, &keys).await?;
             self.try_to_update_member(group, id, &rows, now).await
         };
-        self.table.retry_on_conflict(update).await
+        self.table.retry_on_conflict(ConflictLimit::SINGLE_GROUP, update).await
     }
 
     async fn try_to_update_member(
@@ -62,7 +66,7 @@ impl Store {
         rows: &Snapshot,
         now: Timestamp,
     ) -> Result<Attempt<()>, Error> {
-        let (Some(member), Some(account)) = (rows.member(group, id), rows.account(id)) else {
+        let (Some(member), Some(account)) = (rows.member(group, id)?, rows.account(id)?) else {
             return Ok(Attempt::Done(()));
         };
         if member.direct && account.was_deleted_since(member.account_version) {
@@ -71,17 +75,15 @@ impl Store {
             let context = ChangeContext::derived(&actor, now);
             let commit = self.commit(group, std::iter::once(&change), &context).await?;
             let is_done = commit.is_done() || self.find_group(group).await?.is_none();
-            return Ok(if is_done { Attempt::Done(()) } else { Attempt::Conflict });
+            return Ok(Attempt::when(is_done, ()));
         }
         let Some(account) = account.active(id).filter(|account| account.version > member.account_version) else {
             return Ok(Attempt::Done(()));
         };
         let unchanged = Condition::equals(Attribute::AccountVersion, member.account_version);
         let update = set_copies(Update::of(Key::member(group, id)), &account).when(unchanged);
-        Ok(match self.table.update(update).await? {
-            UpdateResult::Updated(_) => Attempt::Done(()),
-            UpdateResult::ConditionFailed(_) => Attempt::Conflict,
-        })
+        let updated = self.table.update(update).await?;
+        Ok(Attempt::when(matches!(updated, UpdateResult::Updated(_)), ()))
     }
 
     /// Returns up to `limit` groups of an account after one, and where to go on. One `Query`.

@@ -12,7 +12,7 @@ use crate::store::keys::{Attribute, Key};
 use crate::store::members::audit::{ChangeContext, ChangeOrigin, write_audit_record};
 use crate::store::pending::{Pending, Unsettled};
 use crate::store::rows::{AccountItem, MemberItem, MirrorItem, Snapshot, State, set_copies, to_row};
-use crate::store::table::{Attempt, Commit, Condition, MAX_ACTIONS, Update, Write};
+use crate::store::table::{Attempt, Commit, Condition, ConflictLimit, MAX_ACTIONS, Update, Write, busy};
 
 impl Store {
     /// Adds one direct member. One `BatchGetItem`, one transaction.
@@ -33,7 +33,7 @@ impl Store {
                 Ok(Unsettled::new(AddOutcome::UnknownAccount, Pending::Nothing))
             }
             Some(ChangeOutcome::Add(outcome)) => Ok(Unsettled::new(outcome, pending)),
-            _ => Err(unavailable()),
+            _ => Err(busy()),
         }
     }
 
@@ -53,7 +53,7 @@ impl Store {
         match outcomes.into_iter().next() {
             Some(ChangeOutcome::Remove(RemoveOutcome::Removed)) => Ok(Unsettled::new(RemoveOutcome::Removed, pending)),
             Some(ChangeOutcome::Remove(outcome)) => Ok(Unsettled::new(outcome, Pending::Nothing)),
-            _ => Err(unavailable()),
+            _ => Err(busy()),
         }
     }
 
@@ -71,7 +71,10 @@ impl Store {
     ) -> Result<Unsettled<Vec<ChangeOutcome>>, Error> {
         let context = ChangeContext { actor: granted.actor(), now, origin: ChangeOrigin::AdminRequest };
         let outcomes = Mutex::new(Outcomes::new(changes.len()));
-        let all_done = self.table.retry_on_conflict(|| self.try_to_change(group, changes, &outcomes, &context)).await;
+        let all_done = self
+            .table
+            .retry_on_conflict(ConflictLimit::SINGLE_GROUP, || self.try_to_change(group, changes, &outcomes, &context))
+            .await;
         let Outcomes { outcomes, was_read } = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         match all_done {
             Ok(()) => {}
@@ -134,7 +137,7 @@ impl Store {
         }
         let rows = Snapshot::read(&self.table, &keys).await?;
         rows.group(group)?.ok_or(Missing::Group)?;
-        Ok(open.iter().map(|index| (*index, Plan::of(group, &changes[*index], &rows, now))).collect())
+        open.iter().map(|index| Ok((*index, Plan::of(group, &changes[*index], &rows, now)?))).collect()
     }
 
     /// Commits planned changes with the group's counts and an audit record for each.
@@ -184,10 +187,6 @@ impl Outcomes {
     }
 }
 
-fn unavailable() -> Error {
-    Error::Unavailable { operation: "TransactWriteItems" }
-}
-
 /// The effect that a change has on the rows that were read.
 pub(super) enum Plan {
     Unchanged(ChangeOutcome),
@@ -208,12 +207,12 @@ pub(super) enum PlannedChange {
 
 impl Plan {
     /// Plans a change on the rows of its group, account and member.
-    pub(super) fn of(group: &GroupId, change: &MemberChange, rows: &Snapshot, now: Timestamp) -> Self {
-        let member = rows.member(group, change.account());
-        match change {
-            MemberChange::Add(id) => Self::add(id, rows.account(id), member, now),
+    pub(super) fn of(group: &GroupId, change: &MemberChange, rows: &Snapshot, now: Timestamp) -> Result<Self, Error> {
+        let member = rows.member(group, change.account())?;
+        Ok(match change {
+            MemberChange::Add(id) => Self::add(id, rows.account(id)?, member, now),
             MemberChange::Remove(id) => Self::remove(id, member),
-        }
+        })
     }
 
     fn add(id: &AccountId, account: Option<&AccountItem>, member: Option<&MemberItem>, now: Timestamp) -> Self {

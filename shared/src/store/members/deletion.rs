@@ -92,14 +92,14 @@ impl Store {
         let (group_key, nesting_key) = (Key::group(group), Key::nesting(group));
         let rows = Snapshot::read_serialized(&self.table, &[group_key.clone(), nesting_key.clone()]).await?;
         let mut writes = Vec::new();
-        if let Some(nesting) = rows.nesting(group) {
+        if let Some(nesting) = rows.nesting(group)? {
             if !nesting.parents.is_empty() {
                 return Ok(false);
             }
             let unchanged = Condition::equals(Attribute::Rev, nesting.rev.cast_signed());
             writes.push(Write::delete_when(nesting_key, unchanged));
         }
-        if rows.group_row(group).is_some() {
+        if rows.exists(&group_key) {
             let is_deleting = Condition::equals(Attribute::State, State::Deleting.as_str());
             writes.push(Write::delete_when(group_key, is_deleting));
         }

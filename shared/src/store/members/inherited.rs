@@ -10,11 +10,11 @@ use crate::store::Store;
 use crate::store::keys::{Attribute, Key};
 use crate::store::members::audit::{ChangeContext, write_audit_record};
 use crate::store::rows::{MemberItem, MirrorItem, Snapshot, State, to_row};
-use crate::store::table::{Attempt, Condition, MAX_ACTIONS, Update, Write};
+use crate::store::table::{Attempt, Condition, ConflictLimit, MAX_ACTIONS, Update, Write};
 
 /// An account that may inherit a membership through an edge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Inheritance {
+pub(crate) struct Inheritance {
     /// The edge.
     pub edge: Edge,
     /// The account.
@@ -23,7 +23,7 @@ pub struct Inheritance {
 
 /// Whether the groups above the edge's parent depend on a reconciled inheritance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AncestorEffect {
+pub(crate) enum AncestorEffect {
     /// They may: the account is a member of the parent only by inheritances reconciled with this one, or no member.
     Possible,
     /// They do not: the account is a member of the parent for other reasons, too.
@@ -32,7 +32,7 @@ pub enum AncestorEffect {
 
 /// The result of reconciling inheritances.
 #[derive(Debug, Default)]
-pub struct Reconciled {
+pub(crate) struct Reconciled {
     /// For each inheritance, in their order.
     pub effects: Vec<AncestorEffect>,
     /// The edges from the parents to their own parents.
@@ -64,21 +64,17 @@ impl Inheritance {
     }
 
     /// Who made the change that changes the member above: of the edge or, when that is older, of the member below.
-    fn actor(&self, rows: &Snapshot) -> Option<Actor> {
-        let actor = |job: &Job| job.actor.clone();
-        if !rows.has_edge(&self.edge) {
-            return rows.job(&JobKind::Sweep(self.edge)).and_then(actor);
+    fn actor(&self, rows: &Snapshot) -> Result<Option<Actor>, Error> {
+        if !rows.has_edge(&self.edge)? {
+            return Ok(rows.job(&JobKind::Sweep(self.edge))?.and_then(|job| job.actor.clone()));
         }
-        let child = self.edge.child();
-        let audit_record = rows.audit_record(&child, &self.account);
-        let is_newer = |nested: &&Job| {
-            let changed_at = audit_record.and_then(|record| record.changed_at);
-            rows.member(&child, &self.account).is_some() && changed_at <= Some(nested.created_at)
-        };
-        match rows.job(&JobKind::Backfill(self.edge)).filter(is_newer) {
+        let audit_record = rows.audit_record(&self.edge.child(), &self.account)?;
+        let changed_at = audit_record.and_then(|record| record.changed_at);
+        let is_newer = |nested: &&Job| rows.exists(&self.source()) && changed_at <= Some(nested.created_at);
+        Ok(match rows.job(&JobKind::Backfill(self.edge))?.filter(is_newer) {
             Some(nested) => nested.actor.clone(),
             None => audit_record.and_then(|record| record.actor.clone()),
-        }
+        })
     }
 }
 
@@ -120,12 +116,12 @@ impl Store {
         // Deleted parents matter only after a conflict: their counts take no more members.
         let deleted = Mutex::new(HashSet::new());
         self.table
-            .retry_on_conflict(|| async {
+            .retry_on_conflict(ConflictLimit::RECONCILIATION, || async {
                 // A plain read could miss a transaction in progress and find nothing to do.
                 let rows = Snapshot::read_serialized(&self.table, &keys).await?;
                 let known = deleted.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let plan = ReconcilePlan::make(inheritances, &rows, &known, actor, now)?;
-                let reconciled = Reconciled { effects: plan.effects, parents: parents(inheritances, &rows) };
+                let reconciled = Reconciled { effects: plan.effects, parents: parents(inheritances, &rows)? };
                 if plan.writes.is_empty() {
                     return Ok(Attempt::Done(reconciled));
                 }
@@ -149,9 +145,9 @@ impl Store {
 }
 
 /// The edges from the parents to their own parents.
-fn parents(inheritances: &[Inheritance], rows: &Snapshot) -> HashMap<GroupId, Vec<Edge>> {
+fn parents(inheritances: &[Inheritance], rows: &Snapshot) -> Result<HashMap<GroupId, Vec<Edge>>, Error> {
     let groups: BTreeSet<GroupId> = inheritances.iter().map(|it| it.edge.parent).collect();
-    groups.into_iter().map(|group| (group, rows.parents(&group))).collect()
+    groups.into_iter().map(|group| Ok((group, rows.parents(&group)?))).collect()
 }
 
 /// Inheritances in their order, as many together as fit one transaction. No row of a chunk is both read for one and changed
@@ -221,11 +217,14 @@ impl ReconcilePlan {
             let Inheritance { edge, account } = inheritance;
             let target = match targets.entry((edge.parent, account.clone())) {
                 Entry::Occupied(entry) => entry.into_mut(),
-                Entry::Vacant(entry) => entry.insert(Target::new(rows.member(&edge.parent, account))),
+                Entry::Vacant(entry) => entry.insert(Target::new(rows.member(&edge.parent, account)?)),
             };
             target.reconciled.insert(edge.id);
-            if !deleted.contains(&edge.parent) && conditions.apply(inheritance, target, rows) {
-                target.actor = actor.cloned().or_else(|| inheritance.actor(rows));
+            if !deleted.contains(&edge.parent) && conditions.apply(inheritance, target, rows)? {
+                target.actor = match actor {
+                    Some(actor) => Some(actor.clone()),
+                    None => inheritance.actor(rows)?,
+                };
             }
         }
         let effect = |it: &Inheritance| targets[&(it.edge.parent, it.account.clone())].effect();
@@ -254,24 +253,25 @@ struct Conditions {
 
 impl Conditions {
     /// Applies one inheritance to the row above. Returns whether it changes the row.
-    fn apply(&mut self, inheritance: &Inheritance, target: &mut Target, rows: &Snapshot) -> bool {
+    fn apply(&mut self, inheritance: &Inheritance, target: &mut Target, rows: &Snapshot) -> Result<bool, Error> {
         let Inheritance { edge, account } = inheritance;
-        let has_edge = rows.has_edge(edge);
-        let Some(source) = rows.member(&edge.child(), account).filter(|_| has_edge) else {
+        let has_edge = rows.has_edge(edge)?;
+        if !has_edge || !rows.exists(&inheritance.source()) {
             let is_lost = target.via.remove(&edge.id);
             // A deleted edge needs no condition: it never returns.
             if is_lost && has_edge {
                 self.sources.insert(inheritance.source(), false);
             }
-            return is_lost;
-        };
+            return Ok(is_lost);
+        }
         let is_gained = target.via.insert(edge.id);
         if is_gained {
-            target.source = Some(source.clone().member(account.clone()));
+            let source = rows.member(&edge.child(), account)?;
+            target.source = source.map(|item| item.clone().member(account.clone()));
             self.edges.insert(*edge);
             self.sources.insert(inheritance.source(), true);
         }
-        is_gained
+        Ok(is_gained)
     }
 
     fn into_checks(self) -> impl Iterator<Item = Write> {
@@ -311,7 +311,8 @@ impl Target {
     }
 
     fn growth(&self) -> i64 {
-        i64::from(self.membership().is_member()) - i64::from(self.before.is_some())
+        let is_member = self.is_direct() || !self.via.is_empty();
+        i64::from(is_member) - i64::from(self.before.is_some())
     }
 
     fn effect(&self) -> AncestorEffect {

@@ -66,7 +66,7 @@ impl Store {
     ) -> Result<Member, Error> {
         let rows = Snapshot::read(&self.table, &[Key::group(group), Key::member(group, account)]).await?;
         rows.group(group)?.ok_or(Missing::Group)?;
-        let item = rows.member(group, account).ok_or(Missing::Member)?;
+        let item = rows.member(group, account)?.ok_or(Missing::Member)?;
         Ok(item.clone().member(account.clone()))
     }
 }

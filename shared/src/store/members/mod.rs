@@ -12,5 +12,5 @@ mod surroundings;
 
 pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
 pub(super) use self::inherited::add_to_member_count;
-pub use self::inherited::{AncestorEffect, Inheritance, Reconciled};
-pub use self::surroundings::{EdgeState, MemberContext};
+pub(crate) use self::inherited::{AncestorEffect, Inheritance, Reconciled};
+pub(crate) use self::surroundings::EdgeState;

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::store::Store;
 use crate::store::keys::Key;
 use crate::store::rows::Snapshot;
-use crate::store::table::Attempt;
+use crate::store::table::{Attempt, ConflictLimit};
 
 impl Store {
     /// Applies a request in the name of `actor`, unless it is superseded or was applied before. One `BatchGetItem` and one
@@ -32,7 +32,7 @@ impl Store {
             let rows = Snapshot::read(&self.table, &keys).await?;
             self.try_to_apply(actor, request, &rows, now).await
         };
-        self.table.retry_on_conflict(apply).await
+        self.table.retry_on_conflict(ConflictLimit::SINGLE_GROUP, apply).await
     }
 
     async fn try_to_apply(
@@ -44,12 +44,11 @@ impl Store {
     ) -> Result<Attempt<RequestOutcome>, Error> {
         let MembershipRequest { group, change, .. } = request;
         let account = change.account();
-        let plan = Plan::of(group, change, rows, now);
-        let decision = match RequestState::of(request, rows.audit_record(group, account)) {
+        let decision = match RequestState::of(request, rows.audit_record(group, account)?) {
             RequestState::New(decision) => decision,
             RequestState::Superseded => return Ok(Attempt::Done(RequestOutcome::Unchanged)),
             RequestState::Refused => {
-                return Ok(Attempt::Done(match plan {
+                return Ok(Attempt::Done(match Plan::of(group, change, rows, now)? {
                     Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
                         RequestOutcome::OnlyIndirect(groups)
                     }
@@ -57,11 +56,11 @@ impl Store {
                 }));
             }
         };
-        if is_before_deletion(request, account, rows) {
+        if is_before_deletion(request, account, rows)? {
             return Ok(Attempt::Done(RequestOutcome::Unchanged));
         }
         rows.group(group)?.ok_or(Missing::Group)?;
-        let (decision, outcome) = match plan {
+        let (decision, outcome) = match Plan::of(group, change, rows, now)? {
             Plan::Change(change) => {
                 let context = ChangeContext { actor, now, origin: ChangeOrigin::Event(decision.applied()) };
                 let commit = self.commit(group, std::iter::once(&change), &context).await?;
@@ -76,13 +75,13 @@ impl Store {
             }
             Plan::Unchanged(_) => (decision.applied(), RequestOutcome::Unchanged),
         };
-        let commit = self.record_decision(group, account, rows.member(group, account), &decision).await?;
+        let commit = self.record_decision(group, account, rows.member(group, account)?, &decision).await?;
         Ok(commit.attempt(outcome))
     }
 }
 
 /// Whether a request was made before its account was deleted, which ended all of the account's memberships.
-fn is_before_deletion(request: &MembershipRequest, account: &AccountId, rows: &Snapshot) -> bool {
-    let deleted = rows.account(account).and_then(|item| item.deleted_version);
-    deleted.is_some_and(|version| request.requested_at <= version.moment())
+fn is_before_deletion(request: &MembershipRequest, account: &AccountId, rows: &Snapshot) -> Result<bool, Error> {
+    let deleted = rows.account(account)?.and_then(|item| item.deleted_version);
+    Ok(deleted.is_some_and(|version| request.requested_at <= version.moment()))
 }

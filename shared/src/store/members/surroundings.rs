@@ -10,7 +10,7 @@ use crate::store::table::QuerySpec;
 
 /// The state of an edge, as serialized reads see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EdgeState {
+pub(crate) enum EdgeState {
     /// It is there, and so are both groups.
     Present,
     /// It is there, but one of its groups is being deleted.
@@ -23,7 +23,7 @@ pub enum EdgeState {
 
 /// The groups and edges around member rows that changed.
 #[derive(Debug, Default)]
-pub struct MemberContext {
+pub(crate) struct MemberContext {
     /// The edges from each group to its parents.
     pub parents: HashMap<GroupId, Vec<Edge>>,
     /// Groups that are deleted or being deleted, each with who deleted it, where that is still known.
@@ -62,13 +62,13 @@ impl Store {
         let (parent, child) = (edge.parent, edge.child());
         let keys = [Key::child(&parent, &child), Key::nesting(&child), Key::group(&parent), Key::group(&child)];
         let rows = Snapshot::read_serialized(&self.table, &keys).await?;
-        if !rows.has_edge(edge) {
+        if !rows.has_edge(edge)? {
             return Ok(EdgeState::Deleted);
         }
-        if rows.group_row(&parent).is_none() {
+        if !rows.exists(&Key::group(&parent)) {
             return Ok(EdgeState::ParentGone);
         }
-        let is_active = rows.is_active(&parent) && rows.is_active(&child);
+        let is_active = rows.group(&parent)?.is_some() && rows.group(&child)?.is_some();
         Ok(if is_active { EdgeState::Present } else { EdgeState::GroupDeleted })
     }
 
@@ -87,14 +87,20 @@ impl Store {
             .chain(edges.iter().map(|edge| Key::child(&edge.parent, &edge.child())))
             .collect();
         let rows = Snapshot::read(&self.table, &keys.into_iter().collect::<Vec<_>>()).await?;
-        let parents = groups.iter().map(|group| (*group, rows.parents(group))).collect();
-        let deleted = groups.iter().filter(|group| !rows.is_active(group));
-        let deleted_by = |group: &GroupId| (*group, rows.group_row(group).and_then(|item| item.actor.clone()));
-        Ok(MemberContext {
-            parents,
-            deleted_groups: deleted.map(deleted_by).collect(),
-            deleted_edges: edges.iter().filter(|edge| !rows.has_edge(edge)).copied().collect(),
-        })
+        let mut context = MemberContext::default();
+        for group in groups {
+            context.parents.insert(*group, rows.parents(group)?);
+            if rows.group(group)?.is_none() {
+                let deleted_by = rows.group_row(group)?.and_then(|item| item.actor.clone());
+                context.deleted_groups.insert(*group, deleted_by);
+            }
+        }
+        for edge in edges {
+            if !rows.has_edge(edge)? {
+                context.deleted_edges.insert(*edge);
+            }
+        }
+        Ok(context)
     }
 
     /// Returns the edges that a member is inherited through; none where there is no such member. One `GetItem`.

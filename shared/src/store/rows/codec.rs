@@ -41,10 +41,8 @@ pub(in crate::store) fn from_row<T: DeserializeOwned>(row: Attributes) -> Result
 }
 
 /// Decodes a row by the type that its key has.
-pub(in crate::store) fn decode_row(row: Attributes) -> Result<(Key, AnyRow), Error> {
-    let key = Key::from_row(&row).ok_or_else(|| unreadable("row key"))?;
-    let any = decode_as(&key, Image::Row(row))?;
-    Ok((key, any))
+pub(in crate::store) fn decode_row(key: &Key, row: Attributes) -> Result<AnyRow, Error> {
+    decode_as(key, Image::Row(row))
 }
 
 /// Decodes an image of a row in a stream record by the type that its key has.

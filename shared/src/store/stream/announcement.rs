@@ -49,13 +49,13 @@ impl Record {
     /// # Errors
     /// The record cannot be decoded.
     pub fn announcement(&self) -> Result<Option<Announcement>, Error> {
-        let images = self.images()?;
-        let key = &images.key;
+        let mut images = self.images()?;
+        let key = images.key.clone();
         // A row that is removed was announced before, when its group or membership ended.
         if !images.has_after() || (key.as_group().is_none() && key.as_audit_record().is_none()) {
             return Ok(None);
         }
-        match (images.before()?, images.after()?) {
+        match (images.take_before()?, images.take_after()?) {
             (before, Some(AnyRow::Audit(group, account, after))) => {
                 let before = match before {
                     Some(AnyRow::Audit(_, _, item)) => item,
@@ -68,16 +68,16 @@ impl Record {
                     Some(AnyRow::Group(_, item)) => Some(item),
                     _ => None,
                 };
-                group(key, id, before, after)
+                group(&key, id, before.as_ref(), &after)
             }
             _ => Ok(None),
         }
     }
 }
 
-fn group(key: &Key, id: GroupId, before: Option<GroupItem>, after: GroupItem) -> Result<Option<Announcement>, Error> {
+fn group(key: &Key, id: GroupId, before: Option<&GroupItem>, after: &GroupItem) -> Result<Option<Announcement>, Error> {
     // Only the counts changed, or searches have the name now.
-    if before.as_ref().is_some_and(|before| before.version == after.version || before.state != State::Active) {
+    if before.is_some_and(|before| before.version == after.version || before.state != State::Active) {
         return Ok(None);
     }
     let (Version(revision), occurred_at) = (after.version, after.updated_at);

@@ -6,7 +6,7 @@ use crate::store::rows::{AnyRow, State};
 
 /// A change of a row that something may follow from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowChange {
+pub(crate) enum RowChange {
     /// A member row changed.
     Member(MemberRowChange),
     /// An account was updated.
@@ -23,7 +23,7 @@ pub enum RowChange {
 
 /// A change of a member row: the membership before and after. The default is no membership.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberRowChange {
+pub(crate) struct MemberRowChange {
     /// The group.
     pub group: GroupId,
     /// The account.
@@ -36,13 +36,15 @@ pub struct MemberRowChange {
 
 /// The row of a record that cannot be decoded, by its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowId {
+pub(crate) enum RowId {
     /// A member row.
     Member(GroupId, AccountId),
     /// An account.
     Account(AccountId),
     /// A group.
     Group(GroupId),
+    /// A job.
+    Job(JobKind),
 }
 
 impl Record {
@@ -50,19 +52,18 @@ impl Record {
     ///
     /// # Errors
     /// The record cannot be decoded.
-    pub fn change(&self) -> Result<Option<RowChange>, Error> {
-        let images = self.images()?;
-        let key = &images.key;
-        if let Some((group, account)) = key.as_member() {
-            return member(group, account, &images).map(Some);
+    pub(crate) fn change(&self) -> Result<Option<RowChange>, Error> {
+        let mut images = self.images()?;
+        if let Some((group, account)) = images.key.as_member() {
+            return member(group, account, images).map(Some);
         }
-        if key.as_account().is_some() {
-            return account(&images);
+        if images.key.as_account().is_some() {
+            return account(images);
         }
-        if key.as_group().is_none() && key.as_job().is_none() {
+        if images.key.as_group().is_none() && images.key.as_job().is_none() {
             return Ok(None);
         }
-        Ok(match images.after()? {
+        Ok(match images.take_after()? {
             Some(AnyRow::Group(id, group)) if group.state == State::Deleting => {
                 Some(RowChange::GroupDeleted(id, group.actor))
             }
@@ -74,26 +75,31 @@ impl Record {
 
     /// The row of the record, as far as its key shows it.
     #[must_use]
-    pub fn row_id(&self) -> Option<RowId> {
+    pub(crate) fn row_id(&self) -> Option<RowId> {
         let key = self.key()?;
         let member = key.as_member().map(|(group, account)| RowId::Member(group, account));
-        member.or_else(|| key.as_account().map(RowId::Account)).or_else(|| key.as_group().map(RowId::Group))
+        let account = || key.as_account().map(RowId::Account);
+        let group = || key.as_group().map(RowId::Group);
+        member.or_else(account).or_else(group).or_else(|| key.as_job().map(RowId::Job))
     }
 }
 
-fn member(group: GroupId, account: AccountId, images: &Images) -> Result<RowChange, Error> {
+fn member(group: GroupId, account: AccountId, mut images: Images) -> Result<RowChange, Error> {
     let membership = |row: Option<AnyRow>| match row {
         Some(AnyRow::Member(_, _, item)) => Some(item.membership()),
         _ => None,
     };
-    let (before, after) = (membership(images.before()?), membership(images.after()?));
+    let (before, after) = (membership(images.take_before()?), membership(images.take_after()?));
     Ok(RowChange::Member(MemberRowChange { group, account, before, after }))
 }
 
-fn account(images: &Images) -> Result<Option<RowChange>, Error> {
+fn account(mut images: Images) -> Result<Option<RowChange>, Error> {
     // An account that is new has no memberships.
-    let (Some(AnyRow::Account(_, before)), Some(AnyRow::Account(id, after))) = (images.before()?, images.after()?)
-    else {
+    if !images.has_before() || !images.has_after() {
+        return Ok(None);
+    }
+    let (before, after) = (images.take_before()?, images.take_after()?);
+    let (Some(AnyRow::Account(_, before)), Some(AnyRow::Account(id, after))) = (before, after) else {
         return Ok(None);
     };
     Ok(match (before.state, after.state) {

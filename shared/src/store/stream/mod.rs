@@ -5,5 +5,5 @@ mod change;
 mod record;
 
 pub use self::announcement::{Announcement, Subject};
-pub use self::change::{MemberRowChange, RowChange, RowId};
+pub(crate) use self::change::{MemberRowChange, RowChange, RowId};
 pub use self::record::{Record, read_records};

@@ -28,19 +28,24 @@ pub(super) struct Images {
 }
 
 impl Images {
+    /// Whether the row existed before the write.
+    pub(super) const fn has_before(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// Whether the row exists after the write.
     pub(super) const fn has_after(&self) -> bool {
         self.after.is_some()
     }
 
-    /// Decodes the row before the write.
-    pub(super) fn before(&self) -> Result<Option<AnyRow>, Error> {
-        self.before.clone().map(|image| decode_image(&self.key, image)).transpose()
+    /// Decodes the row before the write, once.
+    pub(super) fn take_before(&mut self) -> Result<Option<AnyRow>, Error> {
+        self.before.take().map(|image| decode_image(&self.key, image)).transpose()
     }
 
-    /// Decodes the row after the write.
-    pub(super) fn after(&self) -> Result<Option<AnyRow>, Error> {
-        self.after.clone().map(|image| decode_image(&self.key, image)).transpose()
+    /// Decodes the row after the write, once.
+    pub(super) fn take_after(&mut self) -> Result<Option<AnyRow>, Error> {
+        self.after.take().map(|image| decode_image(&self.key, image)).transpose()
     }
 }
 

@@ -196,7 +196,7 @@ impl Condition {
 
 fn join(conditions: &[Condition], operator: &str, placeholders: &mut Placeholders) -> String {
     let part = |condition: &Condition| match condition {
-        // DynamoDB refuses parentheses around a single comparison inside others.
+        // A single comparison needs no parentheses, and DynamoDB refuses redundant ones.
         Condition::All(_) | Condition::Any(_) => format!("({})", condition.render(placeholders)),
         single => single.render(placeholders),
     };
@@ -259,10 +259,7 @@ mod tests {
         let is_newer = Condition::row_absent().or(Condition::less_than(Attribute::Version, 7));
         let condition = Condition::equals(Attribute::State, "ACTIVE").and(is_newer).and(Condition::row_exists());
         let (text, _) = render(&condition);
-        assert_eq!(
-            text,
-            "#state = :0 AND (attribute_not_exists(#PK) OR #version < :1) AND attribute_exists(#PK)"
-        );
+        assert_eq!(text, "#state = :0 AND (attribute_not_exists(#PK) OR #version < :1) AND attribute_exists(#PK)");
     }
 
     #[test]

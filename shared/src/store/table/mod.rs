@@ -20,7 +20,7 @@ pub(super) use self::metering::Metering;
 pub(super) use self::query::QuerySpec;
 pub(super) use self::requests::UpdateResult;
 pub(super) use self::row::Row;
-pub(super) use self::transaction::{Attempt, Commit, MAX_ACTIONS};
+pub(super) use self::transaction::{Attempt, Commit, ConflictLimit, MAX_ACTIONS, busy};
 pub(super) use self::write::{Update, Write};
 use crate::aws::retry::TimeLimit;
 use crate::domain::Error;

@@ -22,8 +22,30 @@ const RETRYABLE_REASONS: &[&str] =
 /// Actions in one transaction, at most (Amazon DynamoDB Developer Guide, "Service, account, and table quotas").
 pub(in crate::store) const MAX_ACTIONS: usize = 100;
 
-/// How often a decision is made again after its conditions failed.
-const MAX_CONFLICTS: usize = 30;
+/// How often an attempt is repeated after conflicts, and the error after the last.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct ConflictLimit {
+    attempts: usize,
+    then: fn() -> Error,
+}
+
+impl ConflictLimit {
+    /// For changes of one group's rows. Nobody makes twenty others between our requests: the rows contradict each other.
+    pub(in crate::store) const SINGLE_GROUP: Self = Self { attempts: 20, then: contradiction };
+    /// For changes that depend on many groups: these may be busy for long.
+    pub(in crate::store) const MANY_GROUPS: Self = Self { attempts: 20, then: busy };
+    /// For reconciling members of a group that others are added to.
+    pub(in crate::store) const RECONCILIATION: Self = Self { attempts: 30, then: contradiction };
+}
+
+fn contradiction() -> Error {
+    Error::Internal { operation: OPERATION, code: "conditions keep failing".into() }
+}
+
+/// The error of a transaction that did not succeed within its time budget.
+pub(in crate::store) fn busy() -> Error {
+    Error::Unavailable { operation: OPERATION }
+}
 
 /// The result of a transaction.
 #[must_use]
@@ -32,13 +54,6 @@ pub(in crate::store) enum Commit {
     Done,
     /// No write happened, because a condition failed. Has an entry for each write: the row that was found, for a put.
     ConditionFailed(Vec<Option<Attributes>>),
-}
-
-impl Commit {
-    /// Whether the writes happened.
-    pub(in crate::store) const fn is_done(&self) -> bool {
-        matches!(self, Self::Done)
-    }
 }
 
 /// The result of one attempt to read, decide and commit.
@@ -50,10 +65,22 @@ pub(in crate::store) enum Attempt<T> {
     Conflict,
 }
 
+impl<T> Attempt<T> {
+    /// Done with this value if `is_done`, otherwise a conflict.
+    pub(in crate::store) fn when(is_done: bool, value: T) -> Self {
+        if is_done { Self::Done(value) } else { Self::Conflict }
+    }
+}
+
 impl Commit {
-    /// An attempt that is done with this value once its writes are.
+    /// Whether the writes happened.
+    pub(in crate::store) const fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
+
+    /// The attempt with this value, done if the writes happened.
     pub(in crate::store) fn attempt<T>(self, value: T) -> Attempt<T> {
-        if self.is_done() { Attempt::Done(value) } else { Attempt::Conflict }
+        Attempt::when(self.is_done(), value)
     }
 }
 
@@ -99,20 +126,23 @@ impl Table {
     /// Runs `attempt`, which reads, decides and commits, again after each conflict, with backoff.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] at the deadline, [`Error::Internal`] after thirty conflicts, and those of `attempt`.
-    pub(in crate::store) async fn retry_on_conflict<T, F>(&self, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+    /// [`Error::Unavailable`] at the deadline, that of `limit` after its last conflict, and those of `attempt`.
+    pub(in crate::store) async fn retry_on_conflict<T, F>(
+        &self,
+        limit: ConflictLimit,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, Error>
     where
         F: Future<Output = Result<Attempt<T>, Error>>,
     {
         let mut backoff = Backoff::new(OPERATION, self.deadline());
-        for _ in 0..MAX_CONFLICTS {
+        for _ in 0..limit.attempts {
             if let Attempt::Done(value) = attempt().await? {
                 return Ok(value);
             }
             backoff.pause().await?;
         }
-        // Nobody changes the same rows thirty times between two of our requests: the rows contradict each other.
-        Err(Error::Internal { operation: OPERATION, code: "conditions keep failing".into() })
+        Err((limit.then)())
     }
 }
 
