@@ -75,7 +75,7 @@ impl Store {
         let Outcomes { outcomes, was_read } = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         match all_done {
             Ok(()) => {}
-            // Some changes may have happened, which the caller must learn.
+            // Some changes may be committed, so each outcome is returned instead of an error.
             Err(Error::Unavailable { .. }) if was_read => {}
             Err(error) => return Err(error),
         }

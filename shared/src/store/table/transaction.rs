@@ -1,4 +1,4 @@
-//! Transactions: the one place that runs them and reads why one was cancelled.
+//! Runs transactions, and reads why one was cancelled.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ const RETRYABLE_REASONS: &[&str] =
 /// Actions in one transaction, at most (Amazon DynamoDB Developer Guide, "Service, account, and table quotas").
 pub(in crate::store) const MAX_ACTIONS: usize = 100;
 
-/// How often a decision is made again after its conditions failed.
+/// How often an attempt is repeated after its conditions failed.
 const MAX_CONFLICTS: usize = 30;
 
 /// The result of a transaction.
@@ -111,7 +111,7 @@ impl Table {
             }
             backoff.pause().await?;
         }
-        // Nobody changes the same rows thirty times between two of our requests: the rows contradict each other.
+        // Thirty conflicts in a row are not contention: the rows contradict each other.
         Err(Error::Internal { operation: OPERATION, code: "conditions keep failing".into() })
     }
 }
