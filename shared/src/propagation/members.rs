@@ -91,7 +91,7 @@ impl Propagation<'_> {
         let (late, added): (BTreeSet<_>, BTreeSet<_>) =
             changes.added.iter().cloned().partition(|(group, _)| context.deleted_groups.contains_key(group));
         for (group, accounts) in by_group(&late) {
-            // The audit record of a member that is gone already says so.
+            // The audit record of a removed member already shows the removal.
             let accounts = self.store.remaining_members(&group, accounts).await?;
             let actor = context.deleted_groups.get(&group).and_then(Option::as_ref);
             self.store.purge_members(&group, &accounts, actor, self.now).await?;

@@ -175,7 +175,7 @@ impl Store {
                 let update = Update::of(key.clone()).set(Attribute::ExpiresAt, expires_at(now));
                 update.when(Condition::row_exists()).into()
             };
-            // A record that is gone has expired already; the next run looks at the others.
+            // When the condition fails, a record has expired already; the next run sets the others.
             let _ = self.table.transact(chunk.iter().map(expire).collect()).await?;
         }
         Ok(last.and_then(|key| key.as_audit_record()).map(|(_, account)| account))

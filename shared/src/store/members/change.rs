@@ -198,7 +198,7 @@ pub(super) enum Plan {
 pub(super) enum PlannedChange {
     /// An account becomes a member, a direct one.
     Add(Member),
-    /// A member becomes a direct one. It is an indirect one now, or a direct one from before its account was deleted.
+    /// A member becomes direct. It is indirect now, or direct since before its account was deleted.
     Promote(Member, MemberItem),
     /// A direct member becomes an indirect one.
     Demote(AccountId, MemberItem),

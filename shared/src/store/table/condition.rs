@@ -1,5 +1,5 @@
-//! Conditions of writes and filters of queries, as values. A request replaces all names and values with placeholders of
-//! its own, so that expressions can be combined and no name is a reserved word of DynamoDB.
+//! Conditions of writes and filters of queries, as values. A request replaces all names and values with placeholders.
+//! So expressions can be combined, and no name is a reserved word of DynamoDB.
 
 use std::collections::{BTreeSet, HashMap};
 
