@@ -72,8 +72,8 @@ impl Process {
     }
 }
 
-/// The endpoints in an order in which all recorded events succeed on the same demo data: reads, then writes, and the deletion
-/// of the group that they are about at the end.
+/// The endpoints in an order in which all recorded events succeed on the same demo data: reads, writes, then the
+/// deletion of their group.
 fn one_after_the_other() -> Vec<Endpoint> {
     let mut endpoints = Vec::from(ENDPOINTS);
     endpoints.sort_by_key(|Endpoint { function, operation }| {

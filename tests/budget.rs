@@ -1,4 +1,4 @@
-//! The request budget of docs/access-patterns.md, counted on the wire.
+//! Counts the table requests of each call and compares them with docs/access-patterns.md.
 
 use futures::stream::{self, StreamExt};
 use reqwest::Method;

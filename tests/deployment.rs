@@ -1,4 +1,4 @@
-//! The template's parameters against the README's table and the stages of `samconfig.toml`.
+//! The template's parameters against the table in docs/deploy.md and the stages of `samconfig.toml`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,14 +33,14 @@ fn readme_lists_every_parameter_and_variable() {
     for (name, parameter) in parameters {
         let quoted = format!("`{name}`");
         let row = rows.iter().find(|row| row[1].split(", ").any(|one| one == quoted));
-        let row = row.unwrap_or_else(|| panic!("the README has no row for {name}"));
+        let row = row.unwrap_or_else(|| panic!("docs/deploy.md has no row for {name}"));
         let place = row[1].split(", ").position(|one| one == quoted).unwrap();
         let shown = row[3].split(", ").nth(place).unwrap_or("").trim_matches('`').to_owned();
         let default = &parameter["Default"];
         assert_eq!(shown, default.as_str().map_or_else(|| default.to_string().replace("null", ""), str::to_owned));
     }
     for variable in variables.keys() {
-        assert!(rows.iter().any(|row| row[2] == format!("`{variable}`")), "the README has no row for {variable}");
+        assert!(rows.iter().any(|row| row[2] == format!("`{variable}`")), "docs/deploy.md has no row for {variable}");
     }
 }
 

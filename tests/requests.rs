@@ -63,8 +63,8 @@ async fn two_requests_in_one_second_apply_by_requested_at_or_in_order_of_deliver
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
 }
 
-/// A change by an administrator counts from the moment it is made: an earlier request no longer applies, a later one
-/// does, and an applied request is not applied again.
+/// A request made before an administrator's change does not apply; a later one does. An applied request is not applied
+/// again.
 #[tokio::test]
 async fn change_by_an_administrator_overrides_earlier_requests() {
     let api = Api::start().await;

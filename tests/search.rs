@@ -1,5 +1,5 @@
-//! Search by any part of a name: its results while groups are created, renamed and deleted, compared with a naive
-//! search, and the rows of its index.
+//! Search by any part of a name: results while groups are created, renamed and deleted, compared with a naive search;
+//! index rows.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

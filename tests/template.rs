@@ -173,8 +173,8 @@ fn event_rules_match_exactly_their_events() {
     assert_eq!(schemas().len(), 9);
 }
 
-/// Apart from the table, a function may write to its own log, read its event source, send to its own dead-letter queue,
-/// and publish events with the source `groups` only.
+/// Apart from the table, a function may write to its own log, read its event source and send to its dead-letter queue.
+/// `publish-events` may publish events with the source `groups`.
 #[test]
 fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
     let allow = |actions: &[&str], resource: &str| json!({ "Effect": "Allow", "Action": actions, "Resource": { "Fn::GetAtt": resource } });

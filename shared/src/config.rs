@@ -62,7 +62,7 @@ pub enum Service {
     DynamoDb,
     /// EventBridge, for the event bus.
     EventBridge,
-    /// SQS, for the dead letter queues.
+    /// SQS, for the dead-letter queues.
     Sqs,
 }
 

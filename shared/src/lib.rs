@@ -1,5 +1,5 @@
-//! The parts that the functions of the Groups API share: domain types, authorization, wire types, the store and the
-//! frame that runs a handler under Lambda. `ARCHITECTURE.md` has the map.
+//! Code that all functions of the Groups API share: domain types, authorization, wire types, store, and the frame that
+//! runs a handler. `ARCHITECTURE.md` has the map.
 
 pub mod api;
 pub mod app;

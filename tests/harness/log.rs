@@ -15,8 +15,8 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Planted in names, addresses, texts, keys and tokens: the word that tests use, the names of all accounts in tests and
-/// demo data, and the beginning of every token.
+/// Texts that no log may show: the word that tests plant, names of accounts in tests and demo data, and the beginning
+/// of every token.
 const CANARIES: [&str; 5] = ["canary", "name.of.", "john.doe", "@company.com", "eyJ"];
 /// Texts that occur only inside the system.
 const INTERNALS: [&str; 7] = ["Bearer", "GROUP#", "MEMBER#", "GSI1", "panicked", "SdkError", "Some("];

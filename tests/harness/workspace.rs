@@ -13,8 +13,8 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Returns the path of a function's binary: that of `sam build` where `GROUPS_ARTIFACTS` names its output folder and it
-/// has built this function, else that of cargo.
+/// Returns the path of a function's binary. If `GROUPS_ARTIFACTS` names the output folder of `sam build` and has this
+/// function, it is that one, else cargo's.
 pub fn function(name: &str) -> PathBuf {
     let Some(folder) = given("GROUPS_ARTIFACTS") else { return binary(name) };
     let folder = root().join(folder);

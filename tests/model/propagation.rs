@@ -8,8 +8,8 @@
 //! count changes with the decision, and is compared with the decided row.
 //!
 //! At rest no work is left and every item is visible. Then the members' rows must match the edges. Each test with a
-//! defect leaves one part out of the protocol and must find a history that breaks a property, which shows that the part is
-//! needed. The same configurations are explored completely without the defect.
+//! defect leaves one part out of the protocol and must find a history that breaks a property. So each part is needed.
+//! The same configurations are explored completely without the defect.
 
 mod model;
 mod protocol;

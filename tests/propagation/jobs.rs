@@ -277,8 +277,8 @@ async fn failing_record_becomes_a_job_and_blocks_no_other() {
     assert_sound(&violations(&api).await);
 }
 
-/// At the top of three levels, one query lists all members, and an account added at the bottom is among them as soon as
-/// the call returns.
+/// At the top of three levels, one query lists all members. It has an account added at the bottom as soon as the call
+/// returns.
 #[tokio::test]
 async fn members_of_twenty_nested_groups_are_listed_with_one_query() {
     let api = Api::start().await;

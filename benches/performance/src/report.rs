@@ -9,7 +9,7 @@ use crate::rows::{Row, Rows};
 /// machines.
 const TOLERANCE: f64 = 1.02;
 
-/// The one figure that is a time. It depends on the machine, so that it may be left out.
+/// The one figure that is a time. It depends on the machine, so it may be left out.
 pub(crate) const START_RATIO: &str = "get-group: start without a table, times that of bare";
 
 /// Unit of a figure.

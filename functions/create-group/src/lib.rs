@@ -45,7 +45,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });
     let group = Group::new(app.new_group_id(), body.0, app.clock.now());
     let created = app.store.create_group(&granted, group, idempotency).await?;
-    // Searches that lack the name find it a moment later.
+    // When the time budget ends first, the stream completes the search rows.
     let (group, _) = app.settle(&granted, created).await;
     Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.version))
 }

@@ -1,4 +1,4 @@
-//! `DELETE /api/v1/groups/{id}`: deletes a group. It is gone from the moment of the response, at any size.
+//! `DELETE /api/v1/groups/{id}`: deletes a group of any size at once.
 //!
 //! 204; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
 

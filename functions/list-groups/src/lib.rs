@@ -1,7 +1,7 @@
-//! `GET /api/v1/groups?search=&limit=&after=` and `GET /api/v1/groups?member=`: groups by the page.
+//! `GET /api/v1/groups?search=&limit=&after=` and `GET /api/v1/groups?member=`: a page of groups.
 //!
-//! 200 with the page: all groups by name; with `search`, those with the text in their names, by the text from the first
-//! match on; with `member`, those that the account is in, by name, each with its `membership_type`. 404 when there is no
+//! 200 with all groups, by name. `search` selects those with the text in their names, ordered by the text from the
+//! first match on. `member` selects those of an account, by name, each with its `membership_type`; 404 when there is no
 //! such account. Any authenticated caller, or those in `READ_ROLES`.
 
 use shared::api::RequestedAccount;

@@ -1,4 +1,4 @@
-//! `GET /api/v1/groups/{id}/members?membership_type=&limit=&after=`: who is a member.
+//! `GET /api/v1/groups/{id}/members?membership_type=&limit=&after=`: the members of a group.
 //!
 //! 200 with the members by id and how many there are; without `limit`, up to 10,000 in one response. 404 when the group
 //! does not exist. Any authenticated caller, or those in `READ_ROLES`.

@@ -1,4 +1,4 @@
-//! `GET /api/v1/groups/{id}/groups?limit=&after=`: the groups nested directly in a group, by the page.
+//! `GET /api/v1/groups/{id}/groups?limit=&after=`: a page of the groups nested directly in a group.
 //!
 //! 200 with the page, by name; 404 when the group does not exist. Any authenticated caller, or those in `READ_ROLES`.
 

@@ -1,7 +1,7 @@
 //! `PUT /api/v1/groups/{id}/groups/{childId}`: nests one group in another. It may be nested there already.
 //!
-//! No body. 200 with the nested group; 404 when one of the groups does not exist; 409 when it would make a cycle, naming
-//! the path, or one nesting too many. Administrators only.
+//! No body. 200 with the nested group; 404 when one of the groups does not exist; 409 for a cycle, naming its path, or
+//! a limit exceeded. Administrators only.
 
 use shared::api::operation::{Access, Content, Operation, RequestBody, Success, Tag, link};
 use shared::api::requests::parse_empty_body;

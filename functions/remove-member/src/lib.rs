@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/groups/{id}/members/{accountId}`: ends a direct membership.
 //!
-//! 204; 404 when the group does not exist or the account is not a member of it; 409 when it is a member only through nested
-//! groups, naming them. Administrators only.
+//! 204; 404 when the group or the membership does not exist; 409 when it is only inherited, naming the nested groups.
+//! Administrators only.
 
 use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};

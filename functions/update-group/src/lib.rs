@@ -34,7 +34,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let id = group_id(&request)?;
     let now = app.clock.now();
     let updated = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
-    // Searches that lack the new name find it a moment later.
+    // When the time budget ends first, the stream completes the search rows.
     let (group, _) = app.settle(&granted, updated).await;
     Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
 }

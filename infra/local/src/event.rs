@@ -43,7 +43,7 @@ pub fn of_request(parts: &Parts, body: &Bytes, gateway: &GatewayContext<'_>) -> 
         "requestContext": request_context(parts, gateway),
         "isBase64Encoded": is_base64_encoded,
     });
-    // As API Gateway does, the event leaves out what the request does not have.
+    // As API Gateway does, the event leaves out absent parts of the request.
     if !body.is_empty() {
         event["body"] = json!(body);
     }

@@ -47,7 +47,7 @@ endpoints![
     update_group,
 ];
 
-/// The stream consumer that updates inherited members, account copies and cached counts after each write.
+/// The stream consumer that updates inherited members, account copies and search rows after each write.
 pub const PROPAGATE: StreamFunction<App> = propagate::FUNCTION;
 
 /// The stream consumer that publishes events.

@@ -1,6 +1,6 @@
-//! Invokes a function with the records of the table's stream, as Lambda does (AWS Lambda Developer Guide, "Using AWS Lambda
-//! with Amazon DynamoDB"): filtered and in batches. Records that the function reports as failed are retried; when the
-//! function itself fails, both halves of the batch are retried separately.
+//! Invokes a function with the records of the table's stream, filtered and in batches, as Lambda does (AWS Lambda
+//! Developer Guide, "Using AWS Lambda with Amazon DynamoDB"). Records that the function reports as failed are retried;
+//! when the function itself fails, both halves of the batch are retried separately.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,5 +1,6 @@
-//! Invokes a function with the messages of the queue, as Lambda does (AWS Lambda Developer Guide, "Using Lambda with Amazon
-//! SQS"): one batch at a time. Messages that the function reports as failed are retried; when it fails itself, all are.
+//! Invokes a function with the messages of the queue, one batch at a time, as Lambda does (AWS Lambda Developer Guide,
+//! "Using Lambda with Amazon SQS"). Messages that the function reports as failed are retried; when it fails itself, all
+//! are.
 
 use std::time::Duration;
 

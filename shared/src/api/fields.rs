@@ -184,7 +184,7 @@ impl Fields {
         })
     }
 
-    /// Returns `value` when there was no error. Fields that nobody took are handled as `unknown` says.
+    /// Returns `value` when there was no error. `unknown` says how to handle the fields that were not taken.
     ///
     /// `value` may be `None` only when a required field is invalid.
     ///

@@ -1,5 +1,5 @@
-//! The description of an endpoint for readers of the API. Each endpoint has one beside its handler, `OPERATION`, and
-//! `infra/local/src/openapi` makes `openapi.yaml` of them. All are constants that no function's binary refers to.
+//! The description of an endpoint for readers of the API. Each endpoint has one beside its handler, `OPERATION`.
+//! `infra/local/src/openapi` makes `openapi.yaml` from them. The binaries of functions do not contain them.
 
 /// An endpoint in the OpenAPI document. Its route is not here: `template.yaml` has it.
 #[derive(Clone, Copy)]
@@ -119,7 +119,7 @@ impl Content {
             "nested_group_count":2}"#,
     };
 
-    /// A page of groups, with another behind it.
+    /// A page of groups that is not the last.
     pub const GROUPS: Self = Self {
         schema: "Groups",
         example: r#"

@@ -7,7 +7,7 @@ use super::fields::{Fields, UnknownFields, ValidationErrors};
 use crate::domain::group::Description;
 use crate::domain::{AccountId, GroupChanges, GroupName, GroupProfile, GroupType, InvalidValue, MemberChange};
 
-/// Groups are written without the fields that only responses have.
+/// Bodies of writes must not have the fields that only responses have.
 const WITHOUT_READ_ONLY_FIELDS: UnknownFields<'static> = UnknownFields::Rejected {
     read_only: &["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"],
 };

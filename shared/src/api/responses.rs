@@ -64,14 +64,14 @@ impl<'a> From<(&'a Group, MembershipType)> for GroupResponse<'a> {
     }
 }
 
-/// How to go on with a list.
+/// Whether and where the list continues.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "PageInfo")]
 pub struct PageInfoResponse<'a> {
-    /// Exact: never true before an empty page.
+    /// Exact: the next page is never empty.
     has_next_page: bool,
-    /// For `after`, of a request that is otherwise the same; null where nothing follows.
+    /// Send it as `after` with the same other parameters; null on the last page.
     end_cursor: Option<&'a str>,
 }
 
@@ -117,7 +117,7 @@ pub struct MemberResponse<'a> {
     email: &'a str,
     #[schemars(with = "MembershipType")]
     membership_type: &'static str,
-    /// When it became a member of this group, by whichever way came first.
+    /// When it became a member of this group, directly or by nesting.
     added_date: Timestamp,
     /// The account's own: `active`, `inactive`, `suspended` or another that the account system sends.
     status: &'a str,
@@ -148,7 +148,7 @@ impl<'a> From<&'a Member> for MemberResponse<'a> {
 pub struct MembersResponse<'a> {
     /// By id.
     members: Vec<MemberResponse<'a>>,
-    /// Members in all, of the kind that was asked for.
+    /// Number of members on all pages, of the requested type.
     count: u64,
     page_info: PageInfoResponse<'a>,
 }
@@ -162,7 +162,7 @@ impl<'a> MembersResponse<'a> {
     }
 }
 
-/// The response to a `PATCH` of members: one outcome per id, those to add first, each in the order sent.
+/// The outcomes of a `PATCH` of members, one for each id: additions first, each in the order sent.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Outcomes")]
 pub struct OutcomesResponse<'a> {
@@ -212,7 +212,7 @@ const fn outcome_name(outcome: &ChangeOutcome) -> &'static str {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
 pub struct ErrorResponse<'a> {
-    /// The envelope's one field.
+    /// The error itself.
     pub error: ErrorBody<'a>,
 }
 
@@ -222,16 +222,16 @@ pub struct ErrorResponse<'a> {
 pub struct ErrorBody<'a> {
     /// One of the codes of the contract.
     pub code: &'static str,
-    /// A sentence for people.
+    /// A sentence for a person.
     pub message: &'a str,
-    /// The fields at fault, when some are.
+    /// The invalid fields, if any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<ErrorDetail<'a>>,
-    /// Names the request in the logs.
+    /// Identifies the request in the logs.
     pub request_id: &'a str,
 }
 
-/// A field at fault.
+/// An invalid field.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "ErrorDetail")]
 pub struct ErrorDetail<'a> {

@@ -40,7 +40,7 @@ schema!(AccountId, "AccountId", |_generator| {
     // Without the dot: `.` and `..` are no ids.
     let visible = r#"!"$&-\-0->@-~"#;
     json_schema!({
-        "description": "As the account system gives it: visible ASCII characters other than `/ ? # %`, and neither `.` nor `..`.",
+        "description": "Assigned by the account system: visible ASCII characters other than `/ ? # %`, and neither `.` nor `..`.",
         "type": "string",
         "minLength": 1,
         "maxLength": Self::MAX_CHARS,
@@ -91,7 +91,7 @@ schema!(Timestamp, "Timestamp", |_generator| json_schema!({
 pub(super) struct OutcomeName;
 
 schema!(OutcomeName, "OutcomeName", |_generator| json_schema!({
-    "description": "`retry`: not known to have happened; ask again.",
+    "description": "`retry`: the result is unknown; send the change again.",
     "type": "string",
     "enum": ["added", "already_member", "removed", "not_direct_member", "unknown_account", "retry"],
 }));
@@ -135,9 +135,12 @@ schema!(ChangeMembersRequest, "ChangeMembers", |_generator| {
         })
     };
     json_schema!({
-        "description": format!("Ids of accounts, at most {} in all, none of them twice.", Self::MAX_IDS),
+        "description": format!("Ids of accounts, at most {} together, without duplicates.", Self::MAX_IDS),
         "type": "object",
-        "properties": { "add": ids("To make direct members."), "remove": ids("To make direct members no more.") },
+        "properties": {
+            "add": ids("Accounts to make direct members."),
+            "remove": ids("Accounts to remove from the direct members."),
+        },
         "additionalProperties": false,
     })
 });
@@ -146,7 +149,7 @@ schema!(ChangeMembersRequest, "ChangeMembers", |_generator| {
 pub struct EmptyRequest;
 
 schema!(EmptyRequest, "Nothing", |_generator| json_schema!({
-    "description": "An object without fields, as good as none.",
+    "description": "An object without fields. The body may also be absent.",
     "type": "object",
     "additionalProperties": false,
     "maxProperties": 0,

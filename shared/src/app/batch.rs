@@ -23,7 +23,7 @@ pub trait BatchItem: Sized {
     /// The event is not a batch of such items.
     fn read_all(event: Value) -> Result<Vec<Self>, Error>;
 
-    /// When the item came about, in milliseconds since 1970.
+    /// When the item was created, in milliseconds since 1970.
     fn happened_at(&self) -> Option<u64>;
 }
 
@@ -40,7 +40,7 @@ impl BatchItem for Record {
 /// A message of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueMessage {
-    /// Names the message in its batch.
+    /// Identifies the message in its batch.
     pub id: String,
     /// The text.
     pub body: String,
@@ -93,8 +93,8 @@ impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
         Self { name, handler }
     }
 
-    /// Handles a batch. Returns the failures in Lambda's form (AWS Lambda Developer Guide, "Configuring partial batch
-    /// response with DynamoDB and Lambda", "Handling errors for an SQS event source in Lambda").
+    /// Handles a batch. Returns the failures in Lambda's form. Source: AWS Lambda Developer Guide, "Configuring partial
+    /// batch response with DynamoDB and Lambda", "Handling errors for an SQS event source in Lambda".
     ///
     /// # Errors
     /// The event is not a batch of such items.

@@ -1,4 +1,4 @@
-//! The frame around a handler: a function's start, and the way of a request through it.
+//! The frame around a handler: the start of a function, then the path of each request.
 
 mod batch;
 mod dependencies;
@@ -22,7 +22,7 @@ use crate::http::{ApiError, HttpResponse, Reply, request};
 use crate::store::Store;
 use crate::telemetry::{self, Invocation, InvocationSummary, with_counters};
 
-/// Reserved at the end of an invocation, for the response that says the time is over.
+/// Time reserved at the end of an invocation, to reply that the deadline has passed.
 const ANSWER_TIME: Duration = Duration::from_millis(250);
 
 /// The time budget of a request to AWS with its retries, where no invocation sets a deadline.

@@ -1,4 +1,4 @@
-//! Holds the estimate by which the store cuts pages against the responses of the API. Here, because no room below knows both.
+//! Tests the store's estimate of response sizes against the responses of the API. Only `app` imports both.
 
 use std::collections::BTreeSet;
 

@@ -9,8 +9,8 @@ use crate::propagation::Propagation;
 use crate::store::{Pending, Unsettled};
 
 impl App {
-    /// Propagates the effects of a write within the time budget. Returns the written value, and whether all effects are
-    /// visible now, in every group above. The table's stream finishes the rest.
+    /// Propagates the effects of a write within the time budget. Returns the written value, and whether every ancestor
+    /// already shows them. The table's stream finishes the rest.
     pub async fn settle<T, P: Permission>(&self, granted: &Granted<P>, written: Unsettled<T>) -> (T, bool) {
         let (value, pending) = written.into_parts();
         let store = self.store.no_later_than(Instant::now() + self.config.settle_budget);

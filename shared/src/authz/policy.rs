@@ -42,9 +42,9 @@ impl Permission for Administer {
 /// Which roles have which permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Has every permission.
+    /// The role that has every permission.
     pub admin_role: Role,
-    /// May read. When empty, every authenticated caller may.
+    /// The roles that may read. When empty, every authenticated caller may.
     pub read_roles: Vec<Role>,
 }
 

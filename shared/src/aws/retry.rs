@@ -88,8 +88,8 @@ where
     }
 }
 
-/// Exponential backoff with full jitter: a pause is random between zero and a bound that doubles, so that clients that
-/// collided spread out (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+/// Exponential backoff with full jitter: a pause is random between zero and a bound that doubles. It spreads clients
+/// that collided (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 pub(crate) struct Backoff {
     operation: &'static str,
     deadline: Instant,

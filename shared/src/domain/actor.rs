@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Actor(String);
 
-/// The name in audit records and events of a change that this service makes for a reason nobody is known for.
+/// The actor in audit records and events when this service makes a change and no other actor is known.
 pub const SYSTEM_ACTOR: &str = "groups";
 
 impl Actor {

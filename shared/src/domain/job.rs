@@ -9,7 +9,7 @@ pub enum JobKind {
     Backfill(Edge),
     /// Removes members inherited through an edge that has been deleted.
     Sweep(Edge),
-    /// Ends the nestings of a deleted group and removes its rows.
+    /// Deletes the edges and the rows of a deleted group.
     DeleteGroup(GroupId),
     /// Copies an account's fields at this version to its memberships.
     UpdateAccount(AccountId, AccountVersion),

@@ -26,7 +26,7 @@ impl MembershipType {
         }
     }
 
-    /// The type of a member that was added to the group itself, or was not.
+    /// Returns direct for a member that was added to the group itself, else indirect.
     #[must_use]
     pub const fn from_direct(direct: bool) -> Self {
         if direct { Self::Direct } else { Self::Indirect }
@@ -58,7 +58,7 @@ impl Membership {
         self.direct || !self.via.is_empty()
     }
 
-    /// Direct where both apply.
+    /// Returns the type: direct when both apply.
     #[must_use]
     pub const fn membership_type(&self) -> MembershipType {
         MembershipType::from_direct(self.direct)
@@ -79,7 +79,7 @@ pub struct Member {
     pub account: Account,
     /// How it is a member.
     pub membership: Membership,
-    /// When it became one, by whichever way came first.
+    /// When it became a member, directly or by inheritance.
     pub added_at: Timestamp,
 }
 

@@ -80,6 +80,6 @@ impl Edge {
 /// The maximum number of children of a group.
 pub const MAX_CHILDREN: u64 = 100;
 
-/// The maximum number of ancestors of a child, its parent included. Each ancestor is a condition check in the nesting
-/// transaction, and a transaction holds 100 items.
+/// The maximum number of groups above an edge: the parent and all its ancestors. Each is a condition check in the
+/// nesting transaction, and a transaction holds 100 items. Also the maximum number of a group's parents.
 pub const MAX_ANCESTORS: usize = 90;

@@ -29,7 +29,7 @@ impl ApplyError {
             Self::Permanent(reason) => Some(reason),
             Self::UnknownAccount(reason) => is_expired.then(|| format!("{reason}, after all this time")),
             Self::Internal(reason) => is_expired.then_some(reason),
-            // A table that does not respond takes nothing else either, and will respond one day.
+            // Retried until the table responds: no other event could be applied before that either.
             Self::Unavailable(_) => None,
         }
     }

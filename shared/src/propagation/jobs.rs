@@ -25,11 +25,11 @@ const PAGE_AUDIT_RECORDS: usize = 1_000;
 /// The result of a part of a job.
 #[derive(Debug, Default)]
 struct StepResult {
-    /// Where to go on; `None` when the job is finished.
+    /// The cursor of the next part; `None` when the job is finished.
     next: Option<String>,
     /// Members processed.
     processed: u64,
-    /// Members of this group that came or went: the groups above must be reconciled.
+    /// Members of this group that were added or removed: the groups above must be reconciled.
     changed: Option<(GroupId, Vec<AccountId>)>,
 }
 
@@ -105,8 +105,8 @@ impl Propagation<'_> {
         }
     }
 
-    /// Rule 5. Begins once the edge is visible to every account that joins the child from now on: members from before are found here,
-    /// later ones find the edge. Ends where the edge is deleted.
+    /// Rule 5. Starts once every later change of the child's members sees the edge: earlier members are found here.
+    /// Ends when the edge is deleted.
     async fn backfill(&self, edge: &Edge, cursor: Option<&str>) -> Result<StepResult, Error> {
         match self.store.edge_state(edge).await? {
             EdgeState::Present => {}
@@ -138,7 +138,7 @@ impl Propagation<'_> {
         Err(Error::Internal { operation: "deletion of an edge", code: "conditions keep failing".into() })
     }
 
-    /// Rule 6. Begins once nobody sees the edge any more.
+    /// Rule 6. Starts once no read returns the edge any more.
     async fn sweep(&self, edge: &Edge, cursor: Option<&str>) -> Result<StepResult, Error> {
         if cursor.is_none() && self.store.edge_state(edge).await? != EdgeState::Deleted {
             return Ok(StepResult::default());
@@ -165,7 +165,7 @@ impl Propagation<'_> {
         Ok(StepResult { next: next.map(String::from), processed, changed })
     }
 
-    /// Rule 7. Removes the name and the edges first, so that nothing propagates from the rows that go; then the members; then
+    /// Rule 7. Removes the name and the edges first, so that removed members are not propagated; then the members; then
     /// the group's own row.
     async fn delete_group(&self, group: &GroupId, cursor: Option<&str>) -> Result<StepResult, Error> {
         const EDGES: &str = "nesting";
@@ -196,7 +196,7 @@ impl Propagation<'_> {
         }
     }
 
-    /// Lets the audit records expire of accounts that left the group before it was deleted, too.
+    /// Sets the expiry of all audit records, including those of former members.
     async fn expire_audit_records(&self, group: &GroupId) -> Result<(), Error> {
         let mut after = None;
         loop {

@@ -12,23 +12,23 @@ type AccountsByGroup = BTreeMap<GroupId, BTreeSet<AccountId>>;
 /// Changes of member rows.
 #[derive(Debug, Default, Clone)]
 pub(super) struct MemberChanges {
-    /// Rows that came or went: the groups above must be reconciled.
+    /// Rows that were added or removed: the groups above must be reconciled.
     came_or_went: BTreeSet<(GroupId, AccountId)>,
-    /// Rows that came, or became direct: their group and account may have been deleted meanwhile.
+    /// Rows that were added or became direct: their group and account may have been deleted meanwhile.
     added: BTreeSet<(GroupId, AccountId)>,
     /// Edges that rows gained: they may have been deleted meanwhile.
     gained: BTreeSet<(Edge, AccountId)>,
 }
 
 impl MemberChanges {
-    /// One member to reconcile, as if its row had just come with all its edges.
+    /// One member to reconcile, as if its row had just been added with all its edges.
     pub(super) fn of_member(group: GroupId, account: AccountId, via: &[EdgeId]) -> Self {
         let gained = via.iter().map(|id| (Edge { parent: group, id: *id }, account.clone())).collect();
         let member = BTreeSet::from([(group, account)]);
         Self { came_or_went: member.clone(), added: member, gained }
     }
 
-    /// Whether nothing follows from the changes.
+    /// Whether the changes have no effects.
     pub(super) fn is_empty(&self) -> bool {
         self.came_or_went.is_empty() && self.added.is_empty() && self.gained.is_empty()
     }
@@ -58,7 +58,7 @@ impl From<&MemberRowChange> for MemberChanges {
 }
 
 impl Propagation<'_> {
-    /// Propagates to all groups above that accounts became members of a group, or ceased to be. One `GetItem`, then a read
+    /// Propagates to all ancestors that accounts became members of a group or ceased to be. One `GetItem`, then a read
     /// and a transaction for each level.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Propagation<'_> {
         let (late, added): (BTreeSet<_>, BTreeSet<_>) =
             changes.added.iter().cloned().partition(|(group, _)| context.deleted_groups.contains_key(group));
         for (group, accounts) in by_group(&late) {
-            // The audit record of a member that is gone already says so.
+            // The audit record of a removed member already shows the removal.
             let accounts = self.store.remaining_members(&group, accounts).await?;
             let actor = context.deleted_groups.get(&group).and_then(Option::as_ref);
             self.store.purge_members(&group, &accounts, actor, self.now).await?;

@@ -1,5 +1,5 @@
-//! Decides the effects of a change: docs/propagation.md, rule by rule. The store executes it. API functions start with it
-//! right after their commit, for as long as their time budget lasts; the table's stream finishes it in any case.
+//! Decides the effects of a change: docs/propagation.md, rule by rule. The store executes it. API functions start right
+//! after their commit, within their time budget. The table's stream finishes the rest.
 //!
 //! The result does not depend on when, in which order or how often this is called. Each rule reads the rows as they are after
 //! the commit, and writes only under conditions.

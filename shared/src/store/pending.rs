@@ -3,8 +3,8 @@
 use super::rows::PendingName;
 use crate::domain::{AccountId, GroupId, JobKind};
 
-/// A written value, and the effects that are still to be propagated. [`App::settle`](crate::app::App::settle) finishes them
-/// within the time budget and returns the value; the table's stream finishes them in any case.
+/// A written value, and the effects that are still to be propagated. [`App::settle`](crate::app::App::settle) finishes
+/// them within the time budget and returns the value; the table's stream finishes the rest.
 #[must_use = "`App::settle` returns the value; `leave_to_stream` where nobody waits for the effects"]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsettled<T> {

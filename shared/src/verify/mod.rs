@@ -65,7 +65,7 @@ pub enum InvariantViolation {
     OrphanedEdge(Edge),
     /// A deleted group without a job that removes it.
     StuckDeletion(GroupId),
-    /// A job without progress for an hour.
+    /// A job older than an hour: it may have stopped.
     Stalled(Job),
     /// A job that waits for an operator.
     SetAside(Job),
@@ -199,7 +199,7 @@ async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation
         InvariantViolation::HalfEdge(edge) => store.repair_half_edge(edge).await,
         InvariantViolation::StuckDeletion(group) => store.create_job(JobKind::DeleteGroup(*group), actor, now).await,
         InvariantViolation::Stalled(job) | InvariantViolation::SetAside(job) => store.resume_job(job).await,
-        // A membership follows from its edges; a person decides about the others.
+        // Repaired elsewhere or with its edges; a person decides about cycles and unreadable rows.
         InvariantViolation::Membership { .. }
         | InvariantViolation::Via { .. }
         | InvariantViolation::OfDeletedAccount(..)

@@ -1,5 +1,5 @@
 //! The API as an OpenAPI document. Routes come from the template, descriptions from the constants beside the handlers,
-//! schemas from the wire types, and error examples from the error replies of the code. `openapi.yaml` is this document.
+//! schemas from the wire types. Error examples are replies of the code. `openapi.yaml` is this document.
 
 mod operations;
 mod parameters;

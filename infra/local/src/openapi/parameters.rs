@@ -12,7 +12,7 @@ pub(super) fn parameters() -> Map<String, Value> {
     let group = "grp-018d0cab-c440-7000-8000-000000000001";
     let [path, query, header] = ["path", "query", "header"];
     let all = [
-        ("Id", path, "id", "The group. An id of another form is not found.", reference("GroupId"), json!(group)),
+        ("Id", path, "id", "The group. A malformed id is not found.", reference("GroupId"), json!(group)),
         (
             "ChildId",
             path,
@@ -44,8 +44,7 @@ pub(super) fn parameters() -> Map<String, Value> {
 
 const MEMBERS_LIMIT: &str = "Members on the page. Without it, one page has all members up to the maximum.";
 const MEMBERSHIP_TYPE: &str = "Only members of this type.";
-const AFTER: &str = "The `endCursor` of the page before: of the same list, with the same other parameters except `limit`. Any other \
-                     is refused.";
+const AFTER: &str = "The `endCursor` of the previous page. All other parameters except `limit` must be the same.";
 const SEARCH: &str = "Only groups whose names contain this text. Both are compared after Unicode NFKC and full case folding. \
                       Trimmed; an empty text does not search. Not together with `member`.";
 const IF_MATCH: &str =

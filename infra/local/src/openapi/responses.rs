@@ -26,7 +26,7 @@ const ERROR_RESPONSES: [ErrorResponseSpec; 11] = [
         ..spec(
             401,
             "Unauthorized",
-            "There is no token, or it does not verify. As a rule the gateway itself replies.",
+            "The token is missing or not valid. Usually the gateway itself replies.",
             Some("Unauthorized"),
         )
     },
@@ -42,14 +42,14 @@ const ERROR_RESPONSES: [ErrorResponseSpec; 11] = [
     spec(
         413,
         "PayloadTooLarge",
-        "The body is over 64 KiB. To one over 10 MB the gateway itself replies.",
+        "The body is over 64 KiB. The gateway itself refuses one over 10 MB.",
         Some("Request Entity Too Large"),
     ),
     spec(415, "UnsupportedMediaType", "The content type of the body is not JSON.", None),
     spec(
         429,
         "TooManyRequests",
-        "The gateway throttles: more requests at once than it is set up for.",
+        "The route's rate limit is exceeded. The gateway itself replies.",
         Some("Too Many Requests"),
     ),
     spec(

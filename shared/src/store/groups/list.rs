@@ -1,4 +1,4 @@
-//! Groups by the page.
+//! Lists of groups, in pages.
 
 use std::collections::HashMap;
 

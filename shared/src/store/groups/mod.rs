@@ -1,4 +1,4 @@
-//! Groups: one by one, by the page, by a part of their names, and nested in each other.
+//! Groups: reading, writing, listing, searching and nesting them.
 
 mod list;
 pub(super) mod nesting;

@@ -1,5 +1,5 @@
-//! Search by any part of a name: a row for each part that begins at one of the name's characters, found through the index
-//! by its first characters (docs/search.md).
+//! Search by any part of a name (docs/search.md). A name has a row for each of its characters, with the text from there
+//! on. The index finds it by the first characters.
 
 use std::collections::HashSet;
 
@@ -16,8 +16,8 @@ const SPARE: usize = 4;
 
 impl Store {
     /// Finds the groups with the term in their names, by the text from the first match on, then id. One `Query` on the
-    /// index, eventually consistent, then a strongly consistent `BatchGetItem` for each hundred groups, side by side. Both
-    /// again for as many groups as were deleted or renamed since the index saw them.
+    /// index, eventually consistent, then a strongly consistent `BatchGetItem` for each hundred groups, side by side.
+    /// Both repeat to replace groups that were deleted or renamed since the index was updated.
     ///
     /// # Errors
     /// [`Error::ForeignCursor`].
@@ -30,7 +30,7 @@ impl Store {
     ) -> Result<Page<Group>, Error> {
         let scope = Scope::new("search", &[term.as_str()]);
         let mut after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        // A forged position outside the searched range would look like an internal error to the table.
+        // DynamoDB rejects a position outside the range: a forged cursor must not look like an internal error.
         if after.as_ref().is_some_and(|(text, _)| !text.as_str().starts_with(term.sort_key().as_str())) {
             return Err(Error::ForeignCursor);
         }
@@ -42,7 +42,7 @@ impl Store {
             let mut hits = self.hits(term, after.as_ref(), missing).await?;
             there_may_be_more = hits.len() == missing;
             after = hits.last().cloned().or(after);
-            // While a group is renamed, parts of both names may be there.
+            // During a rename the index may have parts of both names.
             hits.retain(|(_, id)| seen.insert(*id));
             found.extend(self.matching_groups(term, hits).await?);
         }
@@ -97,8 +97,8 @@ impl Store {
     /// Makes searches find a group by its name and by no former one, if the group is still at this version. A later change
     /// has its own stream record. One transaction for each 99 parts of the name.
     ///
-    /// Uses only the group's row as read before: a plain read of the parts may miss those of a transaction in progress, and
-    /// they would stay.
+    /// Uses only the group's row as read before. A plain read of the parts may miss those of a transaction in progress,
+    /// which would then stay.
     ///
     /// # Errors
     /// The table did not respond.
@@ -155,8 +155,8 @@ impl Store {
     }
 }
 
-/// Records in the group, at its version, the upper bound of the rows of its names; with the last rows, also that searches
-/// have the name. Compares the version, because a name may return.
+/// Writes the upper bound of name rows to the group's row; with the last rows, also removes the mark `name_pending`.
+/// Requires the version, because a name may return.
 fn record_name_rows(group: &Group, rows: usize, is_last: bool) -> Write {
     let update = Update::of(Key::group(&group.id))
         .set(Attribute::NameRows, i64::try_from(rows).unwrap_or(i64::MAX))

@@ -54,7 +54,7 @@ impl Store {
                 let row = found.pop().flatten().ok_or_else(row_not_returned)?;
                 first_response(row, &hex(&idempotency.request_digest), group)?
             }
-            // A row with this id can only be ours, from an attempt whose response was lost.
+            // A row with this id is from an earlier attempt whose response was lost.
             (Commit::Done | Commit::ConditionFailed(_), _) => group,
         };
         let pending = if name_pending { Pending::Name(PendingName::first(group.clone())) } else { Pending::Nothing };
@@ -137,7 +137,7 @@ impl Store {
         };
         let (_, item): (_, GroupItem) = from_row(found.clone())?;
         match item {
-            // Our own write, by an attempt whose response was lost.
+            // Written by an earlier attempt whose response was lost.
             GroupItem { change_id: last, .. } if last == change_id => Ok(found),
             GroupItem { state: State::Active, .. } => Err(Error::VersionMismatch),
             _ => Err(Missing::Group.into()),
@@ -157,7 +157,7 @@ fn changed_by(actor: &Actor, id: &GroupId, now: Timestamp) -> Update {
     Update::of(Key::group(id)).set(Attribute::UpdatedAt, now).set(Attribute::Actor, actor)
 }
 
-/// The response to the first request with a key, made again.
+/// Rebuilds the response to the first request with a key.
 fn first_response(row: Attributes, request_hash: &str, group: Group) -> Result<Group, Error> {
     let (_, first): (_, IdempotencyItem) = from_row(row)?;
     if first.request_hash != request_hash {
@@ -186,7 +186,7 @@ impl IdempotencyKey<'_> {
         Ok(Write::Put(row, Some(is_free)))
     }
 
-    /// Names the key among those of all callers.
+    /// Returns a digest of caller and key: different callers may use the same key.
     fn digest(&self, caller: &Actor) -> String {
         let caller = caller.as_str();
         let digest = Sha256::new_with_prefix((caller.len() as u64).to_be_bytes());

@@ -49,7 +49,7 @@ pub enum Attribute {
     ChangeId,
     /// Whether a member was added to the group itself.
     Direct,
-    /// Since when a member is one.
+    /// When a member was added.
     AddedAt,
     /// The edges that a member is inherited through.
     Via,
@@ -61,7 +61,7 @@ pub enum Attribute {
     Rev,
     /// Counts the writes to a job, or the changes of a membership.
     Revision,
-    /// Where a job goes on.
+    /// Where the next step of a job starts.
     Cursor,
     /// How many members a job has processed.
     Progress,

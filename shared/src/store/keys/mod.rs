@@ -214,8 +214,8 @@ impl ListKey {
         Self { partition: Self::GROUPS.into(), sort }
     }
 
-    /// A part of a group's name. Parts that begin with the same one, two or three characters share a partition, which is
-    /// the one that a search for such a term reads.
+    /// A part of a group's name. Its partition is its first one, two or three characters. A search reads the partition
+    /// of its term.
     #[must_use]
     pub fn suffix(suffix: &Suffix, group: &GroupId) -> Self {
         let text = suffix.text.as_str();

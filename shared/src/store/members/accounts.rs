@@ -1,4 +1,4 @@
-//! Changes of accounts, carried to their memberships.
+//! Applies changes of accounts to their memberships.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,7 +86,7 @@ impl Store {
         Ok(Attempt::when(matches!(updated, UpdateResult::Updated(_)), ()))
     }
 
-    /// Returns up to `limit` groups of an account after one, and where to go on. One `Query`.
+    /// Returns up to `limit` groups of an account after this one, and where the next page starts. One `Query`.
     ///
     /// # Errors
     /// The table did not respond.

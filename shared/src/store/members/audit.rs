@@ -1,7 +1,7 @@
-//! Audit records: for each membership that there is or was, how it is now, who changed it last, when, and how often it
-//! changed. Each change of a member row writes the record in the same transaction. The stream's record of that write, with
-//! the row before and after, is the source of the published event (docs/events.md). Requests of other systems are compared with it: one made
-//! before the last decision changes nothing.
+//! Audit records: the state of each present or past membership, who changed it last, when, and how often. Each change
+//! of a member row writes the audit record in the same transaction. The stream record of that write is the source of
+//! the published event (docs/events.md). A request by event that was made before the last decision in the audit record
+//! changes nothing.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub(in crate::store) enum ChangeOrigin {
     Event(EventDecision),
     /// Another change.
     Derived,
-    /// The end of the group.
+    /// The deletion of the group.
     GroupDeleted,
 }
 
@@ -107,7 +107,7 @@ impl EventDecision {
     }
 }
 
-/// Records a change of a membership: `after` is how it is from now on.
+/// Records a change of a membership: `after` is its new state.
 pub(in crate::store) fn write_audit_record(
     group: &GroupId,
     account: &AccountId,
@@ -152,8 +152,8 @@ impl Store {
         self.table.transact(vec![require_unchanged(group, account, member), audit_record.into()]).await
     }
 
-    /// Lets the audit records of a deleted group expire: up to `limit` of them after an account. Returns where to go on. One
-    /// `Query`, and a transaction for each hundred that do not expire yet.
+    /// Sets the expiry of up to `limit` audit records of a deleted group, after an account. Returns where the next page
+    /// starts. One `Query`, and a transaction for each hundred that do not expire yet.
     ///
     /// # Errors
     /// The table did not respond.
@@ -175,7 +175,7 @@ impl Store {
                 let update = Update::of(key.clone()).set(Attribute::ExpiresAt, expires_at(now));
                 update.when(Condition::row_exists()).into()
             };
-            // A record that is gone has expired already; the next run looks at the others.
+            // When the condition fails, a record has expired already; the next run sets the others.
             let _ = self.table.transact(chunk.iter().map(expire).collect()).await?;
         }
         Ok(last.and_then(|key| key.as_audit_record()).map(|(_, account)| account))

@@ -78,7 +78,7 @@ impl Store {
         let Outcomes { outcomes, was_read } = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         match all_done {
             Ok(()) => {}
-            // Some changes may have happened, which the caller must learn.
+            // Some changes may be committed, so each outcome is returned instead of an error.
             Err(Error::Unavailable { .. }) if was_read => {}
             Err(error) => return Err(error),
         }
@@ -197,7 +197,7 @@ pub(super) enum Plan {
 pub(super) enum PlannedChange {
     /// An account becomes a member, a direct one.
     Add(Member),
-    /// A member becomes a direct one. It is an indirect one now, or a direct one from before its account was deleted.
+    /// A member becomes direct. It is indirect now, or direct since before its account was deleted.
     Promote(Member, MemberItem),
     /// A direct member becomes an indirect one.
     Demote(AccountId, MemberItem),

@@ -1,4 +1,4 @@
-//! The end of a group: its members and its own rows.
+//! Deletes the members and the rows of a deleted group.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ use crate::store::table::{Condition, MAX_ACTIONS, QuerySpec, Write};
 const WRITES_OF_MEMBER: usize = 3;
 
 impl Store {
-    /// Returns up to `limit` members of a group after an account, and where to go on; only those inherited through `via`,
-    /// when it names an edge. One `Query`.
+    /// Returns up to `limit` members of a group after an account, and where the next page starts. `via` selects those
+    /// inherited through an edge. One `Query`.
     ///
     /// # Errors
     /// The table did not respond.

@@ -1,5 +1,5 @@
-//! Members inherited from nested groups: rules 3, 4 and 6 of docs/propagation.md, in one method that reads the rows around
-//! an edge and corrects the member rows above it.
+//! Members inherited from nested groups: rules 3, 4 and 6 of docs/propagation.md. One method reads the rows of an edge
+//! and corrects the parent's member rows.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -40,12 +40,12 @@ pub(crate) struct Reconciled {
 }
 
 impl Inheritance {
-    /// The member row below the edge.
+    /// The member row of the child.
     fn source(&self) -> Key {
         Key::member(&self.edge.child(), &self.account)
     }
 
-    /// The member row above it.
+    /// The member row of the parent.
     fn target(&self) -> Key {
         Key::member(&self.edge.parent, &self.account)
     }
@@ -54,7 +54,7 @@ impl Inheritance {
         Key::child(&self.edge.parent, &self.edge.child())
     }
 
-    /// Rows that show who made the change: the audit record below the edge, and the jobs of the edge's beginning and end.
+    /// Rows that name the actor: the child's audit record, and the backfill and sweep jobs of the edge.
     fn actor_rows(&self) -> [Key; 3] {
         [
             Key::audit_record(&self.edge.child(), &self.account),
@@ -63,7 +63,7 @@ impl Inheritance {
         ]
     }
 
-    /// Who made the change that changes the member above: of the edge or, when that is older, of the member below.
+    /// Returns the actor of the later change: of the edge, or of the child's member row.
     fn actor(&self, rows: &Snapshot) -> Result<Option<Actor>, Error> {
         if !rows.has_edge(&self.edge)? {
             return Ok(rows.job(&JobKind::Sweep(self.edge))?.and_then(|job| job.actor.clone()));
@@ -79,10 +79,10 @@ impl Inheritance {
 }
 
 impl Store {
-    /// Reconciles the members above edges: an account is a member of the parent through the edge exactly when the edge is
-    /// there and the account is a member of the child. Changes are recorded under `actor` or, where that is `None`, under
-    /// the actor of the change they follow from. Up to 24 accounts of one edge, or 19 edges of one account, take one
-    /// `TransactGetItems` and, when something changes, one transaction.
+    /// Reconciles member rows of parents. An account is a member through an edge exactly when the edge exists and the
+    /// account is a member of the child. The audit record names `actor` or, for `None`, the actor of the change that
+    /// caused this one. Up to 24 accounts of one edge, or 19 edges of one account, take one `TransactGetItems` and,
+    /// when something changes, one transaction.
     ///
     /// # Errors
     /// The table did not respond. Transactions committed before stay.
@@ -190,7 +190,7 @@ struct ReconcilePlan {
     effects: Vec<AncestorEffect>,
 }
 
-/// A member row above an edge: as read, and the edges it should have.
+/// A member row of a parent: as read, and the edges it should have.
 #[derive(Default)]
 struct Target {
     before: Option<MemberItem>,
@@ -247,12 +247,12 @@ impl ReconcilePlan {
 struct Conditions {
     /// Edges that must be there.
     edges: BTreeSet<Edge>,
-    /// Member rows below, and whether they must exist.
+    /// Member rows of children, and whether they must exist.
     sources: BTreeMap<Key, bool>,
 }
 
 impl Conditions {
-    /// Applies one inheritance to the row above. Returns whether it changes the row.
+    /// Applies one inheritance to the parent's member row. Returns whether it changes the row.
     fn apply(&mut self, inheritance: &Inheritance, target: &mut Target, rows: &Snapshot) -> Result<bool, Error> {
         let Inheritance { edge, account } = inheritance;
         let has_edge = rows.has_edge(edge)?;

@@ -9,8 +9,8 @@ use crate::store::rows::{GroupItem, MemberItem, Snapshot};
 use crate::store::table::{Condition, QuerySpec, Row, unreadable};
 
 impl Store {
-    /// Lists the members of a group, by account id, with their number in all; of one type where `only` names it. First page:
-    /// one `Query`. Later pages: one `Query` and one `GetItem` side by side.
+    /// Lists the members of a group by account id, with their total number. `only` selects one type. First page: one
+    /// `Query`. Later pages: one `Query` and one `GetItem` side by side.
     ///
     /// # Errors
     /// [`Missing::Group`], [`Error::ForeignCursor`].

@@ -1,4 +1,4 @@
-//! The rows around members: their groups and edges, for deciding the effects of a change.
+//! Reads the groups and edges of changed members, to decide the effects of the change.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -21,7 +21,7 @@ pub(crate) enum EdgeState {
     Deleted,
 }
 
-/// The groups and edges around member rows that changed.
+/// The state of the groups and edges of changed member rows.
 #[derive(Debug, Default)]
 pub(crate) struct MemberContext {
     /// The edges from each group to its parents.
@@ -72,7 +72,7 @@ impl Store {
         Ok(if is_active { EdgeState::Present } else { EdgeState::GroupDeleted })
     }
 
-    /// Returns the state of groups and edges around member rows. One `BatchGetItem` for each hundred rows.
+    /// Returns the state of the groups and edges of member rows. One `BatchGetItem` for each hundred rows.
     ///
     /// # Errors
     /// The table did not respond.

@@ -1,4 +1,4 @@
-//! Pages of lists: where one goes on, and how much of a list fits into a response.
+//! Pages of lists: cursors, and the limits of a page in items and bytes.
 
 mod cursor;
 mod page;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{GroupId, Timestamp};
 
-/// The first request with an idempotency key. Its response can be made again from this and the request.
+/// The first request with an idempotency key. Its response can be rebuilt from this and the request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store) struct IdempotencyItem {
     pub(in crate::store) request_hash: String,

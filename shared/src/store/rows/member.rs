@@ -46,7 +46,7 @@ impl MemberItem {
         Membership { direct: self.direct, via: self.via.clone() }
     }
 
-    /// The optimistic condition on the row: nobody has changed it since it was read.
+    /// The optimistic condition on the row: it is unchanged since it was read.
     pub(in crate::store) fn unchanged_since_read(&self) -> Condition {
         let via = (!self.via.is_empty()).then_some(&self.via);
         Condition::equals(Attribute::Direct, self.direct)

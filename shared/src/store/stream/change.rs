@@ -1,10 +1,10 @@
-//! The changes of rows that something may follow from.
+//! Changes of rows that may have effects on other rows.
 
 use super::record::{Images, Record};
 use crate::domain::{AccountId, AccountVersion, Actor, Error, GroupId, JobKind, Membership};
 use crate::store::rows::{AnyRow, State};
 
-/// A change of a row that something may follow from.
+/// A change of a row that may have effects on other rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RowChange {
     /// A member row changed.
@@ -48,7 +48,7 @@ pub(crate) enum RowId {
 }
 
 impl Record {
-    /// Decodes the change; `None` for one that nothing follows from.
+    /// Decodes the change; `None` for one without effects.
     ///
     /// # Errors
     /// The record cannot be decoded.

@@ -12,7 +12,7 @@ use crate::store::table::unreadable;
 /// A record of the stream. Each is decoded by itself: an unreadable one does not block the others.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Names the record in the stream, and in the report of failures to Lambda.
+    /// Identifies the record in the stream, and in the report of failures to Lambda.
     pub sequence_number: String,
     /// When the change was made, in milliseconds since 1970. The stream has seconds.
     pub happened_at: Option<u64>,
@@ -20,7 +20,7 @@ pub struct Record {
     record: Option<EventRecord>,
 }
 
-/// A row before and after a write; `None` where it did not exist. Not decoded yet: nobody needs both images of every row.
+/// A row before and after a write; `None` where it did not exist. Decoded only when needed: few records need both.
 pub(super) struct Images {
     pub(super) key: Key,
     before: Option<Item>,

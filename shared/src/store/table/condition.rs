@@ -1,5 +1,5 @@
-//! Conditions of writes and filters of queries, as values. Names and values become placeholders only when a request is
-//! made, so that those of two expressions cannot be mixed, and no name can meet a reserved word of DynamoDB.
+//! Conditions of writes and filters of queries, as values. A request replaces all names and values with placeholders.
+//! So expressions can be combined, and no name is a reserved word of DynamoDB.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,4 +1,4 @@
-//! How the table is asked: requests, conditions, transactions. Knows keys, and no entity.
+//! Requests to the table: queries, conditions, writes, transactions. Knows keys, but no row type.
 
 mod condition;
 mod metering;

@@ -1,4 +1,4 @@
-//! Queries: a spec to send, and pages that come back.
+//! Queries: a spec to send, and the pages returned.
 
 use std::fmt::Debug;
 

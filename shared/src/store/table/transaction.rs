@@ -1,4 +1,4 @@
-//! Transactions: the one place that runs them and reads why one was cancelled.
+//! Runs transactions, and reads why one was cancelled.
 
 use std::collections::HashMap;
 

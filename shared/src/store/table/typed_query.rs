@@ -1,5 +1,5 @@
-//! Decodes the rows of a `Query` from the response's bytes straight into their type ([`Row`]). The SDK sends the request
-//! and interprets everything else; only the decoding of rows is ours (docs/decisions/0021).
+//! Decodes the rows of a `Query` from the response's bytes straight into their type ([`Row`]). The SDK sends the
+//! request and interprets everything else; this module decodes rows only (docs/decisions/0021).
 
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
