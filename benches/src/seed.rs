@@ -49,7 +49,7 @@ impl Pattern {
         let id = account(&numbered(0)).id;
         let mut members = Vec::new();
         for group in groups {
-            let keys = [Key::member(group, &id), Key::membership(&id, group), Key::audit_record(group, &id)];
+            let keys = [Key::member(group, &id), Key::mirror(&id, group), Key::audit_record(group, &id)];
             let rows = keys.each_ref().map(|key| get(client, table, key));
             members.push(futures::future::join_all(rows).await.try_into().unwrap());
         }
@@ -70,7 +70,7 @@ impl Pattern {
         let mut rows = vec![with(&self.account, &Key::account(&account.id), true)];
         for (group, [member, mirror, trail]) in self.groups.iter().zip(&self.members) {
             rows.push(with(member, &Key::member(group, &account.id), true));
-            rows.push(with(mirror, &Key::membership(&account.id, group), false));
+            rows.push(with(mirror, &Key::mirror(&account.id, group), false));
             rows.push(with(trail, &Key::audit_record(group, &account.id), false));
         }
         rows

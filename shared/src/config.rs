@@ -23,7 +23,7 @@ pub struct ApplyEventsConfig {
     /// `DEAD_LETTER_QUEUE_URL`: the queue for events that can never be applied.
     pub dead_letter_queue_url: String,
     /// `REQUEST_PATIENCE_SECONDS`: how long a membership request is retried while its account is unknown.
-    pub request_patience: Duration,
+    pub request_time_budget: Duration,
 }
 
 /// The additional configuration of publish-events.
@@ -171,7 +171,7 @@ impl ApplyEventsConfig {
         let malformed =
             |_| ConfigError { name: "REQUEST_PATIENCE_SECONDS", reason: "is not a whole number of seconds" };
         let seconds = non_blank(&get, "REQUEST_PATIENCE_SECONDS")?.parse().map_err(malformed)?;
-        Ok(Self { dead_letter_queue_url, request_patience: Duration::from_secs(seconds) })
+        Ok(Self { dead_letter_queue_url, request_time_budget: Duration::from_secs(seconds) })
     }
 }
 
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn configuration_of_event_functions_is_read() {
         let apply_events = ApplyEventsConfig::from_variables(variables(&EVENTS)).unwrap();
-        assert_eq!(apply_events.request_patience, Duration::from_secs(60));
+        assert_eq!(apply_events.request_time_budget, Duration::from_secs(60));
         let publish_events = PublishEventsConfig::from_variables(variables(&EVENTS)).unwrap();
         assert_eq!(publish_events.event_bus_name, "bus");
     }

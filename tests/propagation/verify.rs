@@ -108,7 +108,7 @@ async fn missing_member_is_found_and_restored_at_every_level() {
     let id = account("acc-00000").id;
     for group in [middle, top] {
         table.lose(&Key::member(&group, &id)).await;
-        table.lose(&Key::membership(&id, &group)).await;
+        table.lose(&Key::mirror(&id, &group)).await;
     }
     let mut found = table.verify_and_repair().await;
     found.retain(|line| !line.starts_with("2:"));
@@ -153,10 +153,10 @@ async fn unfounded_member_is_found_and_removed_at_every_level() {
 async fn wrong_mirrors_and_copies_are_found_and_corrected() {
     let mut table = Table::new().await;
     let (top, id) = (table.top, account("acc-00000").id);
-    table.lose(&Key::membership(&id, &top)).await;
+    table.lose(&Key::mirror(&id, &top)).await;
     let differ = format!("3: {top} acc-00000: the two rows of the membership differ");
     assert_eq!(table.verify_and_repair().await, std::slice::from_ref(&differ));
-    table.tamper(&Key::membership(&id, &top), "direct", Some(AttributeValue::Bool(true))).await;
+    table.tamper(&Key::mirror(&id, &top), "direct", Some(AttributeValue::Bool(true))).await;
     assert_eq!(table.verify_and_repair().await, [differ]);
     table.tamper(&Key::member(&top, &id), "email", text("old@company.com")).await;
     let copies = format!("6: {top} acc-00000: the copies are not the account's fields");
@@ -233,7 +233,7 @@ async fn stalled_job_is_found_and_resumed() {
     let kind = JobKind::DeleteGroup(id);
     table.api.store.create_job(kind, None, long_ago).await.unwrap();
     let found = table.verify_and_repair().await;
-    assert_eq!(found, [format!("job: delete_group: no progress since {long_ago}")]);
+    assert_eq!(found, [format!("job: delete_group: created at {long_ago} and not finished")]);
 }
 
 /// Rows of the search that are missing, of another name or of no group, and a name marked as pending.

@@ -217,7 +217,7 @@ async fn start_pollers(
     let apply_deps = ApplyEventsDeps {
         app: app.clone(),
         dead_letters: dead_letters(&apply_events.dead_letter_queue_url),
-        request_time_budget: apply_events.request_patience,
+        request_time_budget: apply_events.request_time_budget,
     };
     let publish_deps = PublishEventsDeps {
         bus: EventBus::connected(&connection, &publish_events.event_bus_name, REQUEST_TIME_BUDGET),

@@ -82,7 +82,7 @@ impl Dependencies for ApplyEventsDeps {
         Ok(Self {
             app: App::connected(app_config, &connection),
             dead_letters,
-            request_time_budget: config.request_patience,
+            request_time_budget: config.request_time_budget,
         })
     }
 

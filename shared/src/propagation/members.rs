@@ -13,9 +13,9 @@ type AccountsByGroup = BTreeMap<GroupId, BTreeSet<AccountId>>;
 #[derive(Debug, Default, Clone)]
 pub(super) struct MemberChanges {
     /// Rows that were added or removed: the groups above must be reconciled.
-    came_or_went: BTreeSet<(GroupId, AccountId)>,
+    added_or_removed: BTreeSet<(GroupId, AccountId)>,
     /// Rows that were added or became direct: their group and account may have been deleted meanwhile.
-    added: BTreeSet<(GroupId, AccountId)>,
+    added_or_promoted: BTreeSet<(GroupId, AccountId)>,
     /// Edges that rows gained: they may have been deleted meanwhile.
     gained: BTreeSet<(Edge, AccountId)>,
 }
@@ -25,23 +25,23 @@ impl MemberChanges {
     pub(super) fn of_member(group: GroupId, account: AccountId, via: &[EdgeId]) -> Self {
         let gained = via.iter().map(|id| (Edge { parent: group, id: *id }, account.clone())).collect();
         let member = BTreeSet::from([(group, account)]);
-        Self { came_or_went: member.clone(), added: member, gained }
+        Self { added_or_removed: member.clone(), added_or_promoted: member, gained }
     }
 
     /// Whether the changes have no effects.
     pub(super) fn is_empty(&self) -> bool {
-        self.came_or_went.is_empty() && self.added.is_empty() && self.gained.is_empty()
+        self.added_or_removed.is_empty() && self.added_or_promoted.is_empty() && self.gained.is_empty()
     }
 
     pub(super) fn add(&mut self, change: &MemberRowChange) {
         let MemberRowChange { group, account, before, after } = change;
         let member = || (*group, account.clone());
         if before.is_some() != after.is_some() {
-            self.came_or_went.insert(member());
+            self.added_or_removed.insert(member());
         }
         let Some(after) = after else { return };
         if before.as_ref().is_none_or(|before| after.direct && !before.direct) {
-            self.added.insert(member());
+            self.added_or_promoted.insert(member());
         }
         let is_new = |id: &&EdgeId| before.as_ref().is_none_or(|before| !before.via.contains(*id));
         let gained = after.via.iter().filter(is_new);
@@ -79,17 +79,20 @@ impl Propagation<'_> {
 
     /// Reconciles the groups above changed member rows, one level up.
     pub(super) async fn reconcile(&self, changes: &MemberChanges) -> Result<(), Error> {
-        let members = changes.came_or_went.union(&changes.added);
+        let members = changes.added_or_removed.union(&changes.added_or_promoted);
         let groups: BTreeSet<GroupId> = members.map(|(group, _)| *group).collect();
         let edges: BTreeSet<Edge> = changes.gained.iter().map(|(edge, _)| *edge).collect();
         if groups.is_empty() && edges.is_empty() {
             return Ok(());
         }
-        let context = self.store.member_context(&groups, &edges).await?;
+        let context = self.store.groups_and_edges(&groups, &edges).await?;
 
         // Members added while their group was being deleted.
-        let (late, added): (BTreeSet<_>, BTreeSet<_>) =
-            changes.added.iter().cloned().partition(|(group, _)| context.deleted_groups.contains_key(group));
+        let (late, added): (BTreeSet<_>, BTreeSet<_>) = changes
+            .added_or_promoted
+            .iter()
+            .cloned()
+            .partition(|(group, _)| context.deleted_groups.contains_key(group));
         for (group, accounts) in by_group(&late) {
             // The audit record of a removed member already shows the removal.
             let accounts = self.store.remaining_members(&group, accounts).await?;
@@ -97,7 +100,7 @@ impl Propagation<'_> {
             self.store.purge_members(&group, &accounts, actor, self.now).await?;
         }
         // Rules 3 and 4. Rule 6 where an edge was deleted before the row that it added was visible.
-        let mut inheritances = inheritances(&by_group(&changes.came_or_went), &context.parents);
+        let mut inheritances = inheritances(&by_group(&changes.added_or_removed), &context.parents);
         let deleted = changes.gained.iter().filter(|(edge, _)| context.deleted_edges.contains(edge));
         inheritances.extend(deleted.map(|(edge, account)| Inheritance { edge: *edge, account: account.clone() }));
         self.store.reconcile_inherited(&inheritances, self.actor, self.now).await?;

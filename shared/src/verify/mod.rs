@@ -1,11 +1,11 @@
 //! Checks the table against its invariants (docs/propagation.md), and repairs violations.
 
-mod snapshot;
+mod contents;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
-use self::snapshot::Snapshot;
+use self::contents::TableContents;
 use crate::domain::{AccountId, Edge, Error, GroupId, Job, JobKind};
 use crate::propagation::Propagation;
 use crate::store::{GroupCounts, Inheritance};
@@ -56,7 +56,7 @@ pub enum InvariantViolation {
     /// A member whose account is deleted or was never announced.
     OfDeletedAccount(GroupId, AccountId),
     /// A member that is neither direct nor inherited.
-    Unheld(GroupId, AccountId),
+    Unfounded(GroupId, AccountId),
     /// A member of a group that does not exist.
     Orphan(GroupId, AccountId),
     /// An edge that only one of its two groups has.
@@ -95,7 +95,7 @@ impl fmt::Display for InvariantViolation {
                 write!(f, "8: {group} {account}: the audit record differs from the member row")
             }
             Self::OfDeletedAccount(group, account) => write!(f, "6: {group} {account}: the account does not exist"),
-            Self::Unheld(group, account) => write!(f, "4: {group} {account}: neither direct nor inherited"),
+            Self::Unfounded(group, account) => write!(f, "4: {group} {account}: neither direct nor inherited"),
             Self::Orphan(group, account) => write!(f, "1: {group} {account}: the group does not exist"),
             Self::HalfEdge(edge) => {
                 write!(f, "4: {} {}: only one of the two groups has the edge", edge.parent, edge.child())
@@ -103,7 +103,7 @@ impl fmt::Display for InvariantViolation {
             Self::OrphanedEdge(edge) => {
                 write!(f, "4: {} {}: nested, but one of the two groups does not exist", edge.parent, edge.child())
             }
-            Self::Stalled(job) => write!(f, "job: {}: no progress since {}", job.kind.name(), job.created_at),
+            Self::Stalled(job) => write!(f, "job: {}: created at {} and not finished", job.kind.name(), job.created_at),
             Self::StuckDeletion(group) => write!(f, "job: {group}: deleted, and no job removes it"),
             Self::SetAside(job) => {
                 let reason = job.last_reason.as_deref().unwrap_or("no reason");
@@ -139,7 +139,7 @@ pub async fn find_violations(propagation: Propagation<'_>) -> Result<Vec<Invaria
 }
 
 async fn check(propagation: Propagation<'_>) -> Result<Vec<InvariantViolation>, Error> {
-    Ok(Snapshot::of(propagation.store.scan().await?).violations(propagation.now))
+    Ok(TableContents::of(propagation.store.scan().await?).violations(propagation.now))
 }
 
 /// Repairs violations, level by level, until there are none or no repair helps. Returns those left. Each repair has the
@@ -191,7 +191,7 @@ async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation
         InvariantViolation::Counts { group, stored, right } => store.repair_counts(group, *stored, *right).await,
         InvariantViolation::Mirror(group, account) => store.repair_mirror(group, account).await,
         InvariantViolation::Copies(group, account) => store.repair_copies(group, account).await,
-        InvariantViolation::Unheld(group, account) => store.repair_unheld(group, account, now).await,
+        InvariantViolation::Unfounded(group, account) => store.repair_unfounded(group, account, now).await,
         InvariantViolation::Orphan(group, account) => store.repair_orphan(group, account, now).await,
         InvariantViolation::AuditRecord(group, account) => store.repair_audit_record(group, account, now).await,
         InvariantViolation::Name(group) => store.repair_name(group).await,

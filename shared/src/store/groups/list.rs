@@ -46,7 +46,7 @@ impl Store {
     ) -> Result<Page<(Group, MembershipType)>, Error> {
         let scope = Scope::new("groups of account", &[account.as_str()]);
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        let range = Range::AccountAndMemberships(account.clone());
+        let range = Range::AccountAndMirrors(account.clone());
         let rows = self.table.query_typed::<MirrorItem>(QuerySpec::all(&range)).await?;
         let (known, mirrors) = rows.split_head::<AccountItem>(&Key::account(account))?;
         let known = known.and_then(|Row { item, .. }| item.active(account));
@@ -65,8 +65,7 @@ impl Store {
         &self,
         mirrors: Vec<Row<MirrorItem>>,
     ) -> Result<Vec<(Place, (Group, MembershipType))>, Error> {
-        let group_and_type =
-            |Row { key, item }: Row<MirrorItem>| Some((key.as_membership()?.1, item.membership_type()));
+        let group_and_type = |Row { key, item }: Row<MirrorItem>| Some((key.as_mirror()?.1, item.membership_type()));
         let types: HashMap<GroupId, MembershipType> = mirrors.into_iter().filter_map(group_and_type).collect();
         let groups = self.find_groups(types.keys().copied()).await?.into_values();
         let with_type = |group: Group| Some((group.list_position(), types.get(&group.id).map(|it| (group, *it))?));

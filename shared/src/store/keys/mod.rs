@@ -77,7 +77,7 @@ impl Key {
 
     /// The mirror of a member row, in the account's partition.
     #[must_use]
-    pub fn membership(account: &AccountId, group: &GroupId) -> Self {
+    pub fn mirror(account: &AccountId, group: &GroupId) -> Self {
         Self { partition: format!("ACCOUNT#{account}"), sort: format!("GROUP#{group}") }
     }
 
@@ -151,7 +151,7 @@ impl Key {
 
     /// Parses the key of a mirror row.
     #[must_use]
-    pub fn as_membership(&self) -> Option<(AccountId, GroupId)> {
+    pub fn as_mirror(&self) -> Option<(AccountId, GroupId)> {
         let account = AccountId::parse(self.partition.strip_prefix("ACCOUNT#")?)?;
         Some((account, GroupId::parse(self.sort.strip_prefix("GROUP#")?)?))
     }
@@ -259,9 +259,9 @@ pub enum Range {
     /// The groups nested directly in a group, then the group itself.
     ChildrenAndGroup(GroupId),
     /// An account, then its memberships.
-    AccountAndMemberships(AccountId),
+    AccountAndMirrors(AccountId),
     /// The memberships of an account.
-    Memberships(AccountId),
+    Mirrors(AccountId),
     /// The parts of a group's name.
     Suffixes(GroupId),
     /// The audit records of a group's memberships.
@@ -296,8 +296,8 @@ impl Range {
             Self::ChildrenAndGroup(group) => in_table(&Key::group(group), "CHILD#", "GROUP"),
             Self::Suffixes(group) => in_table(&Key::group(group), "NAME#", "NAME$"),
             Self::AuditRecords(group) => in_table(&Key::group(group), "TRAIL#", "TRAIL$"),
-            Self::AccountAndMemberships(account) => in_table(&Key::account(account), "ACCOUNT", "GROUP$"),
-            Self::Memberships(account) => in_table(&Key::account(account), "GROUP#", "GROUP$"),
+            Self::AccountAndMirrors(account) => in_table(&Key::account(account), "ACCOUNT", "GROUP$"),
+            Self::Mirrors(account) => in_table(&Key::account(account), "GROUP#", "GROUP$"),
             Self::Groups => in_index(ListKey::GROUPS.into(), None),
             Self::Search(term, after) => {
                 let term = term.sort_key();

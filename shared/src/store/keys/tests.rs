@@ -55,7 +55,7 @@ fn keys_are_spelled_as_the_data_model_says() {
         (Key::group(&group()), format!("GROUP#{GROUP}"), "GROUP".to_owned()),
         (Key::member(&group(), &acc), format!("GROUP#{GROUP}"), "MEMBER#acc-1".to_owned()),
         (Key::account(&acc), "ACCOUNT#acc-1".to_owned(), "ACCOUNT".to_owned()),
-        (Key::membership(&acc, &group()), "ACCOUNT#acc-1".to_owned(), format!("GROUP#{GROUP}")),
+        (Key::mirror(&acc, &group()), "ACCOUNT#acc-1".to_owned(), format!("GROUP#{GROUP}")),
         (Key::child(&group(), &child()), format!("GROUP#{GROUP}"), format!("CHILD#{CHILD}")),
         (Key::nesting(&child()), format!("GROUP#{CHILD}"), "NEST".to_owned()),
         (Key::audit_record(&group(), &acc), format!("GROUP#{GROUP}"), "TRAIL#acc-1".to_owned()),
@@ -84,7 +84,7 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
         Key::group(&group()),
         Key::member(&group(), &acc),
         Key::account(&acc),
-        Key::membership(&acc, &group()),
+        Key::mirror(&acc, &group()),
         Key::child(&group(), &child()),
         Key::nesting(&child()),
         Key::job(&JobKind::DeleteGroup(group())),
@@ -96,7 +96,7 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
     assert_eq!(parsed(&|key| key.as_group() == Some(group())), only(0));
     assert_eq!(parsed(&|key| key.as_member() == Some((group(), acc.clone()))), only(1));
     assert_eq!(parsed(&|key| key.as_account() == Some(acc.clone())), only(2));
-    assert_eq!(parsed(&|key| key.as_membership() == Some((acc.clone(), group()))), only(3));
+    assert_eq!(parsed(&|key| key.as_mirror() == Some((acc.clone(), group()))), only(3));
     assert_eq!(parsed(&|key| key.as_child() == Some((group(), child()))), only(4));
     assert_eq!(parsed(&|key| key.as_nesting() == Some(child())), only(5));
     assert_eq!(parsed(&|key| key.as_job() == Some(JobKind::DeleteGroup(group()))), only(6));
@@ -136,8 +136,8 @@ fn each_range_holds_exactly_its_rows() {
     assert_eq!(in_range(&Range::Members(group()), &in_group), in_group[2..5]);
     assert_eq!(in_range(&Range::ChildrenAndGroup(group()), &in_group), in_group[..2]);
     let in_account = ["ACCOUNT", &format!("GROUP#{GROUP}"), "GROUP#grp-ffffffff-ffff-7fff-bfff-ffffffffffff"];
-    assert_eq!(in_range(&Range::AccountAndMemberships(acc.clone()), &in_account), in_account);
-    assert_eq!(in_range(&Range::Memberships(acc), &in_account), in_account[1..]);
+    assert_eq!(in_range(&Range::AccountAndMirrors(acc.clone()), &in_account), in_account);
+    assert_eq!(in_range(&Range::Mirrors(acc), &in_account), in_account[1..]);
     assert_eq!(in_range(&Range::Suffixes(group()), &in_group), in_group[5..6]);
     let all = |partition: &str| Bounds { in_index: true, partition: partition.into(), sort: None };
     assert_eq!(Range::Jobs.bounds(), all("JOBS"));
@@ -150,7 +150,7 @@ fn longest_keys_fit_the_limits_of_dynamodb() {
     let longest_name = FoldedText::fold(&"\u{fdfa}".repeat(256)).sort_key();
     let list_key = ListKey::group(&longest_name, &group());
     assert!(list_key.sort().len() <= 1_024);
-    let (partition, sort) = stored(&Key::membership(&account(&"a".repeat(128)), &group()));
+    let (partition, sort) = stored(&Key::mirror(&account(&"a".repeat(128)), &group()));
     assert!(partition.len() <= 2_048 && sort.len() <= 1_024);
 }
 

@@ -42,7 +42,7 @@ impl Store {
     /// The table did not respond.
     pub(crate) async fn repair_mirror(&self, group: &GroupId, account: &AccountId) -> Result<(), Error> {
         let member = self.read_member(group, account).await?;
-        let mirror = Key::membership(account, group);
+        let mirror = Key::mirror(account, group);
         let write = match &member {
             None => Write::delete(mirror),
             Some(item) => Write::put(to_row(&mirror, &MirrorItem { direct: item.direct })?),
@@ -54,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// The table did not respond.
-    pub(crate) async fn repair_unheld(
+    pub(crate) async fn repair_unfounded(
         &self,
         group: &GroupId,
         account: &AccountId,
@@ -66,7 +66,7 @@ impl Store {
         }
         self.repair(vec![
             Write::delete_when(Key::member(group, account), item.unchanged_since_read()),
-            Write::delete(Key::membership(account, group)),
+            Write::delete(Key::mirror(account, group)),
             add_to_member_count(group, -1),
             system_record(group, account, &Membership::default(), now),
         ])
@@ -129,7 +129,7 @@ impl Store {
     ) -> Result<(), Error> {
         self.repair(vec![
             Write::delete(Key::member(group, account)),
-            Write::delete(Key::membership(account, group)),
+            Write::delete(Key::mirror(account, group)),
             Write::require_no_row(Key::group(group)),
             system_record(group, account, &Membership::default(), now),
         ])

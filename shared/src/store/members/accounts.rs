@@ -28,7 +28,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         // Accounts are read only once the mirrors of all these rows are visible: a later change of an account finds them.
-        let mirrors: Vec<Key> = members.iter().map(|(group, id)| Key::membership(id, group)).collect();
+        let mirrors: Vec<Key> = members.iter().map(|(group, id)| Key::mirror(id, group)).collect();
         for chunk in mirrors.chunks(MAX_ACTIONS) {
             self.table.transact_get(chunk).await?;
         }
@@ -96,11 +96,11 @@ impl Store {
         after: Option<&GroupId>,
         limit: usize,
     ) -> Result<(Vec<GroupId>, Option<GroupId>), Error> {
-        let range = Range::Memberships(account.clone());
-        let after = after.map(|group| (Key::membership(account, group), None));
+        let range = Range::Mirrors(account.clone());
+        let after = after.map(|group| (Key::mirror(account, group), None));
         let spec = QuerySpec { after, wanted: Some(limit), ..QuerySpec::all(&range) };
         let (rows, last) = self.table.query_page(spec).await?;
-        let group = |key: Key| key.as_membership().map(|(_, group)| group);
+        let group = |key: Key| key.as_mirror().map(|(_, group)| group);
         let groups = rows.into_iter().map(|row| {
             let (key, _): (_, MirrorItem) = from_row(row)?;
             group(key).ok_or_else(|| unreadable("membership row"))

@@ -35,7 +35,7 @@ pub(in crate::store) enum ChangeOrigin {
     /// An administrator's request.
     AdminRequest,
     /// A request by event, provided that no decision was made since the audit record was read.
-    Event(EventDecision),
+    Event(RequestDecision),
     /// Another change.
     Derived,
     /// The deletion of the group.
@@ -45,7 +45,7 @@ pub(in crate::store) enum ChangeOrigin {
 /// How a request by event compares with the audit record of its membership.
 pub(super) enum RequestState {
     /// It may decide.
-    New(EventDecision),
+    New(RequestDecision),
     /// It decided before, or a later decision was made.
     Superseded,
     /// It was refused before. Whether that was reported is not known.
@@ -54,7 +54,7 @@ pub(super) enum RequestState {
 
 /// The decision of a request, on the audit record that was read.
 #[derive(Debug, Clone)]
-pub(in crate::store) struct EventDecision {
+pub(in crate::store) struct RequestDecision {
     read: AuditItem,
     id: String,
     at: Moment,
@@ -77,11 +77,11 @@ impl RequestState {
         if is_late || decisions.contains(&request.id) {
             return Self::Superseded;
         }
-        Self::New(EventDecision { read, id: request.id.clone(), at, decisions })
+        Self::New(RequestDecision { read, id: request.id.clone(), at, decisions })
     }
 }
 
-impl EventDecision {
+impl RequestDecision {
     /// Marks the request as applied.
     pub(super) fn applied(mut self) -> Self {
         self.decisions.insert(self.id.clone());
@@ -146,7 +146,7 @@ impl Store {
         group: &GroupId,
         account: &AccountId,
         member: Option<&MemberItem>,
-        decision: &EventDecision,
+        decision: &RequestDecision,
     ) -> Result<Commit, Error> {
         let audit_record = decision.write(Update::of(Key::audit_record(group, account)));
         self.table.transact(vec![require_unchanged(group, account, member), audit_record.into()]).await

@@ -325,7 +325,7 @@ impl PlannedChange {
                 vec![
                     require_account(&member.account),
                     Write::insert(to_row(&Key::member(group, id), &MemberItem::new(member))?),
-                    Write::insert(to_row(&Key::membership(id, group), &MirrorItem { direct: true })?),
+                    Write::insert(to_row(&Key::mirror(id, group), &MirrorItem { direct: true })?),
                 ]
             }
             Self::Promote(member, read) => {
@@ -338,7 +338,7 @@ impl PlannedChange {
             }
             Self::Remove(account, read) => vec![
                 Write::delete_when(Key::member(group, account), read.unchanged_since_read()),
-                Write::delete(Key::membership(account, group)),
+                Write::delete(Key::mirror(account, group)),
             ],
         })
     }
@@ -362,6 +362,6 @@ fn promote(group: &GroupId, member: &Member, read: &MemberItem) -> Write {
 }
 
 fn set_mirror(group: &GroupId, account: &AccountId, direct: bool) -> Write {
-    let update = Update::of(Key::membership(account, group)).set(Attribute::Direct, direct);
+    let update = Update::of(Key::mirror(account, group)).set(Attribute::Direct, direct);
     update.when(Condition::row_exists()).into()
 }

@@ -66,7 +66,7 @@ impl Store {
         let context = ChangeContext { actor: &actor, now, origin: ChangeOrigin::GroupDeleted };
         for chunk in accounts.chunks(MAX_ACTIONS / WRITES_OF_MEMBER) {
             let writes = chunk.iter().flat_map(|id| {
-                let rows = [Key::member(group, id), Key::membership(id, group)].map(Write::delete);
+                let rows = [Key::member(group, id), Key::mirror(id, group)].map(Write::delete);
                 rows.into_iter().chain([write_audit_record(group, id, &Membership::default(), &context)])
             });
             // Without conditions nothing can fail but the request.

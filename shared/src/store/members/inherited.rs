@@ -321,7 +321,7 @@ impl Target {
     }
 
     fn writes(self, group: &GroupId, account: &AccountId, now: Timestamp) -> Result<Vec<Write>, Error> {
-        let (key, mirror) = (Key::member(group, account), Key::membership(account, group));
+        let (key, mirror) = (Key::member(group, account), Key::mirror(account, group));
         let membership = self.membership();
         let Self { before, source, actor, .. } = self;
         let actor = actor.unwrap_or_else(Actor::system);

@@ -5,12 +5,12 @@ mod accounts;
 mod audit;
 mod change;
 mod deletion;
+mod edges;
 mod inherited;
 mod list;
 mod requests;
-mod surroundings;
 
 pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
+pub(crate) use self::edges::EdgeState;
 pub(super) use self::inherited::add_to_member_count;
 pub(crate) use self::inherited::{AncestorEffect, Inheritance, Reconciled};
-pub(crate) use self::surroundings::EdgeState;

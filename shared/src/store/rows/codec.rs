@@ -82,7 +82,7 @@ fn decode_as(key: &Key, image: Image) -> Result<AnyRow, Error> {
     if let Some(account) = key.as_account() {
         return Ok(AnyRow::Account(account, image.decode()?));
     }
-    if let Some((account, group)) = key.as_membership() {
+    if let Some((account, group)) = key.as_mirror() {
         return Ok(AnyRow::Mirror(account, group, image.decode()?));
     }
     if let Some((group, account)) = key.as_audit_record() {

@@ -8,7 +8,7 @@ use crate::store::{GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, Scanne
 
 /// All rows, by type.
 #[derive(Debug, Default)]
-pub(super) struct Snapshot {
+pub(super) struct TableContents {
     groups: BTreeMap<GroupId, ScannedGroup>,
     members: BTreeMap<(GroupId, AccountId), ScannedMember>,
     /// Edges in the parents' partitions, and in the children's.
@@ -23,27 +23,27 @@ pub(super) struct Snapshot {
     unreadable: Vec<String>,
 }
 
-impl Snapshot {
+impl TableContents {
     pub(super) fn of(rows: Vec<ScannedRow>) -> Self {
-        let mut snapshot = Self::default();
+        let mut contents = Self::default();
         for row in rows {
             match row {
-                ScannedRow::Group(id, group) => drop(snapshot.groups.insert(id, group)),
-                ScannedRow::Member(group, account, member) => drop(snapshot.members.insert((group, account), member)),
-                ScannedRow::Child(edge) => drop(snapshot.children.insert(edge)),
-                ScannedRow::Parent(edge) => drop(snapshot.parents.insert(edge)),
-                ScannedRow::Account(id, account) => drop(snapshot.accounts.insert(id, account)),
-                ScannedRow::Mirror(account, group, direct) => drop(snapshot.mirrors.insert((group, account), direct)),
+                ScannedRow::Group(id, group) => drop(contents.groups.insert(id, group)),
+                ScannedRow::Member(group, account, member) => drop(contents.members.insert((group, account), member)),
+                ScannedRow::Child(edge) => drop(contents.children.insert(edge)),
+                ScannedRow::Parent(edge) => drop(contents.parents.insert(edge)),
+                ScannedRow::Account(id, account) => drop(contents.accounts.insert(id, account)),
+                ScannedRow::Mirror(account, group, direct) => drop(contents.mirrors.insert((group, account), direct)),
                 ScannedRow::AuditRecord(group, account, Some(membership)) => {
-                    snapshot.audit_records.insert((group, account), membership);
+                    contents.audit_records.insert((group, account), membership);
                 }
                 ScannedRow::AuditRecord(_, _, None) => {}
-                ScannedRow::Suffix(group, suffix) => *snapshot.names.entry(group).or_default() += suffix,
-                ScannedRow::Job(job) => snapshot.jobs.push(job),
-                ScannedRow::Unreadable(key) => snapshot.unreadable.push(key),
+                ScannedRow::Suffix(group, suffix) => *contents.names.entry(group).or_default() += suffix,
+                ScannedRow::Job(job) => contents.jobs.push(job),
+                ScannedRow::Unreadable(key) => contents.unreadable.push(key),
             }
         }
-        snapshot
+        contents
     }
 
     /// The contradictions, as of `now`.
@@ -218,7 +218,7 @@ impl Snapshot {
                 violations.push(InvariantViolation::Mirror(*group, account.clone()));
             }
             if !member.membership.is_member() {
-                violations.push(InvariantViolation::Unheld(*group, account.clone()));
+                violations.push(InvariantViolation::Unfounded(*group, account.clone()));
             }
             let Some(ScannedAccount { account: known, deleted_version }) = self.accounts.get(account) else {
                 violations.push(InvariantViolation::OfDeletedAccount(*group, account.clone()));

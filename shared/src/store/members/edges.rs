@@ -23,7 +23,7 @@ pub(crate) enum EdgeState {
 
 /// The state of the groups and edges of changed member rows.
 #[derive(Debug, Default)]
-pub(crate) struct MemberContext {
+pub(crate) struct GroupsAndEdges {
     /// The edges from each group to its parents.
     pub parents: HashMap<GroupId, Vec<Edge>>,
     /// Groups that are deleted or being deleted, each with who deleted it, where that is still known.
@@ -76,18 +76,18 @@ impl Store {
     ///
     /// # Errors
     /// The table did not respond.
-    pub(crate) async fn member_context(
+    pub(crate) async fn groups_and_edges(
         &self,
         groups: &BTreeSet<GroupId>,
         edges: &BTreeSet<Edge>,
-    ) -> Result<MemberContext, Error> {
+    ) -> Result<GroupsAndEdges, Error> {
         let keys: BTreeSet<Key> = groups
             .iter()
             .flat_map(|group| [Key::group(group), Key::nesting(group)])
             .chain(edges.iter().map(|edge| Key::child(&edge.parent, &edge.child())))
             .collect();
         let rows = Snapshot::read(&self.table, &keys.into_iter().collect::<Vec<_>>()).await?;
-        let mut context = MemberContext::default();
+        let mut context = GroupsAndEdges::default();
         for group in groups {
             context.parents.insert(*group, rows.parents(group)?);
             if rows.group(group)?.is_none() {
