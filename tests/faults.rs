@@ -118,7 +118,10 @@ async fn time_budget_begins_with_each_request() {
     let time_budget = Duration::from_millis(50);
     let client = shared::store::client_for(&api.endpoint, |builder| builder);
     let store = shared::store::Store::new(client, &api.table, time_budget);
-    tokio::time::sleep(time_budget).await;
+    let created = Instant::now();
+    while created.elapsed() <= time_budget {
+        api.get(&format!("/{id}")).await.ok();
+    }
     // On a busy machine a single request may need more than its budget.
     let mut attempts = 0;
     while let Err(error) = store.require_group(&read(), &id).await {

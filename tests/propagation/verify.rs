@@ -113,8 +113,8 @@ async fn missing_member_is_found_and_restored_at_every_level() {
     let mut found = table.verify_and_repair().await;
     found.retain(|line| !line.starts_with("2:"));
     let mut expected = vec![
-        format!("1: {middle} acc-00000: not stored, should be a member"),
-        format!("1: {top} acc-00000: not stored, should be a member"),
+        format!("1: {middle} acc-00000: should have a member row"),
+        format!("1: {top} acc-00000: should have a member row"),
         format!("4: {middle} acc-00000: is not stored as inherited through {bottom}, and should be"),
         format!("8: {middle} acc-00000: the audit record differs from the member row"),
         format!("8: {top} acc-00000: the audit record differs from the member row"),
@@ -140,10 +140,10 @@ async fn unfounded_member_is_found_and_removed_at_every_level() {
     table.client.put_item().table_name(&table.api.table).set_item(Some(row)).send().await.unwrap();
     let found = table.verify_and_repair().await;
     for line in [
-        format!("1: {middle} acc-stranger: stored as a member, should be none"),
+        format!("1: {middle} acc-stranger: has a member row and should not"),
         format!("4: {middle} acc-stranger: is stored as inherited through {bottom}, and should not be"),
         format!("4: {top} acc-stranger: is not stored as inherited through {middle}, and should be"),
-        format!("3: {middle} acc-stranger: the two rows of the membership differ"),
+        format!("3: {middle} acc-stranger: the member row and its mirror differ"),
     ] {
         assert!(found.contains(&line), "{line} is not in {found:?}");
     }
@@ -154,12 +154,12 @@ async fn wrong_mirrors_and_copies_are_found_and_corrected() {
     let mut table = Table::new().await;
     let (top, id) = (table.top, account("acc-00000").id);
     table.lose(&Key::mirror(&id, &top)).await;
-    let differ = format!("3: {top} acc-00000: the two rows of the membership differ");
+    let differ = format!("3: {top} acc-00000: the member row and its mirror differ");
     assert_eq!(table.verify_and_repair().await, std::slice::from_ref(&differ));
     table.tamper(&Key::mirror(&id, &top), "direct", Some(AttributeValue::Bool(true))).await;
     assert_eq!(table.verify_and_repair().await, [differ]);
     table.tamper(&Key::member(&top, &id), "email", text("old@company.com")).await;
-    let copies = format!("6: {top} acc-00000: the copies are not the account's fields");
+    let copies = format!("6: {top} acc-00000: the copies differ from the account");
     assert_eq!(table.verify_and_repair().await, [copies]);
     assert_eq!(table.api.all_items("?member=acc-00000", "groups").await.len(), 3);
 }
@@ -174,7 +174,10 @@ async fn edge_with_only_one_of_its_rows_is_found_and_removed() {
     child.insert("edge_id".into(), AttributeValue::S(edge));
     table.client.put_item().table_name(&table.api.table).set_item(Some(child)).send().await.unwrap();
     let found = table.verify_and_repair().await;
-    assert!(found.contains(&format!("4: {bottom} {}: nested as only one of the two says", table.top)), "{found:?}");
+    assert!(
+        found.contains(&format!("4: {bottom} {}: only one of the two groups has the edge", table.top)),
+        "{found:?}"
+    );
     assert!(found.iter().any(|line| line.starts_with("5: nested in a cycle: ")), "{found:?}");
 }
 
@@ -192,7 +195,7 @@ async fn remains_of_a_deleted_group_are_found_and_removed() {
     let stuck = GroupId::parse(&table.api.group("Stuck").await).unwrap();
     table.tamper(&Key::group(&stuck), "state", text("DELETING")).await;
     let found = table.verify_and_repair().await;
-    assert_eq!(found, [format!("job: {stuck}: deleted, and nothing removes it")]);
+    assert_eq!(found, [format!("job: {stuck}: deleted, and no job removes it")]);
 }
 
 /// The account was deleted and created again. The repair does not turn its old membership into a new one.
@@ -219,7 +222,7 @@ async fn edge_of_a_missing_group_is_found_and_removed() {
         let lost = if parent_is_lost { &parent } else { &child };
         table.lose(&Key::group(&GroupId::parse(lost).unwrap())).await;
         let found = table.verify_and_repair().await;
-        let expected = format!("4: {parent} {child}: nested, though one of the two is not there");
+        let expected = format!("4: {parent} {child}: nested, but one of the two groups does not exist");
         assert!(found.contains(&expected), "{found:?}");
     }
 }
@@ -241,7 +244,7 @@ async fn stalled_job_is_found_and_resumed() {
 async fn wrong_search_rows_are_found_and_corrected() {
     let mut table = Table::new().await;
     let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
-    let expected = |id: GroupId| vec![format!("7: {id}: a search finds it by something other than its name")];
+    let expected = |id: GroupId| vec![format!("7: {id}: the search rows differ from the name")];
     table.lose(&Key::suffix(&top, 1)).await;
     assert_eq!(table.verify_and_repair().await, expected(top));
     table.tamper(&Key::suffix(&top, 1), "GSI1SK", text("xyz\u{1}")).await;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::InvariantViolation;
+use super::violation::InvariantViolation;
 use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Membership, Timestamp};
 use crate::store::{GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
 

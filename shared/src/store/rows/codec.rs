@@ -1,31 +1,12 @@
-//! Decoding and encoding of rows.
+//! Encoding and decoding of rows whose type is known.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_dynamo::Item;
 
-use super::{AccountItem, AuditItem, ChildItem, GroupItem, JobItem, MemberItem, MirrorItem, NestingItem};
-use crate::domain::{AccountId, Edge, Error, GroupId, Job};
+use crate::domain::Error;
 use crate::store::keys::{Attributes, Key};
 use crate::store::table::unreadable;
-
-/// A decoded row of any type, with the ids in its key.
-#[derive(Debug)]
-pub(in crate::store) enum AnyRow {
-    Group(GroupId, GroupItem),
-    Member(GroupId, AccountId, MemberItem),
-    Child(Edge),
-    Nesting(NestingItem),
-    Account(AccountId, AccountItem),
-    Mirror(AccountId, GroupId, MirrorItem),
-    Audit(GroupId, AccountId, AuditItem),
-    Job(Job),
-    /// A part of a group's name. Nobody reads one among rows of other types.
-    Suffix,
-    /// A row that only its own reader decodes.
-    Other,
-}
 
 /// Encodes a row.
 pub(in crate::store) fn to_row(key: &Key, item: &impl Serialize) -> Result<Attributes, Error> {
@@ -40,62 +21,8 @@ pub(in crate::store) fn from_row<T: DeserializeOwned>(row: Attributes) -> Result
     Ok((key, decode(row)?))
 }
 
-/// Decodes a row by the type that its key has.
-pub(in crate::store) fn decode_row(key: &Key, row: Attributes) -> Result<AnyRow, Error> {
-    decode_as(key, Image::Row(row))
-}
-
-/// Decodes an image of a row in a stream record by the type that its key has.
-pub(in crate::store) fn decode_image(key: &Key, image: Item) -> Result<AnyRow, Error> {
-    decode_as(key, Image::Stream(image))
-}
-
-/// A row in one of the two forms it arrives in.
-enum Image {
-    Row(Attributes),
-    Stream(Item),
-}
-
-impl Image {
-    fn decode<T: DeserializeOwned>(self) -> Result<T, Error> {
-        match self {
-            Self::Row(row) => decode(row),
-            Self::Stream(image) => serde_dynamo::from_item(image).map_err(|_| unreadable("stream record")),
-        }
-    }
-}
-
-fn decode_as(key: &Key, image: Image) -> Result<AnyRow, Error> {
-    if let Some(group) = key.as_group() {
-        return Ok(AnyRow::Group(group, image.decode()?));
-    }
-    if let Some((group, account)) = key.as_member() {
-        return Ok(AnyRow::Member(group, account, image.decode()?));
-    }
-    if let Some((parent, _)) = key.as_child() {
-        let ChildItem { edge_id } = image.decode()?;
-        return Ok(AnyRow::Child(Edge { parent, id: edge_id }));
-    }
-    if key.as_nesting().is_some() {
-        return Ok(AnyRow::Nesting(image.decode()?));
-    }
-    if let Some(account) = key.as_account() {
-        return Ok(AnyRow::Account(account, image.decode()?));
-    }
-    if let Some((account, group)) = key.as_mirror() {
-        return Ok(AnyRow::Mirror(account, group, image.decode()?));
-    }
-    if let Some((group, account)) = key.as_audit_record() {
-        return Ok(AnyRow::Audit(group, account, image.decode()?));
-    }
-    if let Some(kind) = key.as_job() {
-        let item: JobItem = image.decode()?;
-        return Ok(AnyRow::Job(item.job(kind)));
-    }
-    Ok(if key.as_suffix().is_some() { AnyRow::Suffix } else { AnyRow::Other })
-}
-
-fn decode<T: DeserializeOwned>(row: Attributes) -> Result<T, Error> {
+/// Decodes the attributes of a row whose type is known.
+pub(super) fn decode<T: DeserializeOwned>(row: Attributes) -> Result<T, Error> {
     if row.values().any(is_unknown) {
         return Err(unreadable("row"));
     }

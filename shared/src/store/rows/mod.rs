@@ -2,6 +2,7 @@
 //! their names in the table. Keys are not among them.
 
 mod account;
+mod any;
 mod audit;
 mod codec;
 mod group;
@@ -14,8 +15,9 @@ mod snapshot;
 mod state;
 
 pub(super) use self::account::AccountItem;
+pub(super) use self::any::{AnyRow, decode_image, decode_row};
 pub(super) use self::audit::AuditItem;
-pub(super) use self::codec::{AnyRow, decode_image, decode_row, from_row, to_row};
+pub(super) use self::codec::{from_row, to_row};
 pub use self::group::GroupCounts;
 pub(super) use self::group::PendingName;
 pub(super) use self::group::{GroupItem, read_group};
