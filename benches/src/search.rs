@@ -5,8 +5,7 @@ use std::fmt::Write;
 use futures::stream::{self, StreamExt};
 use reqwest::Method;
 use serde_json::json;
-use shared::domain::group::Description;
-use shared::domain::{FoldedText, Group, GroupName, GroupProfile, GroupType, Limit};
+use shared::domain::{FoldedText, Group, GroupName, GroupProfile, Limit};
 
 use crate::harness::meter::Meter;
 use crate::harness::recorder::sequential;
@@ -45,12 +44,7 @@ async fn create(api: &Api, number: usize) {
         // A short name has all its rows too. Longer ones only cost the emulator time.
         _ => format!("{number:04x}"),
     };
-    let profile = GroupProfile {
-        name: GroupName::parse(&name).unwrap(),
-        description: Description::default(),
-        group_type: GroupType::Security,
-        is_privileged: false,
-    };
+    let profile = GroupProfile::named(GroupName::parse(&name).unwrap());
     let group = Group::new(api.app.new_group_id(), profile, now());
     api.store.create_group(&administer(), group, None).await.unwrap().leave_to_stream();
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::app::App;
-use shared::domain::group::Description;
 use shared::domain::{
     Account, AccountId, AccountVersion, AddOutcome, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
-    GroupType, Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, RemoveOutcome, RequestOutcome,
+    Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, RemoveOutcome, RequestOutcome,
 };
 use shared::propagation::Propagation;
 use shared::store::{Store, Unsettled};
@@ -93,12 +92,7 @@ impl World {
     }
 
     async fn create(&self) -> GroupId {
-        let profile = GroupProfile {
-            name: GroupName::parse("World").unwrap(),
-            description: Description::default(),
-            group_type: GroupType::Security,
-            is_privileged: false,
-        };
+        let profile = GroupProfile::named(GroupName::parse("World").unwrap());
         let group = Group::new(self.api.app.new_group_id(), profile, now());
         self.store().create_group(&administer(), group, None).await.unwrap().leave_to_stream().id
     }

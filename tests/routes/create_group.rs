@@ -1,7 +1,6 @@
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::group::Description;
-use shared::domain::{Error, Group, GroupName, GroupProfile, GroupType, Timestamp};
+use shared::domain::{Error, Group, GroupName, GroupProfile, Timestamp};
 use shared::store::{IdempotencyKey, Unsettled};
 
 use crate::harness::{Answer, Api, administer, token};
@@ -272,12 +271,7 @@ async fn refused_request_does_not_use_up_its_key() {
 async fn idempotency_key_expires_after_a_day() {
     let api = Api::start().await;
     let create = async |second: i64, name: &str| {
-        let profile = GroupProfile {
-            name: GroupName::parse(name).unwrap(),
-            description: Description::default(),
-            group_type: GroupType::default(),
-            is_privileged: false,
-        };
+        let profile = GroupProfile::named(GroupName::parse(name).unwrap());
         let created_at = Timestamp::from_unix_seconds(1_700_000_000 + second);
         let group = Group::new(api.app.new_group_id(), profile, created_at);
         let key = IdempotencyKey { key: "k", request_digest: [name.len() as u8; 32] };

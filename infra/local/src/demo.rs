@@ -198,10 +198,10 @@ fn accounts() -> impl Iterator<Item = Account> {
 async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, demo: &DemoGroup) -> Result<(), Error> {
     let unfit = |_| Error::Internal { operation: "demo data", code: "unfit".into() };
     let profile = GroupProfile {
-        name: GroupName::parse(demo.name).map_err(unfit)?,
         description: Description::parse(demo.description).map_err(unfit)?,
         group_type: demo.group_type,
         is_privileged: demo.is_privileged,
+        ..GroupProfile::named(GroupName::parse(demo.name).map_err(unfit)?)
     };
     let created_at = created_at();
     let group = Group::new(group_id(index), profile, created_at);

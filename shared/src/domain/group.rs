@@ -88,6 +88,14 @@ pub struct GroupProfile {
     pub is_privileged: bool,
 }
 
+impl GroupProfile {
+    /// Returns a profile with this name. Its other fields have their defaults.
+    #[must_use]
+    pub fn named(name: GroupName) -> Self {
+        Self { name, description: Description::default(), group_type: GroupType::default(), is_privileged: false }
+    }
+}
+
 /// The fields of a group to change; `None` leaves a field unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GroupChanges {
