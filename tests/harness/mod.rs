@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod faults;
 pub mod log;
 pub mod meter;
+pub mod proxy;
 pub mod pump;
 pub mod recorder;
 pub mod schemas;
