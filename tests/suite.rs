@@ -10,6 +10,7 @@ mod canaries;
 mod cargo_local;
 mod concurrency;
 mod config;
+mod contention;
 mod cursors;
 mod deployment;
 mod endpoints;

@@ -2,11 +2,14 @@
 //!
 //! Prints tables and compares them with `benches/membership.txt` and `benches/search.txt`; `cargo measure -- --update` writes
 //! these files instead. With `membership` or `search`, only that table. Times are printed as well, but not compared.
+//! `cargo measure load` prints the times of calls under load. Run it in a release build.
 
 // Not all of the suite's harness is used here.
 #[allow(dead_code)]
 #[path = "../../tests/harness/mod.rs"]
 mod harness;
+mod lanes;
+mod load;
 mod search;
 mod seed;
 
@@ -44,6 +47,10 @@ const SIZES: [(usize, usize); 11] = [
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let is_given = |argument: &str| arguments.iter().any(|given| given == argument);
+    if is_given("load") {
+        load::measure().await;
+        return ExitCode::SUCCESS;
+    }
     let all = !["membership", "search"].into_iter().any(is_given);
     let mut matches = true;
     if all || is_given("membership") {

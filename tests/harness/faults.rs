@@ -9,7 +9,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+use super::proxy::{self, Upstream};
 
 /// How the proxy treats one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +54,7 @@ pub struct Faults {
 #[derive(Clone)]
 struct Proxy {
     faults: Faults,
-    endpoint: String,
-    client: reqwest::Client,
+    upstream: Upstream,
 }
 
 impl Faults {
@@ -112,32 +112,28 @@ impl Faults {
 
     /// Starts the proxy in front of the service at this URL. Returns the URL of the proxy.
     pub async fn start_proxy(&self, endpoint: &str) -> String {
-        let proxy = Proxy { faults: self.clone(), endpoint: endpoint.to_owned(), client: reqwest::Client::new() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(pass).with_state(proxy);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        url
+        let proxy = Proxy { faults: self.clone(), upstream: Upstream::new(endpoint) };
+        proxy::serve(Router::new().fallback(pass).with_state(proxy)).await
     }
 }
 
 async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers["x-amz-target"].to_str().unwrap();
-    let operation = target.rsplit('.').next().unwrap();
+    let operation = proxy::operation(&headers);
     match proxy.faults.take(operation) {
         None | Some(Fault::Passes) => proxy.forward(&headers, body).await,
-        Some(Fault::Throttle) => error(400, json!({ "__type": code("ThrottlingException") })),
-        Some(Fault::Conflict) => error(400, json!({ "__type": code("TransactionConflictException") })),
+        Some(Fault::Throttle) => error(400, proxy::error("ThrottlingException")),
+        Some(Fault::Conflict) => error(400, proxy::error("TransactionConflictException")),
         Some(Fault::TransactionConflict) => {
             let request: Value = serde_json::from_slice(&body).unwrap();
-            let mut reasons = vec![json!({ "Code": "None" }); request["TransactItems"].as_array().unwrap().len()];
-            *reasons.last_mut().unwrap() = json!({ "Code": "TransactionConflict", "Message": "is ongoing" });
-            error(400, json!({ "__type": code("TransactionCanceledException"), "CancellationReasons": reasons }))
+            let actions = proxy::actions(&request).count();
+            error(400, proxy::cancelled(&proxy::last_conflicts(actions)))
         }
-        Some(Fault::InternalError) => error(500, json!({ "__type": code("InternalServerError") })),
+        Some(Fault::InternalError) => error(500, proxy::error("InternalServerError")),
         Some(Fault::Malformed) => {
             let message = "ValidationException: GROUP#secret MEMBER#secret GSI1PK canary";
-            error(400, json!({ "__type": code("ValidationException"), "message": message }))
+            let mut body = proxy::error("ValidationException");
+            body["message"] = json!(message);
+            error(400, body)
         }
         Some(Fault::AnswerLost) => {
             proxy.forward(&headers, body).await;
@@ -146,7 +142,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
         Some(Fault::NeverArrives) => broken(),
         Some(Fault::Unprocessed(count)) => proxy.forward_part(&headers, &body, count).await,
         Some(fault @ (Fault::Remembers | Fault::OldMembers)) => {
-            let (status, body) = proxy.send(&headers, body.to_vec()).await;
+            let (status, body) = proxy.upstream.send(&headers, body.to_vec()).await;
             let mut answer: Value = serde_json::from_slice(&body).unwrap();
             let rows =
                 answer["Responses"].as_object_mut().unwrap().values_mut().next().unwrap().as_array_mut().unwrap();
@@ -158,19 +154,14 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
                 rows.retain(|row| !is_member(row));
                 rows.append(&mut remembered);
             }
-            (status, [("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response()
+            proxy::answer(status, answer.to_string())
         }
         Some(Fault::NotTaken(count, reason)) => proxy.publish_part(&headers, &body, count, reason).await,
     }
 }
 
-fn code(name: &str) -> String {
-    format!("com.amazonaws.dynamodb.v20120810#{name}")
-}
-
 fn error(status: u16, body: Value) -> Response {
-    let content_type = [("content-type", "application/x-amz-json-1.0")];
-    (StatusCode::from_u16(status).unwrap(), content_type, body.to_string()).into_response()
+    proxy::answer(StatusCode::from_u16(status).unwrap(), body.to_string())
 }
 
 /// A body that fails before its first byte: to the client, a broken connection.
@@ -180,20 +171,9 @@ fn broken() -> Response {
 }
 
 impl Proxy {
-    async fn send(&self, headers: &HeaderMap, body: Vec<u8>) -> (StatusCode, Bytes) {
-        let mut request = self.client.post(&self.endpoint).body(body);
-        for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
-            if let Some(value) = headers.get(name) {
-                request = request.header(name, value);
-            }
-        }
-        let response = request.send().await.unwrap();
-        (response.status(), response.bytes().await.unwrap())
-    }
-
     async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
-        let (status, body) = self.send(headers, body.to_vec()).await;
-        (status, [("content-type", "application/x-amz-json-1.0")], body).into_response()
+        let (status, body) = self.upstream.send(headers, body.to_vec()).await;
+        proxy::answer(status, body)
     }
 
     async fn publish_part(&self, headers: &HeaderMap, body: &Bytes, count: usize, reason: &str) -> Response {
@@ -202,7 +182,7 @@ impl Proxy {
         let not_taken = entries.drain(..count.min(entries.len())).count();
         let mut results = vec![json!({ "ErrorCode": reason, "ErrorMessage": "no canary" }); not_taken];
         if !entries.is_empty() {
-            let (_, answer) = self.send(headers, request.to_string().into_bytes()).await;
+            let (_, answer) = self.upstream.send(headers, request.to_string().into_bytes()).await;
             let mut answer: Value = serde_json::from_slice(&answer).unwrap();
             results.append(answer["Entries"].as_array_mut().unwrap());
         }
@@ -218,9 +198,9 @@ impl Proxy {
         let keys = wanted["Keys"].as_array_mut().unwrap();
         let left = keys.split_off(keys.len() - count);
         let unprocessed = json!({ name.clone(): { "Keys": left, "ConsistentRead": true } });
-        let (status, body) = self.send(headers, request.to_string().into_bytes()).await;
+        let (status, body) = self.upstream.send(headers, request.to_string().into_bytes()).await;
         let mut answer: Value = serde_json::from_slice(&body).unwrap();
         answer["UnprocessedKeys"] = unprocessed;
-        (status, [("content-type", "application/x-amz-json-1.0")], answer.to_string()).into_response()
+        proxy::answer(status, answer.to_string())
     }
 }

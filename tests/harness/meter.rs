@@ -8,9 +8,10 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+use super::proxy::{self, Upstream};
 
 /// Consumed capacity units.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -35,8 +36,7 @@ pub struct Meter(Arc<Mutex<Counted>>);
 #[derive(Clone)]
 struct Proxy {
     meter: Meter,
-    endpoint: String,
-    client: reqwest::Client,
+    upstream: Upstream,
 }
 
 impl Meter {
@@ -56,12 +56,8 @@ impl Meter {
 
     /// Starts the proxy in front of the table at this URL. Returns the URL of the proxy.
     pub async fn start_proxy(&self, endpoint: &str) -> String {
-        let proxy = Proxy { meter: self.clone(), endpoint: endpoint.to_owned(), client: reqwest::Client::new() };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(pass).with_state(proxy);
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        url
+        let proxy = Proxy { meter: self.clone(), upstream: Upstream::new(endpoint) };
+        proxy::serve(Router::new().fallback(pass).with_state(proxy)).await
     }
 
     /// Locks the keys of a transaction, all or none. Returns whether it did.
@@ -97,28 +93,21 @@ impl Meter {
 }
 
 async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Response {
-    let target = headers["x-amz-target"].to_str().unwrap();
-    let operation = target.rsplit('.').next().unwrap();
+    let operation = proxy::operation(&headers);
     let mut request: Value = serde_json::from_slice(&body).unwrap();
     let trace = headers.get("x-amzn-trace-id").map_or("", |value| value.to_str().unwrap());
     proxy.meter.0.lock().unwrap().traces.push(trace.to_owned());
     let keys = keys_of(operation, &request);
     if !proxy.meter.lock(&keys) {
-        return conflict(&request);
+        let body = proxy::cancelled(&proxy::last_conflicts(keys.len()));
+        return proxy::answer(StatusCode::BAD_REQUEST, body.to_string());
     }
     request["ReturnConsumedCapacity"] = json!("TOTAL");
-    let mut forwarded = proxy.client.post(&proxy.endpoint).body(request.to_string());
-    for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
-        if let Some(value) = headers.get(name) {
-            forwarded = forwarded.header(name, value);
-        }
-    }
-    let response = forwarded.send().await.unwrap();
-    let (status, answer) = (response.status(), response.bytes().await.unwrap());
+    let (status, answer) = proxy.upstream.send(&headers, request.to_string().into_bytes()).await;
     proxy.meter.unlock(&keys);
     let body: Value = serde_json::from_slice(&answer).unwrap_or_default();
     proxy.meter.count(operation, &body["ConsumedCapacity"]);
-    (status, [("content-type", "application/x-amz-json-1.0")], answer).into_response()
+    proxy::answer(status, answer)
 }
 
 /// Returns the keys that a transaction writes or checks.
@@ -126,21 +115,6 @@ fn keys_of(operation: &str, request: &Value) -> Vec<String> {
     if operation != "TransactWriteItems" {
         return Vec::new();
     }
-    let actions = request["TransactItems"].as_array().unwrap().iter();
-    let rows = actions.filter_map(|action| action.as_object()?.values().next());
-    rows.map(|action| {
-        let row = if action["Key"].is_object() { &action["Key"] } else { &action["Item"] };
-        format!("{} {}", row["PK"]["S"], row["SK"]["S"])
-    })
-    .collect()
-}
-
-fn conflict(request: &Value) -> Response {
-    let count = request["TransactItems"].as_array().unwrap().len();
-    let mut reasons = vec![json!({ "Code": "None" }); count];
-    *reasons.last_mut().unwrap() = json!({ "Code": "TransactionConflict", "Message": "is ongoing" });
-    let code = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
-    let body = json!({ "__type": code, "CancellationReasons": reasons });
-    let content_type = [("content-type", "application/x-amz-json-1.0")];
-    (StatusCode::BAD_REQUEST, content_type, body.to_string()).into_response()
+    let keys = proxy::actions(request).map(|(_, action)| proxy::key_of_action(action));
+    keys.map(|(partition, sort)| format!("{partition} {sort}")).collect()
 }

@@ -1,11 +1,13 @@
 //! Starts the whole API over a fresh table and offers short calls to it. Every test begins here.
 
 mod answer;
+pub mod contention;
 pub mod contract;
 pub mod exchange;
 pub mod faults;
 pub mod log;
 pub mod meter;
+pub mod proxy;
 pub mod pump;
 pub mod recorder;
 pub mod schemas;
@@ -35,6 +37,7 @@ use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
 
 pub use answer::Answer;
+use contention::Contention;
 use faults::Faults;
 use log::LogCapture;
 use meter::Meter;
@@ -48,15 +51,18 @@ pub fn template() -> &'static Template {
 }
 
 /// Returns the configuration of the template with this table.
-pub fn config(table: &str) -> Config {
+fn template_config(table: &str) -> Config {
     let environment = &template().environment;
     let variable = |name: &str| match name {
         "TABLE_NAME" => Some(table.to_owned()),
         name => environment.get(name).cloned(),
     };
-    let config = Config::from_variables(variable).unwrap();
-    // Writes settle in time even on a busy machine.
-    Config { settle_budget: Duration::from_secs(60), ..config }
+    Config::from_variables(variable).unwrap()
+}
+
+/// Returns the configuration of the template with this table, but writes settle in time even on a busy machine.
+pub fn config(table: &str) -> Config {
+    Config { settle_budget: Duration::from_secs(60), ..template_config(table) }
 }
 
 /// The proxy between the API and its table.
@@ -64,6 +70,7 @@ enum Between<'a> {
     Nothing,
     Faults(&'a Faults),
     Meter(&'a Meter),
+    Contention(&'a Contention),
 }
 
 /// The whole API over a fresh table.
@@ -121,6 +128,13 @@ impl Api {
         Self::start_over(&template().table, template(), configure, Between::Faults(faults)).await
     }
 
+    /// Starts with a stream of the table, with the model of a table under load in front of it, and with the template's own
+    /// time budgets.
+    pub async fn start_contended(contention: &Contention) -> Self {
+        let configure = |config: &mut Config| config.settle_budget = template_config("any").settle_budget;
+        Self::start_over(&template().table, template(), configure, Between::Contention(contention)).await
+    }
+
     async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), between: Between<'_>) -> Self {
         Self::start_over(&table_without_stream(), template, configure, between).await
     }
@@ -144,6 +158,7 @@ impl Api {
         let through = match between {
             Between::Faults(faults) => faults.start_proxy(&endpoint).await,
             Between::Meter(meter) => meter.start_proxy(&endpoint).await,
+            Between::Contention(contention) => contention.start_proxy(&endpoint).await,
             Between::Nothing => endpoint.clone(),
         };
         let recorder = Recorder::default();
