@@ -9,11 +9,11 @@
 //!   assumption, as is the shape: sigma is 0.35, so the 99th percentile is 2.3 times the median. The emulator's own time is
 //!   added.
 //! - *Refusals* take the median of a single write, 6 ms: a conflict shows in the prepare phase, after one trip to the storage
-//!   nodes (Idziorek et al., section 3.2).
+//!   nodes (Idziorek et al.).
 //! - *Conflicts*: each item of a TransactWriteItems, also of a `ConditionCheck`, is in flight from its arrival until it is
 //!   applied. Another TransactWriteItems or TransactGetItems is cancelled with `TransactionConflict` for exactly these items;
 //!   a single write fails with `TransactionConflictException`; other reads pass and see the old item (DynamoDB Developer
-//!   Guide, "Transaction conflict handling in DynamoDB"). TransactGetItems reads twice (Idziorek et al., section 3.3), so it
+//!   Guide, "Transaction conflict handling in DynamoDB"). TransactGetItems reads twice (Idziorek et al.), so it
 //!   also conflicts with a transaction that begins meanwhile; so does a single write, which is applied at the end of its
 //!   latency. Conflicts of TransactGetItems with single writes are left out.
 //! - *Partitions*: each partition key has 1,000 write units and 3,000 read units a second (DynamoDB Developer Guide, "Best
