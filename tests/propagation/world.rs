@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::app::App;
+use shared::app::{App, Effect};
 use shared::domain::{
     Account, AccountId, AccountVersion, AddOutcome, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
     Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, RemoveOutcome, RequestOutcome,
@@ -170,7 +170,7 @@ impl World {
     }
 
     /// Finishes the effects of a write as a function does, where the history is inline; otherwise leaves them to the stream.
-    async fn settle<T>(&self, written: Unsettled<T>) -> (T, bool) {
+    async fn settle<T, E: Effect>(&self, written: Unsettled<T, E>) -> (T, bool) {
         if !self.inline {
             return (written.leave_to_stream(), true);
         }

@@ -15,6 +15,7 @@ use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
 pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
 pub use self::dependencies::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
+pub use self::settle::Effect;
 use crate::authz::{Caller, Granted, Permission, Policy};
 use crate::config::{self, Config};
 use crate::domain::{Clock, GroupId};

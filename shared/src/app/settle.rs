@@ -4,23 +4,56 @@ use tokio::time::Instant;
 
 use super::App;
 use crate::authz::{Granted, Permission};
-use crate::domain::Error;
+use crate::domain::{Error, JobKind};
 use crate::propagation::Propagation;
-use crate::store::{Pending, Unsettled};
+use crate::store::{ChangedMembers, Pending, PendingName, Unsettled};
+
+/// An effect of a write that can be propagated right after it.
+pub trait Effect: Send {
+    /// Propagates the effect.
+    ///
+    /// # Errors
+    /// The table did not respond. The stream finishes the rest.
+    fn propagate(self, propagation: Propagation<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+impl Effect for ChangedMembers {
+    async fn propagate(self, propagation: Propagation<'_>) -> Result<(), Error> {
+        propagation.propagate_members(&self.group, &self.accounts).await
+    }
+}
+
+/// The job was created with the write.
+impl Effect for JobKind {
+    async fn propagate(self, propagation: Propagation<'_>) -> Result<(), Error> {
+        propagation.complete_job(&self).await
+    }
+}
+
+/// Searches do not find the group by this name yet.
+impl Effect for PendingName {
+    async fn propagate(self, propagation: Propagation<'_>) -> Result<(), Error> {
+        propagation.store.index_name(&self).await
+    }
+}
 
 impl App {
-    /// Propagates the effects of a write within the time budget. Returns the written value, and whether every ancestor
-    /// already shows them. The table's stream finishes the rest.
-    pub async fn settle<T, P: Permission>(&self, granted: &Granted<P>, written: Unsettled<T>) -> (T, bool) {
+    /// Propagates the effects of a write within the time budget. Returns the written value, and whether all effects are
+    /// visible now, in every group above. The table's stream finishes the rest.
+    pub async fn settle<T, E: Effect, P: Permission>(
+        &self,
+        granted: &Granted<P>,
+        written: Unsettled<T, E>,
+    ) -> (T, bool) {
         let (value, pending) = written.into_parts();
-        let store = self.store.no_later_than(Instant::now() + self.config.settle_budget);
-        let propagation = Propagation { store: &store, actor: Some(granted.actor()), now: self.clock.now() };
         let settled = match pending {
             Pending::Nothing => true,
             Pending::Unknown => false,
-            Pending::Members(group, accounts) => is_settled(propagation.propagate_members(&group, &accounts).await),
-            Pending::Job(kind) => is_settled(propagation.complete_job(&kind).await),
-            Pending::Name(name) => is_settled(store.index_name(&name).await),
+            Pending::Effects(effect) => {
+                let store = self.store.no_later_than(Instant::now() + self.config.settle_budget);
+                let propagation = Propagation { store: &store, actor: Some(granted.actor()), now: self.clock.now() };
+                is_settled(effect.propagate(propagation).await)
+            }
         };
         (value, settled)
     }

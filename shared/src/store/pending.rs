@@ -1,34 +1,39 @@
 //! The effects of a write that are not done when it commits.
 
-use super::rows::PendingName;
-use crate::domain::{AccountId, GroupId, JobKind};
+use crate::domain::{AccountId, GroupId};
 
-/// A written value, and the effects that are still to be propagated. [`App::settle`](crate::app::App::settle) finishes
-/// them within the time budget and returns the value; the table's stream finishes the rest.
+/// A written value, and the effects that are still to be propagated. [`App::settle`](crate::app::App::settle) finishes them
+/// within the time budget and returns the value; the table's stream finishes them in any case. The type of the effects is a
+/// parameter, so that a function's binary has the code for its own effects only.
 #[must_use = "`App::settle` returns the value; `leave_to_stream` where nobody waits for the effects"]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsettled<T> {
+pub struct Unsettled<T, E> {
     value: T,
-    pending: Pending,
+    pending: Pending<E>,
 }
 
 /// Effects still to be propagated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Pending {
+pub(crate) enum Pending<E> {
     /// None.
     Nothing,
     /// Unknown, since the write may or may not have happened.
     Unknown,
-    /// These accounts became members of the group, or ceased to be.
-    Members(GroupId, Vec<AccountId>),
-    /// The job was created with the write.
-    Job(JobKind),
-    /// Searches do not find the group by this name yet.
-    Name(PendingName),
+    /// These.
+    Effects(E),
 }
 
-impl<T> Unsettled<T> {
-    pub(super) const fn new(value: T, pending: Pending) -> Self {
+/// Accounts that became members of a group, or ceased to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedMembers {
+    /// The group.
+    pub group: GroupId,
+    /// The accounts.
+    pub accounts: Vec<AccountId>,
+}
+
+impl<T, E> Unsettled<T, E> {
+    pub(super) const fn new(value: T, pending: Pending<E>) -> Self {
         Self { value, pending }
     }
 
@@ -37,7 +42,7 @@ impl<T> Unsettled<T> {
         self.value
     }
 
-    pub(crate) fn into_parts(self) -> (T, Pending) {
+    pub(crate) fn into_parts(self) -> (T, Pending<E>) {
         (self.value, self.pending)
     }
 }

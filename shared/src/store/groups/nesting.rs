@@ -56,7 +56,7 @@ impl Store {
         parent: &GroupId,
         child: &GroupId,
         now: Timestamp,
-    ) -> Result<Unsettled<NestedGroup>, Error> {
+    ) -> Result<Unsettled<NestedGroup, JobKind>, Error> {
         if parent == child {
             self.find_group(parent).await?.ok_or(Missing::Group)?;
             return Err(Error::Cycle(vec![*parent, *child]));
@@ -66,7 +66,7 @@ impl Store {
             .retry_on_conflict(ConflictLimit::MANY_GROUPS, || self.try_to_nest(granted.actor(), parent, child, now))
             .await?;
         let job = JobKind::Backfill(nested.edge);
-        Ok(Unsettled::new(nested, Pending::Job(job)))
+        Ok(Unsettled::new(nested, Pending::Effects(job)))
     }
 
     async fn try_to_nest(
@@ -189,7 +189,7 @@ impl Store {
         parent: &GroupId,
         child: &GroupId,
         now: Timestamp,
-    ) -> Result<Unsettled<()>, Error> {
+    ) -> Result<Unsettled<(), JobKind>, Error> {
         let keys = [Key::group(parent), Key::child(parent, child)];
         let edge = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || async {
             let rows = Snapshot::read(&self.table, &keys).await?;
@@ -198,7 +198,7 @@ impl Store {
             let is_deleted = self.delete_edge(&edge, Some(granted.actor()), now).await?;
             Ok(Attempt::when(is_deleted, edge))
         });
-        Ok(Unsettled::new((), Pending::Job(JobKind::Sweep(edge.await?))))
+        Ok(Unsettled::new((), Pending::Effects(JobKind::Sweep(edge.await?))))
     }
 
     /// Deletes an edge in any state of its groups, and creates the job that sweeps it. Returns whether the edge was

@@ -34,7 +34,7 @@ impl Store {
         granted: &Granted<Administer>,
         group: Group,
         idempotency: Option<IdempotencyKey<'_>>,
-    ) -> Result<Unsettled<Group>, Error> {
+    ) -> Result<Unsettled<Group, PendingName>, Error> {
         let mut suffixes = suffix_rows(&group.id, &group.profile.name)?;
         let name_pending = suffixes.len() > MAX_ACTIONS - 2;
         if name_pending {
@@ -57,7 +57,7 @@ impl Store {
             // A row with this id is from an earlier attempt whose response was lost.
             (Commit::Done | Commit::ConditionFailed(_), _) => group,
         };
-        let pending = if name_pending { Pending::Name(PendingName::first(group.clone())) } else { Pending::Nothing };
+        let pending = if name_pending { Pending::Effects(PendingName::first(group.clone())) } else { Pending::Nothing };
         Ok(Unsettled::new(group, pending))
     }
 
@@ -72,7 +72,7 @@ impl Store {
         changes: &GroupChanges,
         only_at: Option<&[Version]>,
         now: Timestamp,
-    ) -> Result<Unsettled<Group>, Error> {
+    ) -> Result<Unsettled<Group, PendingName>, Error> {
         if changes.is_empty() {
             return self.group_at(id, only_at).await.map(|group| Unsettled::new(group, Pending::Nothing));
         }
@@ -88,7 +88,7 @@ impl Store {
         }
         let row = self.write_group(id, update, only_at).await?;
         let group = read_group(row.clone())?.ok_or(Missing::Group)?;
-        Ok(Unsettled::new(group, PendingName::read(row)?.map_or(Pending::Nothing, Pending::Name)))
+        Ok(Unsettled::new(group, PendingName::read(row)?.map_or(Pending::Nothing, Pending::Effects)))
     }
 
     /// Deletes a group: no caller finds it from the moment this returns. One `UpdateItem`; a job removes its rows.

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::store::Store;
 use crate::store::keys::{Attribute, Key};
 use crate::store::members::audit::{ChangeContext, ChangeOrigin, write_audit_record};
-use crate::store::pending::{Pending, Unsettled};
+use crate::store::pending::{ChangedMembers, Pending, Unsettled};
 use crate::store::rows::{AccountItem, MemberItem, MirrorItem, Snapshot, State, set_copies, to_row};
 use crate::store::table::{Attempt, Commit, Condition, ConflictLimit, MAX_ACTIONS, Update, Write, busy};
 
@@ -25,7 +25,7 @@ impl Store {
         group: &GroupId,
         account: AccountId,
         now: Timestamp,
-    ) -> Result<Unsettled<AddOutcome>, Error> {
+    ) -> Result<Unsettled<AddOutcome, ChangedMembers>, Error> {
         let changed = self.change_members(granted, group, &[MemberChange::Add(account)], now).await?;
         let (outcomes, pending) = changed.into_parts();
         match outcomes.into_iter().next() {
@@ -47,7 +47,7 @@ impl Store {
         group: &GroupId,
         account: AccountId,
         now: Timestamp,
-    ) -> Result<Unsettled<RemoveOutcome>, Error> {
+    ) -> Result<Unsettled<RemoveOutcome, ChangedMembers>, Error> {
         let changed = self.change_members(granted, group, &[MemberChange::Remove(account)], now).await?;
         let (outcomes, pending) = changed.into_parts();
         match outcomes.into_iter().next() {
@@ -68,7 +68,7 @@ impl Store {
         group: &GroupId,
         changes: &[MemberChange],
         now: Timestamp,
-    ) -> Result<Unsettled<Vec<ChangeOutcome>>, Error> {
+    ) -> Result<Unsettled<Vec<ChangeOutcome>, ChangedMembers>, Error> {
         let context = ChangeContext { actor: granted.actor(), now, origin: ChangeOrigin::AdminRequest };
         let outcomes = Mutex::new(Outcomes::new(changes.len()));
         let all_done = self
@@ -84,7 +84,10 @@ impl Store {
         }
         let accounts = changes.iter().map(|change| change.account().clone()).collect();
         let is_known = !outcomes.contains(&ChangeOutcome::Retry);
-        let pending = if is_known { Pending::Members(*group, accounts) } else { Pending::Unknown };
+        let pending = match is_known {
+            true => Pending::Effects(ChangedMembers { group: *group, accounts }),
+            false => Pending::Unknown,
+        };
         Ok(Unsettled::new(outcomes, pending))
     }
 

@@ -117,7 +117,7 @@ pub(in crate::store) fn read_group(row: impl Into<Option<Attributes>>) -> Result
 
 /// A group's name by which searches do not find the group yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PendingName {
+pub struct PendingName {
     pub(in crate::store) group: Group,
     /// Upper bound of the rows for the parts of former names.
     pub(in crate::store) rows_before: usize,
