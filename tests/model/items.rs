@@ -15,7 +15,7 @@ impl Group {
 }
 
 /// One value for each group.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PerGroup<T>([T; 3]);
 
 impl<T> Index<Group> for PerGroup<T> {

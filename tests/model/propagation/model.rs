@@ -3,13 +3,15 @@
 use stateright::{Model, Property};
 
 use super::protocol::Step;
-use super::state::{Edge, Life, State, Work};
-use super::{COUNT, DELETED, MIRROR, MISSING, OUTLIVED, PHANTOM, STUCK, VIA};
+use super::state::{Cause, Edge, Life, Reads, State, Work};
+use super::{CONTRADICTION, COUNT, DELETED, MIRROR, MISSING, OUTLIVED, PHANTOM, STUCK, VIA};
 use crate::model::items::Group;
 
 /// A part left out of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Defect {
+    /// An edge is reconciled without the condition that the child's row is there, or not, as it was read.
+    SourceWithoutCondition,
     /// Marks an account as deleted after its memberships have been listed instead of before.
     AccountMarkedAfterListing,
     /// A backfill waits until the `CHILD` row of its edge is visible, but not the `NEST` row.
@@ -18,29 +20,27 @@ pub(super) enum Defect {
     BackfillWithoutChildRow,
     /// A backfill does not wait until its edge is visible.
     BackfillWithoutEdgeRows,
-    /// A count changes by the row that was read, without the condition that the row is unchanged.
-    CountWithoutCondition,
-    /// A row gains an edge without the condition that the child has a row.
-    GainWithoutCondition,
+    /// A row changes without the condition that it is unchanged since it was read.
+    RowWithoutCondition,
     /// A backfill keeps the edge of a group that is being deleted.
     BackfillKeepsEdgeOfDeletedGroup,
-    /// A row loses an edge without the condition that the child has no row.
-    LossWithoutCondition,
     /// The record of a member's row checks the account without waiting until the mirror is visible.
     AccountCheckedBeforeMirror,
     /// The record of a row that appears in a deleted group does not purge it.
     LateRowNotPurged,
-    /// The record of a row that gained an edge does not check whether the edge still exists.
-    GainedEdgeNotRechecked,
+    /// The record of a row that gained an edge does not check whether the edge and the child's row still exist.
+    GainNotRechecked,
+    /// An edge is checked with plain reads instead of a transactional one.
+    EdgeCheckedWithPlainReads,
+    /// The record of a new row does not check the parents' rows.
+    GainNotPropagated,
+    /// The record of a deleted row does not check the parents' rows.
+    LossNotPropagated,
     /// The account is checked for new rows, but not for existing ones that become direct.
     AccountCheckedOnlyForNewRows,
-    /// Parents are looked up in an index that lags behind.
-    ParentsFromIndex,
     /// The record of a row that becomes direct does not check the account.
     AccountNotChecked,
-    /// An edge is reconciled from plain reads instead of a transactional one.
-    ReconcileWithPlainReads,
-    /// `via` names the child, and a sweep ends if the child is nested by any edge.
+    /// `via` names the child, and an edge counts as there if the child is nested by any edge.
     SweepAcceptsAnyEdge,
     /// A sweep does not wait until its edge is visibly gone.
     SweepWithoutEdgeRow,
@@ -66,13 +66,14 @@ pub(super) enum Shown {
     Mirror(Group),
     Child(Group, Group),
     Nest(Group),
-    Index(Group),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Operate(Operation),
     Perform(Work),
+    /// The next reads of a change.
+    Read(Cause, Reads),
     /// Performs work and keeps it: a record is delivered twice, or a job crashes before it is deleted.
     Repeat(Work),
     Show(Shown),
@@ -91,6 +92,8 @@ pub(super) struct Propagation {
     pub(super) operations: u8,
     /// The number of duplicate deliveries in a history.
     pub(super) repeats: u8,
+    /// Whether a change commits only its nearest group, and leaves those above to the records.
+    pub(super) one_group_a_transaction: bool,
     pub(super) sights: Vec<Sight>,
     pub(super) defect: Option<Defect>,
 }
@@ -114,7 +117,15 @@ impl Propagation {
     /// Returns the next state without a request of a caller.
     fn next_step(&self, state: &State) -> Option<State> {
         let work = state.work.iter().copied().map(Action::Perform);
-        work.chain(invisible(state).map(Action::Show)).find_map(|action| self.next_state(state, action))
+        let reads = state.work.iter().flat_map(|work| self.reads(*work));
+        work.chain(reads).chain(invisible(state).map(Action::Show)).find_map(|action| self.next_state(state, action))
+    }
+
+    /// Returns the reads that a change can make now.
+    fn reads(&self, work: Work) -> Vec<Action> {
+        let Work::Change(cause, reads) = work else { return Vec::new() };
+        let (_, wanted) = self.plan(cause, &reads);
+        if wanted.is_empty() { Vec::new() } else { vec![Action::Read(cause, reads)] }
     }
 
     /// Whether a condition holds for each group of this life at rest. True for every state that is not at rest.
@@ -136,7 +147,6 @@ fn invisible(state: &State) -> impl Iterator<Item = Shown> {
             (state.rows[group].decided.is_some(), Shown::Row(group)),
             (state.mirrors[group].decided.is_some(), Shown::Mirror(group)),
             (state.nests[group].decided.is_some(), Shown::Nest(group)),
-            (state.index[group] != state.nests[group].visible, Shown::Index(group)),
         ];
         let edges =
             Group::ALL.map(|child| (state.children[group][child].decided.is_some(), Shown::Child(group, child)));
@@ -164,6 +174,7 @@ impl Model for Propagation {
         let mut work = state.work.clone();
         work.dedup();
         actions.extend(work.iter().copied().map(Action::Perform));
+        actions.extend(work.iter().flat_map(|work| self.reads(*work)));
         if state.repeats_left > 0 {
             actions.extend(work.into_iter().filter(|work| work.is_delivered()).map(Action::Repeat));
         }
@@ -183,6 +194,10 @@ impl Model for Propagation {
             Action::Perform(work) => {
                 step.state.take(work);
                 step.perform(work)?;
+            }
+            Action::Read(cause, reads) => {
+                step.state.take(Work::Change(cause, reads));
+                step.read(cause, reads);
             }
             Action::Repeat(work) => {
                 step.state.repeats_left -= 1;
@@ -224,6 +239,7 @@ impl Model for Propagation {
                 let exact = |group| state.counts[group] == i8::from(state.rows[group].latest().exists());
                 Group::ALL.into_iter().all(|group| !state.is_active(group) || exact(group))
             }),
+            Property::always(CONTRADICTION, |_: &Self, state: &State| !state.contradicted),
             Property::always(STUCK, |model: &Self, state: &State| {
                 model.at_rest(state) || model.next_step(state).is_some()
             }),

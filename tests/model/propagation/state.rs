@@ -5,6 +5,9 @@ use crate::model::items::{Group, Item, PerGroup};
 /// Unique: a new edge between the same groups has another id.
 pub(super) type EdgeId = u8;
 
+/// The parents of a group: a `NEST` row.
+pub(super) type Parents = PerGroup<Option<EdgeId>>;
+
 /// One nesting of a child in a parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Edge {
@@ -14,7 +17,7 @@ pub(super) struct Edge {
 }
 
 /// The account's row in a group. `via` is a set of bits, one for each edge that the account is inherited over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Row {
     pub(super) direct: bool,
     pub(super) via: u16,
@@ -31,8 +34,7 @@ impl Row {
     }
 }
 
-/// The state in a group's own row; `Gone` means no row. Requests of a single item change it, so it becomes visible as soon
-/// as it is decided.
+/// The state in a group's own row; `Gone` means no row. It becomes visible as soon as it is decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Life {
     #[default]
@@ -41,15 +43,29 @@ pub(super) enum Life {
     Gone,
 }
 
-/// The result of reading an edge.
+/// Why member rows change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Reading {
-    /// The edge exists, and its child has a row.
-    Member,
-    /// The edge exists, and its child has no row.
-    NoMember,
-    /// The edge does not exist, and never will again.
-    NoEdge,
+pub(super) enum Cause {
+    /// A caller makes the account a direct member.
+    Add(Group),
+    /// A caller, or the deletion of the account, ends the direct membership.
+    Remove(Group),
+    /// The row of the edge's parent may not agree with the edge and the child's row.
+    Edge(Edge),
+}
+
+/// The items that a change has read, each at its own time. Those of a group are its member row and its parents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Reads {
+    pub(super) rows: PerGroup<Option<Row>>,
+    pub(super) parents: PerGroup<Option<Parents>>,
+}
+
+/// An item that a change reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Wanted {
+    Row(Group),
+    Parents(Group),
 }
 
 /// A piece of work: a record of the stream, a job, or the rest of either. It may be performed at any later time.
@@ -58,7 +74,7 @@ pub(super) enum Work {
     /// Record: the row of a group was created or deleted.
     Existence { group: Group, appeared: bool },
     /// Record: the row of the edge's parent gained the edge.
-    Gained(Edge),
+    Via(Edge),
     /// Record: the row of a group became direct.
     Direct(Group),
     /// Job of a nesting: check that the edge exists and both groups are active.
@@ -77,12 +93,10 @@ pub(super) enum Work {
     DeleteAccount,
     /// The end of the same job, with the defect that marks the account only then.
     MarkAccount,
-    /// Read the rows that decide whether the parent's row should hold the edge.
-    Reconcile(Edge),
-    /// Write the result: the parent's row gains or loses the edge, and is created or deleted with it.
-    Write { edge: Edge, reading: Reading, counts: bool },
-    /// Remove the direct membership of a deleted account.
-    Remove(Group),
+    /// Begin a change.
+    Start(Cause),
+    /// Read what the change depends on, level by level; then commit the rows that differ, of all groups at once.
+    Change(Cause, Reads),
     /// Delete the row in a deleted group.
     Purge(Group),
 }
@@ -90,30 +104,29 @@ pub(super) enum Work {
 impl Work {
     /// Whether it is delivered from outside, perhaps twice. All other work happens within such a delivery.
     pub(super) fn is_delivered(self) -> bool {
-        !matches!(self, Self::Reconcile(..) | Self::Write { .. } | Self::Remove(..) | Self::Purge(..))
+        !matches!(self, Self::Start(..) | Self::Change(..) | Self::Purge(..))
     }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct State {
     pub(super) account_deleted: bool,
+    /// The check of an edge committed a row that contradicts the child's row at that moment.
+    pub(super) contradicted: bool,
     pub(super) groups: PerGroup<Life>,
-    /// The group's member count. It changes with the decision of the transaction that writes the row.
+    /// The sum of the group's count shards. Each change of a row changes one, in its transaction.
     pub(super) counts: PerGroup<i8>,
     pub(super) rows: PerGroup<Item<Row>>,
-    /// The edge that a row gains by its decided value.
-    pub(super) gaining: PerGroup<Option<Edge>>,
     /// Rows in the account's partition: whether it is a direct member.
     pub(super) mirrors: PerGroup<Item<bool>>,
     /// `CHILD` rows, by parent and child.
     pub(super) children: PerGroup<PerGroup<Item<Option<EdgeId>>>>,
-    /// `NEST` rows, by child: its parents.
-    pub(super) nests: PerGroup<Item<PerGroup<Option<EdgeId>>>>,
-    /// The same parents in an index that lags behind, for the defect that reads it.
-    pub(super) index: PerGroup<PerGroup<Option<EdgeId>>>,
+    /// `NEST` rows, by child.
+    pub(super) nests: PerGroup<Item<Parents>>,
+    /// All edges that ever were, in the order of their ids.
+    pub(super) edges_ever: Vec<(Group, Group)>,
     /// A multiset, kept in order.
     pub(super) work: Vec<Work>,
-    pub(super) last_edge: EdgeId,
     pub(super) operations_left: u8,
     pub(super) repeats_left: u8,
 }
