@@ -196,7 +196,7 @@ async fn internal_error_leaks_no_internal_detail() {
     let (faults, api) = start().await;
     let id = api.group("A").await;
     api.accounts(&["acc-1"]).await;
-    let internals = ["secret", "GROUP#", "MEMBER#", "GSI1", "Exception", "SdkError", "PK", &api.table];
+    let internals = ["secret", "GROUP#", "MEMBER#", "SEARCH#", "Exception", "SdkError", "PK", &api.table];
     let calls: [(&str, Method, String, Value); 7] = [
         ("GetItem", Method::GET, format!("/{id}"), Value::Null),
         ("Query", Method::GET, String::new(), Value::Null),

@@ -248,7 +248,7 @@ async fn stalled_job_is_found_and_resumed() {
     table.api.delete(&format!("/{id}")).await;
     let long_ago = Timestamp::from_unix_seconds(now().unix_seconds() - 3_601);
     let kind = JobKind::DeleteGroup(id);
-    table.api.store.create_job(kind, None, long_ago).await.unwrap();
+    table.tamper(&Key::job(&kind), "created_at", text(&long_ago.to_string())).await;
     let found = table.verify_and_repair().await;
     assert_eq!(found, [format!("job: delete_group: created at {long_ago} and not finished")]);
 }
@@ -278,7 +278,7 @@ async fn wrong_search_rows_are_found_and_corrected() {
         table.put(&key, &[("repeats", number(0))]).await;
     }
     assert_eq!(table.verify_and_repair().await, [top, gone].map(differs));
-    for term in ["t", "op", "top"] {
+    for term in ["op", "top"] {
         assert_eq!(table.api.all_items(&format!("?search={term}"), "groups").await.len(), 1);
     }
 }
