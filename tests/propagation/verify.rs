@@ -355,7 +355,9 @@ async fn table_of_the_first_design_is_found_and_becomes_one_of_this_design() {
 async fn unreadable_row_is_found() {
     let table = Table::new().await;
     table.tamper(&Key::group(&table.top), "version", text("x")).await;
+    table.put_raw("REPORTS", "1", &[("name", text("Top"))]).await;
     let found: Vec<String> = violations(&table.api).await.iter().map(ToString::to_string).collect();
     assert!(found.iter().any(|line| line.starts_with("row: ") && line.contains(&table.top.to_string())), "{found:?}");
+    assert!(found.iter().any(|line| line.starts_with("row: ") && line.contains("REPORTS")), "{found:?}");
     assert!(found.iter().all(|line| !line.contains("Top")), "its contents are not shown: {found:?}");
 }
