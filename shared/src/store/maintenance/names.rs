@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, StreamExt, TryStreamExt};
+
 use super::scan::group_of_name;
 use crate::domain::{Error, GroupId};
 use crate::store::Store;
 use crate::store::groups::names::replace_rows;
 use crate::store::keys::{Attributes, Key};
 use crate::store::rows::{GroupItem, from_row, list_entry, search_rows};
-use crate::store::table::{MAX_ACTIONS, Write};
+use crate::store::table::{MAX_ACTIONS, SIDE_BY_SIDE, Write};
 
 impl Store {
     /// Makes the list entries and search rows of these groups those of their names, or removes them where a group is gone.
@@ -28,10 +30,9 @@ impl Store {
         for (group, row) in self.table.scan(keep).await? {
             rows.entry(group).or_default().push(row);
         }
-        for group in groups {
-            self.repair_name(group, rows.remove(group).unwrap_or_default()).await?;
-        }
-        Ok(())
+        let found = groups.iter().map(|group| (group, rows.remove(group).unwrap_or_default()));
+        let repairs: Vec<_> = found.map(|(group, rows)| self.repair_name(group, rows)).collect();
+        stream::iter(repairs).buffer_unordered(SIDE_BY_SIDE).try_collect().await
     }
 
     /// Replaces the rows found for a group. Requires that the group has not changed since it was read here.
