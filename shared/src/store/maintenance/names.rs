@@ -41,9 +41,9 @@ impl Store {
             let writes = replace_rows(found, Vec::new());
             return self.delete_rows_of_missing_group(id, writes).await;
         };
-        let (key, item): (_, GroupItem) = from_row(row)?;
-        // The job of a group that is being deleted removes its rows.
-        let Some(group) = item.active(&key)? else { return Ok(()) };
+        // A person decides about a row that cannot be decoded. The job of a group that is being deleted removes its rows.
+        let group = from_row(row).and_then(|(key, item): (_, GroupItem)| item.active(&key));
+        let Ok(Some(group)) = group else { return Ok(()) };
         let mut right = search_rows(id, &group.profile.name)?;
         right.push(list_entry(id, &group.profile.name));
         self.write_rows_of_name(&group, replace_rows(found, right)).await
