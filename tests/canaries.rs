@@ -186,14 +186,15 @@ async fn events_leak_no_canary() {
 async fn records_of_the_stream_leak_no_canary() {
     let faults = Faults::default();
     let api = Api::start_streaming(|_| {}, &faults).await;
-    let mut pump = Pump::of(&api).await;
+    let (mut pump, mut publishing) = (Pump::of(&api).await, Pump::publishing(&api).await);
     let (group, child) = plant(&api).await;
     let alice = token("alice", &["Administrator"]);
     for call in calls(&group, &child) {
         send(&api, &alice, &call).await;
     }
     pump.fetch().await;
-    let mut records: Vec<Value> = pump.waiting.drain(..).collect();
+    publishing.fetch().await;
+    let mut records: Vec<Value> = pump.waiting.drain(..).chain(publishing.waiting.drain(..)).collect();
     for record in records.clone() {
         for image in ["Keys", "NewImage", "OldImage"] {
             let mut unreadable = record.clone();

@@ -84,17 +84,24 @@ async fn group_is_created_once_despite_faults() {
 #[tokio::test]
 async fn conditional_update_and_deletion_recognize_their_own_write() {
     let (faults, api) = start().await;
-    for fault in TRANSIENT.into_iter().chain([Fault::AnswerLost]) {
+    let of_transactions =
+        [Fault::Throttle, Fault::TransactionConflict, Fault::InternalError, Fault::NeverArrives, Fault::AnswerLost];
+    for (fault, transaction_fault) in TRANSIENT.into_iter().chain([Fault::AnswerLost]).zip(of_transactions) {
         let id = api.group("A").await;
-        let conditional = |method: Method, version: &str| {
-            api.request(method, &format!("/{id}")).header("If-Match", version).json(&json!({ "name": "B" }))
+        let conditional = |method: Method, version: &str, body: Value| {
+            api.request(method, &format!("/{id}")).header("If-Match", version).json(&body)
         };
         faults.next("UpdateItem", fault).next("UpdateItem", fault);
-        let answer = Answer::to(conditional(Method::PUT, "\"1\"")).await;
+        let answer = Answer::to(conditional(Method::PUT, "\"1\"", json!({ "description": "B" }))).await;
         assert_eq!(answer.header("etag"), Some("\"2\""), "{fault:?}: {}", answer.text);
+        assert_eq!(answer.ok()["description"], json!("B"));
+        faults.next(TRANSACT, transaction_fault).next(TRANSACT, transaction_fault);
+        let answer = Answer::to(conditional(Method::PUT, "\"2\"", json!({ "name": "B" }))).await;
+        assert_eq!(answer.header("etag"), Some("\"3\""), "{transaction_fault:?}: {}", answer.text);
         assert_eq!(answer.ok()["name"], json!("B"));
-        faults.next("UpdateItem", fault).next("UpdateItem", fault);
-        assert_eq!(Answer::to(conditional(Method::DELETE, "\"2\"")).await.status, 204, "{fault:?}");
+        faults.next(TRANSACT, transaction_fault).next(TRANSACT, transaction_fault);
+        let answer = Answer::to(conditional(Method::DELETE, "\"3\"", json!({}))).await;
+        assert_eq!(answer.status, 204, "{transaction_fault:?}: {}", answer.text);
         api.get(&format!("/{id}")).await.not_found();
         assert_eq!(faults.left(), 0);
     }
@@ -104,10 +111,15 @@ async fn conditional_update_and_deletion_recognize_their_own_write() {
 async fn unconditional_update_is_applied_once_despite_faults() {
     let (faults, api) = start().await;
     let id = api.group("A").await;
-    faults.next("UpdateItem", Fault::AnswerLost).next("UpdateItem", Fault::AnswerLost);
-    let answer = api.put(&format!("/{id}"), json!({ "name": "B" })).await;
-    assert_eq!(answer.header("etag"), Some("\"2\""));
-    assert_eq!(answer.ok()["name"], json!("B"));
+    for (operation, body, tag) in
+        [("UpdateItem", json!({ "description": "B" }), "\"2\""), (TRANSACT, json!({ "name": "B" }), "\"3\"")]
+    {
+        faults.next(operation, Fault::AnswerLost).next(operation, Fault::AnswerLost);
+        let answer = api.put(&format!("/{id}"), body).await;
+        assert_eq!(answer.header("etag"), Some(tag));
+        assert_eq!(faults.left(), 0);
+    }
+    assert_eq!(api.get(&format!("/{id}")).await.ok()["name"], json!("B"));
 }
 
 /// A store without a deadline serves requests long after its creation.
@@ -196,7 +208,7 @@ async fn internal_error_leaks_no_internal_detail() {
     let (faults, api) = start().await;
     let id = api.group("A").await;
     api.accounts(&["acc-1"]).await;
-    let internals = ["secret", "GROUP#", "MEMBER#", "GSI1", "Exception", "SdkError", "PK", &api.table];
+    let internals = ["secret", "GROUP#", "MEMBER#", "SEARCH#", "Exception", "SdkError", "PK", &api.table];
     let calls: [(&str, Method, String, Value); 7] = [
         ("GetItem", Method::GET, format!("/{id}"), Value::Null),
         ("Query", Method::GET, String::new(), Value::Null),

@@ -1,5 +1,5 @@
 //! Search by any part of a name: results while groups are created, renamed and deleted, compared with a naive search;
-//! index rows.
+//! search rows and list entries.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -7,11 +7,13 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use serde_json::{Value, json};
-use shared::domain::{FoldedText, Suffix};
+use shared::domain::{FoldedText, GroupId, Suffix};
+use shared::store::client_for;
+use shared::store::keys::Key;
 
 use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, violations};
-use crate::harness::{Api, longest_name, percent_encoded};
+use crate::harness::{Api, NO_GROUP, longest_name, percent_encoded};
 
 const TRANSACT: &str = "TransactWriteItems";
 
@@ -52,7 +54,7 @@ fn one_suffix_of_a_name_represents_each_term() {
     TestRunner::new(config(3_000)).run(&case, holds).unwrap();
 }
 
-/// The index has no defined order for rows with equal keys, so no two suffixes of a name may have the same key.
+/// A key has one row, so no two suffixes of a name may have the same one.
 #[test]
 fn no_two_suffixes_of_a_name_have_the_same_key() {
     for name in ["a", "ab", "abc", "\u{fdfa}", "\u{fdfa}x", "😀", "か\u{3099}"] {
@@ -139,7 +141,7 @@ fn search_agrees_with_a_naive_search() {
     TestRunner::new(config(24)).run(&case, holds).unwrap();
 }
 
-/// Pages of several sizes over 130 groups that change meanwhile; in the end the index matches the names.
+/// Pages of several sizes over 130 groups that change meanwhile; in the end the search rows match the names.
 #[tokio::test]
 async fn pages_are_right_while_names_change() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
@@ -170,10 +172,13 @@ async fn pages_are_right_while_names_change() {
     assert_sound(&violations(&api).await);
 }
 
-/// The index still has rows of former names and of deleted groups. A page leaves them out and is filled up with the
-/// next results.
+fn names(groups: &[Value]) -> Vec<&str> {
+    groups.iter().map(|group| group["name"].as_str().unwrap()).collect()
+}
+
+/// Deleted groups still have search rows. A page leaves them out and is filled up with the next results.
 #[tokio::test]
-async fn page_is_full_although_the_index_is_stale() {
+async fn page_is_full_although_deleted_groups_have_rows() {
     let api = Api::start_streaming(|config| config.settle_budget = Duration::ZERO, &Faults::default()).await;
     let mut pump = Pump::of(&api).await;
     let mut ids = HashMap::new();
@@ -186,21 +191,84 @@ async fn page_is_full_although_the_index_is_stale() {
     for (number, name) in [(2, "other"), (5, "steam 5")] {
         api.put(&format!("/{}", ids[&number]), json!({ "name": name })).await.ok();
     }
-    let find = async |query: &str| {
+    for is_purged in [false, true] {
+        for limit in [1, 3, 5, 6, 7, 100] {
+            let page = api.get(&format!("?search=team&limit={limit}")).await.ok();
+            assert_eq!(page["groups"].as_array().unwrap().len(), limit.min(6));
+            assert_eq!(page["pageInfo"]["hasNextPage"], json!(limit < 6));
+            let found = api.all_items(&format!("?search=team&limit={limit}"), "groups").await;
+            let expected = ["team 3", "steam 5", "team 6", "team 7", "team 8", "team 9"];
+            assert_eq!(names(&found), expected, "purged: {is_purged}");
+        }
+        pump.drain(&api.app).await;
+    }
+    assert_sound(&violations(&api).await);
+}
+
+/// Puts a list entry, as a read finds it while a transaction is in progress.
+async fn put_entry(api: &Api, name: &str, id: &str) {
+    let entry = Key::list_entry(&FoldedText::fold(name).sort_key(), &GroupId::parse(id).unwrap());
+    let client = client_for(&api.endpoint, |builder| builder);
+    client.put_item().table_name(&api.table).set_item(Some(entry.to_attributes())).send().await.unwrap();
+}
+
+/// The table has two entries of a group that is being renamed, and entries of groups that are gone.
+#[tokio::test]
+async fn list_shows_each_group_once_and_is_full_although_entries_are_stale() {
+    let api = Api::start().await;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        ids.push(api.group(&format!("team {number}")).await);
+    }
+    put_entry(&api, "a", &ids[3]).await;
+    for name in ["team 0", "team 1", "zulu"] {
+        put_entry(&api, name, NO_GROUP).await;
+    }
+    for limit in [5, 6, 100] {
+        let page = api.get(&format!("?limit={limit}")).await.ok();
+        let groups = page["groups"].as_array().unwrap();
+        assert_eq!(names(groups), ["team 3", "team 0", "team 1", "team 2", "team 4"], "limit {limit}");
+        assert_eq!(page["pageInfo"]["hasNextPage"], json!(false));
+    }
+    let page = api.get("?limit=2").await.ok();
+    assert_eq!(names(page["groups"].as_array().unwrap()), ["team 3", "team 0"]);
+    assert_eq!(page["pageInfo"]["hasNextPage"], json!(true));
+}
+
+/// Not even the stream runs. The last name differs in more rows than fit into a transaction: only the list has it at once.
+#[tokio::test]
+async fn lists_and_searches_show_every_rename_at_once() {
+    let api = Api::start_streaming(|config| config.settle_budget = Duration::ZERO, &Faults::default()).await;
+    let mut pump = Pump::of(&api).await;
+    let id = api.group("Finance").await;
+    let other = api.group("Legal").await;
+    let finds = async |query: &str| {
         let groups = api.all_items(query, "groups").await;
         groups.iter().map(|group| group["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    for limit in [1, 3, 5, 6, 7, 100] {
-        let page = api.get(&format!("?search=team&limit={limit}")).await.ok();
-        assert_eq!(page["groups"].as_array().unwrap().len(), limit.min(6));
-        assert_eq!(page["pageInfo"]["hasNextPage"], json!(limit < 6));
-        let found = find(&format!("?search=team&limit={limit}")).await;
-        assert_eq!(found, ["team 3", "steam 5", "team 6", "team 7", "team 8", "team 9"]);
+    for (name, part, former_part) in [("People", "eop", "nan"), ("peoples", "ples", "nan"), ("Ops", "ops", "eop")] {
+        api.put(&format!("/{id}"), json!({ "name": name })).await.ok();
+        assert_eq!(finds("").await, ["Legal", name]);
+        assert_eq!(finds(&format!("?search={part}")).await, [name]);
+        assert!(finds(&format!("?search={former_part}")).await.is_empty());
+        assert_sound(&violations(&api).await);
     }
-    assert!(find("?search=other").await.is_empty(), "the index is updated by the stream consumer");
+    let long = longest_name();
+    api.put(&format!("/{id}"), json!({ "name": long })).await.ok();
+    let mut in_list = finds("").await;
+    in_list.sort();
+    let mut expected = vec!["Legal".to_owned(), long.clone()];
+    expected.sort();
+    assert_eq!(in_list, expected);
+    assert!(finds("?search=ops").await.is_empty(), "it is not found by a former name");
+    // The former name of the group has no rows left before it gets the next one.
+    api.put(&format!("/{id}"), json!({ "name": "Last" })).await.ok();
     pump.drain(&api.app).await;
-    assert_eq!(find("?search=other").await, ["other"]);
-    assert_eq!(find("?search=st").await, ["steam 5"]);
+    assert_eq!(finds("?search=la").await, ["Last"]);
+    assert_eq!(finds("?search=le").await, ["Legal"]);
+    api.delete(&format!("/{other}")).await;
+    assert_eq!(finds("").await, ["Last"]);
+    pump.drain(&api.app).await;
     assert_sound(&violations(&api).await);
 }
 
@@ -254,7 +322,7 @@ async fn half_written_name_leaves_no_rows() {
     }
 }
 
-/// Names have no control characters. The separator in a key is one, so a term with it must not reach the index.
+/// Names have no control characters. The separator in a key is one, so a term with it must not reach the table.
 #[tokio::test]
 async fn term_with_a_control_character_never_reaches_dynamodb() {
     let api = Api::start().await;

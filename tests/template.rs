@@ -76,7 +76,7 @@ fn incomplete_template_is_refused_in_one_line() {
 #[tokio::test]
 async fn policies_allow_exactly_what_functions_do() {
     let api = Api::start_streaming(|_| {}, &Faults::default()).await;
-    let mut needed: BTreeMap<&str, BTreeSet<(String, bool)>> = BTreeMap::new();
+    let mut needed: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut note = |function: &'static str, answer: Answer| {
         assert!(answer.status.is_success() || answer.status == 412, "{}", answer.text);
         needed.entry(function).or_default().extend(permissions(&api.recorder.take()));
@@ -147,10 +147,10 @@ async fn policies_allow_exactly_what_functions_do() {
         ("remove-member", "dynamodb:ConditionCheckItem"),
         ("remove-member", "dynamodb:PutItem"),
     ] {
-        needed.entry(function).or_default().insert((action.to_owned(), false));
+        needed.entry(function).or_default().insert(action.to_owned());
     }
 
-    let allowed: BTreeMap<&str, BTreeSet<(String, bool)>> =
+    let allowed: BTreeMap<&str, BTreeSet<String>> =
         template().policies.iter().map(|(function, policy)| (function.as_str(), allowed(policy))).collect();
     assert_eq!(needed, allowed);
 }
@@ -198,7 +198,7 @@ fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
         };
         let log = format!("{}Log.Arn", resource_of(function));
         expected.push(allow(&["logs:CreateLogStream", "logs:PutLogEvents"], &log));
-        let is_other = |statement: &&Value| is_on_index(statement).is_none();
+        let is_other = |statement: &&Value| !is_on_table(statement);
         let others: Vec<Value> = policy.as_array().unwrap().iter().filter(is_other).cloned().collect();
         assert_eq!(others, expected, "{function}");
     }
@@ -242,22 +242,16 @@ fn access_log_is_json_without_paths() {
     }
 }
 
-/// Returns the actions that a policy allows on the table, each with whether it is on the index.
-fn allowed(policy: &Value) -> BTreeSet<(String, bool)> {
+/// Returns the actions that a policy allows on the table.
+fn allowed(policy: &Value) -> BTreeSet<String> {
     let mut allowed = BTreeSet::new();
-    for statement in policy.as_array().unwrap() {
-        let Some(on_index) = is_on_index(statement) else { continue };
+    for statement in policy.as_array().unwrap().iter().filter(|statement| is_on_table(statement)) {
         assert_eq!(statement["Effect"], json!("Allow"));
-        for action in statement["Action"].as_array().unwrap() {
-            allowed.insert((action.as_str().unwrap().to_owned(), on_index));
-        }
+        allowed.extend(statement["Action"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()));
     }
     allowed
 }
 
-/// Whether a statement is on the index (`true`) or on the table (`false`); `None` for any other resource.
-fn is_on_index(statement: &Value) -> Option<bool> {
-    let resources =
-        [(json!({ "Fn::GetAtt": "Table.Arn" }), false), (json!({ "Fn::Sub": "${Table.Arn}/index/GSI1" }), true)];
-    resources.into_iter().find(|(resource, _)| statement["Resource"] == *resource).map(|(_, on_index)| on_index)
+fn is_on_table(statement: &Value) -> bool {
+    statement["Resource"] == json!({ "Fn::GetAtt": "Table.Arn" })
 }

@@ -91,7 +91,7 @@ fn functions() -> Vec<Source> {
 #[test]
 fn only_keys_spells_keys_and_attributes() {
     let prefixes =
-        ["GROUP#", "MEMBER#", "TRAIL#", "CHILD#", "NAME#", "ACCOUNT#", "JOB#", "SEARCH#", "IDEMPOTENCY#", "GSI1"];
+        ["GROUP#", "MEMBER#", "TRAIL#", "CHILD#", "NAME#", "ACCOUNT#", "JOB#", "JOBS#", "SEARCH#", "IDEMPOTENCY#"];
     let keys = fs::read_to_string(root().join("shared/src/store/keys/attribute.rs")).unwrap();
     let (_, names) = keys.split_once("fn as_str").unwrap();
     let attributes: Vec<&str> = names.split_once("\n    }").unwrap().0.split('"').skip(1).step_by(2).collect();

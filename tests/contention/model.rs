@@ -24,12 +24,6 @@ fn transaction(actions: &[(&str, &str)]) -> Value {
     json!({ "TransactItems": actions.iter().map(action).collect::<Vec<_>>() })
 }
 
-fn put_in_index(partition: &str, index: &str) -> Value {
-    let mut item = key(partition);
-    item["GSI1PK"] = json!({ "S": index });
-    json!({ "Item": item })
-}
-
 /// Passes a request to a table that answers with this body.
 async fn pass(model: &Contention, operation: &str, request: Value, answer: &str) -> Reply {
     let answer = (StatusCode::OK, Bytes::copy_from_slice(answer.as_bytes()));
@@ -186,38 +180,6 @@ async fn query_costs_its_partition_what_it_reads() {
     let refused = pass(&model, "Query", query("busy"), NOTHING).await;
     assert_eq!(error(&refused).as_deref(), Some("ProvisionedThroughputExceededException"));
     assert_eq!(error(&pass(&model, "Query", query("quiet"), NOTHING).await), None);
-}
-
-#[tokio::test]
-async fn empty_partition_of_an_index_throttles_the_writes_of_its_items() {
-    let model = Contention::new(1);
-    let answer = json!({ "CapacityUnits": 1e9 + 1.0, "GlobalSecondaryIndexes": { "GSI1": { "CapacityUnits": 1e9 } } });
-    pass(&model, "PutItem", put_in_index("first", "GROUPS"), &costly(&answer)).await;
-
-    let put = pass(&model, "PutItem", put_in_index("second", "GROUPS"), NOTHING).await;
-    let listed = transaction(&[("Update", "first"), ("Update", "unlisted")]);
-    let update = pass(&model, "TransactWriteItems", listed, NOTHING).await;
-    let check = pass(&model, "TransactWriteItems", transaction(&[("ConditionCheck", "first")]), NOTHING).await;
-    let elsewhere = pass(&model, "PutItem", put_in_index("third", "JOBS"), NOTHING).await;
-
-    assert_eq!(error(&put).as_deref(), Some("ProvisionedThroughputExceededException"));
-    assert_eq!(reasons(&update), ["ThrottlingError", "None"]);
-    assert_eq!((error(&check), error(&elsewhere)), (None, None));
-}
-
-#[tokio::test]
-async fn item_outside_the_index_is_not_throttled_by_it() {
-    let model = Contention::new(1);
-    let leave = json!({
-        "Key": key("first"), "UpdateExpression": "SET #state = :0 REMOVE #GSI1PK, #GSI1SK",
-        "ExpressionAttributeNames": { "#state": "state", "#GSI1PK": "GSI1PK", "#GSI1SK": "GSI1SK" },
-    });
-    pass(&model, "PutItem", put_in_index("first", "GROUPS"), NOTHING).await;
-    pass(&model, "UpdateItem", leave, NOTHING).await;
-    let answer = json!({ "CapacityUnits": 1e9 + 1.0, "GlobalSecondaryIndexes": { "GSI1": { "CapacityUnits": 1e9 } } });
-    pass(&model, "PutItem", put_in_index("second", "GROUPS"), &costly(&answer)).await;
-    assert_eq!(error(&pass(&model, "UpdateItem", json!({ "Key": key("first") }), NOTHING).await), None);
-    assert!(error(&pass(&model, "UpdateItem", json!({ "Key": key("second") }), NOTHING).await).is_some());
 }
 
 #[tokio::test]

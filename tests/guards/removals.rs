@@ -12,7 +12,7 @@ pub(super) const REMOVALS: [Removal; 38] = [
         "      ManagedPolicyArns: [\"arn:aws:iam::aws:policy/AdministratorAccess\"]\n      Policies:",
     ),
     ("role_names_its_resources", "Resource: !GetAtt Table.Arn", "Resource: \"*\""),
-    ("role_names_its_resources", "${Table.Arn}/index/GSI1", "${Table.Arn}/*"),
+    ("role_names_its_resources", "event-bus/${EventBusName}", "event-bus/*"),
     ("role_names_its_resources", "Resource: !GetAtt GetGroupLog.Arn", "NotResource: !GetAtt Table.Arn"),
     ("only_lambda_assumes_the_role", "Service: lambda.amazonaws.com", "AWS: \"*\""),
     (

@@ -21,11 +21,8 @@
 //!   seconds of units. DynamoDB keeps up to five minutes, but does not promise them ("Burst capacity"). The least that a
 //!   request can cost is taken at its arrival. The rest follows with its answer and may leave a debt.
 //! - *Throttling*: a request on an empty bucket fails with `ProvisionedThroughputExceededException`. A transaction is
-//!   cancelled with `ProvisionedThroughputExceeded` for the items of this partition, or `ThrottlingError` for those that an
-//!   index refuses. A BatchGetItem fails as a whole; DynamoDB would return the keys of other partitions.
-//! - *Index*: its partitions have buckets of their own, and an empty one throttles the writes of its items to the table
-//!   (DynamoDB Developer Guide, "Using Global Secondary Indexes", provisioned throughput). The proxy knows an item's partition
-//!   in the index from its last Put.
+//!   cancelled with `ProvisionedThroughputExceeded` for the items of this partition. A BatchGetItem fails as a whole; DynamoDB
+//!   would return the keys of other partitions.
 //! - *Units* are those that the emulator reports, in equal parts for the items of a request. A failed condition costs the
 //!   least possible: one unit, two in a transaction. A conflict costs nothing.
 
@@ -73,7 +70,7 @@ pub struct Counts {
     pub conflicts: usize,
     /// Requests that met an empty bucket.
     pub throttles: usize,
-    /// Units by partition: its key, after the name of the index if it is one's.
+    /// Units by partition key.
     pub units: BTreeMap<String, Units>,
 }
 
@@ -82,8 +79,6 @@ struct Model {
     random: fastrand::Rng,
     /// Items of transactions that are not applied yet.
     in_flight: HashSet<String>,
-    /// The index partition of each item that is in the index.
-    indexed: HashMap<String, Partition>,
     buckets: HashMap<(Axis, Partition), Bucket>,
     counts: Counts,
 }
@@ -122,7 +117,6 @@ impl Contention {
         Self(Arc::new(Mutex::new(Model {
             random: fastrand::Rng::with_seed(seed),
             in_flight: HashSet::new(),
-            indexed: HashMap::new(),
             buckets: HashMap::new(),
             counts: Counts::default(),
         })))
@@ -154,7 +148,7 @@ impl Contention {
         F: Future<Output = Reply>,
     {
         let call = Call::read(operation, &request);
-        request["ReturnConsumedCapacity"] = json!("INDEXES");
+        request["ReturnConsumedCapacity"] = json!("TOTAL");
         let (latency, admitted) = self.model().admit(operation, &call);
         sleep(latency).await;
         if let Err(refusal) = admitted {
@@ -182,9 +176,7 @@ impl Model {
             return (self.draw(REFUSAL), Err(refusal));
         }
         for touch in &call.touches {
-            for (key, units) in self.least(call, touch) {
-                self.spend(key, units);
-            }
+            self.spend((call.kind.axis(), touch.partition.clone()), call.least());
         }
         if call.kind == Kind::TransactWrite {
             self.in_flight.extend(call.items().map(str::to_owned));
@@ -208,35 +200,26 @@ impl Model {
             return;
         }
         let body: Value = serde_json::from_slice(body).unwrap();
-        let (table, index) = call::consumed(&body["ConsumedCapacity"]);
-        let in_index = call.touches.iter().filter(|touch| self.index_partition(call, touch).is_some()).count();
-        let (table, index) = (table / call.touches.len() as f64, index / in_index as f64);
+        let units = call::consumed(&body["ConsumedCapacity"]) / call.touches.len() as f64;
         for touch in &call.touches {
-            for (key, least) in self.least(call, touch) {
-                let units = if key.1 == touch.partition { table } else { index };
-                self.spend(key, units - least);
-            }
-            self.move_in_index(touch);
+            self.spend((call.kind.axis(), touch.partition.clone()), units - call.least());
         }
     }
 
     /// Returns the refusal of a request that meets a partition without enough units.
     fn throttle(&mut self, call: &Call) -> Option<Reply> {
-        let now = Instant::now();
-        let mut needed: HashMap<(Axis, Partition), f64> = HashMap::new();
-        for (key, units) in call.touches.iter().flat_map(|touch| self.least(call, touch)) {
-            *needed.entry(key).or_default() += units;
+        let (now, axis) = (Instant::now(), call.kind.axis());
+        let mut needed: HashMap<&Partition, f64> = HashMap::new();
+        for touch in &call.touches {
+            *needed.entry(&touch.partition).or_default() += call.least();
         }
-        needed.retain(|key, units| !self.bucket(key, now).has(*units, now));
+        needed.retain(|partition, units| !self.bucket(&(axis, (*partition).clone()), now).has(*units, now));
         if needed.is_empty() {
             return None;
         }
         self.counts.throttles += 1;
-        let code = |touch: &Touch| match self.least(call, touch).into_iter().find(|(key, _)| needed.contains_key(key)) {
-            None => "None",
-            Some((key, _)) if key.1 == touch.partition => "ProvisionedThroughputExceeded",
-            Some(_) => "ThrottlingError",
-        };
+        let is_refused = |touch: &Touch| needed.contains_key(&touch.partition);
+        let code = |touch| if is_refused(touch) { "ProvisionedThroughputExceeded" } else { "None" };
         let codes: Vec<&str> = call.touches.iter().map(code).collect();
         Some(call.refusal("ProvisionedThroughputExceededException", &codes))
     }
@@ -251,28 +234,6 @@ impl Model {
             call.items().map(|item| if meets(item) { "TransactionConflict" } else { "None" }).collect();
         self.counts.conflicts += 1;
         Some(call.refusal("TransactionConflictException", &codes))
-    }
-
-    /// Returns the units that an item costs at least: in the table, and in the index if a write changes it there.
-    fn least(&self, call: &Call, touch: &Touch) -> Vec<((Axis, Partition), f64)> {
-        let axis = call.kind.axis();
-        let table = ((axis, touch.partition.clone()), call.least());
-        let index = self.index_partition(call, touch).map(|partition| ((axis, partition.clone()), 1.0));
-        std::iter::once(table).chain(index).collect()
-    }
-
-    fn index_partition<'a>(&'a self, call: &Call, touch: &'a Touch) -> Option<&'a Partition> {
-        let is_write = call.kind.axis() == Axis::Write && !touch.only_checks;
-        touch.enters.as_ref().or_else(|| self.indexed.get(touch.item.as_ref()?)).filter(|_| is_write)
-    }
-
-    fn move_in_index(&mut self, touch: &Touch) {
-        let Some(item) = &touch.item else { return };
-        if let Some(partition) = &touch.enters {
-            self.indexed.insert(item.clone(), partition.clone());
-        } else if touch.leaves {
-            self.indexed.remove(item);
-        }
     }
 
     fn spend(&mut self, key: (Axis, Partition), units: f64) {

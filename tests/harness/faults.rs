@@ -130,7 +130,7 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
         }
         Some(Fault::InternalError) => error(500, proxy::error("InternalServerError")),
         Some(Fault::Malformed) => {
-            let message = "ValidationException: GROUP#secret MEMBER#secret GSI1PK canary";
+            let message = "ValidationException: GROUP#secret MEMBER#secret SEARCH#secret canary";
             let mut body = proxy::error("ValidationException");
             body["message"] = json!(message);
             error(400, body)

@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// of every token.
 const CANARIES: [&str; 5] = ["canary", "name.of.", "john.doe", "@company.com", "eyJ"];
 /// Texts that occur only inside the system.
-const INTERNALS: [&str; 7] = ["Bearer", "GROUP#", "MEMBER#", "GSI1", "panicked", "SdkError", "Some("];
+const INTERNALS: [&str; 7] = ["Bearer", "GROUP#", "MEMBER#", "SEARCH#", "panicked", "SdkError", "Some("];
 
 /// Returns the canary that a text contains.
 pub fn canary_in(text: &str) -> Option<&'static str> {

@@ -110,22 +110,22 @@ pub fn writes(requests: &[Recorded]) -> Vec<&Recorded> {
     requests.iter().filter(|request| !READS.contains(&request.operation.as_str())).collect()
 }
 
-/// Returns the permissions that the requests need: each IAM action, and whether it is on the index.
-pub fn permissions(requests: &[Recorded]) -> BTreeSet<(String, bool)> {
+/// Returns the IAM actions that the requests need.
+pub fn permissions(requests: &[Recorded]) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
     for request in requests {
         if request.operation == "TransactGetItems" {
-            needed.insert(("dynamodb:GetItem".into(), false));
+            needed.insert("dynamodb:GetItem".into());
         } else if request.operation == "TransactWriteItems" {
             // A transaction needs the permission of each of its actions (DynamoDB Developer Guide, "Using IAM with
             // DynamoDB transactions").
             for action in request.body["TransactItems"].as_array().unwrap() {
                 let kind = action.as_object().unwrap().keys().next().unwrap();
                 let action = if kind == "ConditionCheck" { "ConditionCheckItem".into() } else { format!("{kind}Item") };
-                needed.insert((format!("dynamodb:{action}"), false));
+                needed.insert(format!("dynamodb:{action}"));
             }
         } else {
-            needed.insert((format!("dynamodb:{}", request.operation), request.body["IndexName"].is_string()));
+            needed.insert(format!("dynamodb:{}", request.operation));
         }
     }
     needed

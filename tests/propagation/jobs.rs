@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use shared::app::App;
-use shared::domain::{Account, AccountVersion, Job, JobKind, Moment};
+use shared::domain::{Account, AccountVersion, Job, JobKind, Moment, Timestamp};
 use shared::store::{ScannedRow, client_for};
 use shared::verify::InvariantViolation;
 use tokio::time::Instant;
@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::{Fault, Faults};
 use crate::harness::pump::{Pump, assert_sound, violations};
-use crate::harness::recorder::{operations, writes};
-use crate::harness::{Api, account, event_source, numbered, version};
+use crate::harness::recorder::{operations, sequential, writes};
+use crate::harness::{Api, account, event_source, now, numbered, version};
 
 /// Starts an API whose writes leave all propagation to the stream.
 async fn start(faults: &Faults) -> (Api, Pump) {
@@ -315,4 +315,55 @@ async fn unreadable_event_is_refused_and_unreadable_record_skipped() {
     let odd = json!({ "Records": [{ "dynamodb": { "SequenceNumber": "1" } }, 7] });
     let answer = groups_local::functions::PROPAGATE.answer(&api.app, odd, &Default::default()).await.unwrap();
     assert_eq!(answer, json!({ "batchItemFailures": [] }), "a retry would not help");
+}
+
+/// A later version writes rows and jobs that this one does not know. It leaves their records to that version.
+#[tokio::test]
+async fn record_of_an_unknown_row_is_retried() {
+    let (api, mut pump) = start(&Faults::default()).await;
+    let group = api.group("A").await;
+    let record = |number: &str, partition: &str, sort: &str| {
+        let keys = json!({ "PK": { "S": partition }, "SK": { "S": sort } });
+        let image = json!({ "Keys": keys, "NewImage": keys, "SequenceNumber": number });
+        json!({ "eventName": "INSERT", "dynamodb": image })
+    };
+    let known = [
+        record("11", &format!("GROUP#{group}"), "NAME#00001"),
+        record("12", &format!("JOB#delete_group#{group}"), "JOB"),
+        record("13", "GROUPS", &format!("a\u{1}{group}")),
+        record("14", "SEARCH#a", &format!("a\u{1}{group}")),
+        record("15", "IDEMPOTENCY#d", "IDEMPOTENCY"),
+    ];
+    let unknown = [
+        record("21", "JOBS#0", &format!("JOB#merge_groups#{group}")),
+        record("22", &format!("GROUP#{group}"), "NOTE#canary"),
+        record("23", "REPORTS#canary", "canary"),
+    ];
+    pump.deliver(&api.app, known.iter().chain(&unknown).cloned().collect()).await;
+    assert_eq!(pump.waiting, unknown);
+    assert_eq!(jobs(&api).await, []);
+
+    let deps = api.publish_events_deps(&api.bus_endpoint());
+    let mut publishing = Pump::publishing(&api).await;
+    publishing.deliver(&deps, known.iter().chain(&unknown).cloned().collect()).await;
+    assert!(publishing.waiting.is_empty(), "these rows are not published");
+}
+
+#[tokio::test]
+async fn jobs_are_listed_from_the_oldest() {
+    let (api, mut pump) = start(&Faults::default()).await;
+    let mut expected = Vec::new();
+    for second in (0..20).rev() {
+        let kind = JobKind::UpdateAccount(account(&format!("acc-{second}")).id, version(1));
+        let created_at = Timestamp::from_unix_seconds(now().unix_seconds() + second);
+        api.store.create_job(kind.clone(), None, created_at).await.unwrap();
+        expected.insert(0, kind);
+    }
+    api.recorder.take();
+    let listed = api.app.store.list_jobs().await.unwrap();
+    let requests = api.recorder.take();
+    assert_eq!(listed.into_iter().map(|job| job.kind).collect::<Vec<_>>(), expected);
+    assert_eq!((operations(&requests), sequential(&requests)), (vec!["Query"; 8], 1));
+    pump.drain(&api.app).await;
+    assert_eq!(jobs(&api).await, []);
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use shared::domain::{GroupId, JobKind, Timestamp};
+use shared::domain::{FoldedText, GroupId, JobKind, Timestamp};
 use shared::propagation::Propagation;
 use shared::store::client_for;
 use shared::store::keys::Key;
@@ -53,6 +53,20 @@ impl Table {
             None => row.remove(attribute),
         };
         self.client.put_item().table_name(&self.api.table).set_item(Some(row)).send().await.unwrap();
+    }
+
+    /// Puts a row with this key and these attributes.
+    async fn put(&self, key: &Key, attributes: &[(&str, Option<AttributeValue>)]) {
+        let mut row = key.to_attributes();
+        row.extend(attributes.iter().map(|(name, value)| ((*name).to_owned(), value.clone().unwrap())));
+        self.client.put_item().table_name(&self.api.table).set_item(Some(row)).send().await.unwrap();
+    }
+
+    /// As [`Table::put`], for keys that only the first design has.
+    async fn put_raw(&self, partition: &str, sort: &str, attributes: &[(&str, Option<AttributeValue>)]) {
+        let key = [("PK", partition), ("SK", sort)].map(|(name, text)| (name, Some(AttributeValue::S(text.into()))));
+        let row = key.iter().chain(attributes).map(|(name, value)| ((*name).to_owned(), value.clone().unwrap()));
+        self.client.put_item().table_name(&self.api.table).set_item(Some(row.collect())).send().await.unwrap();
     }
 
     /// Deletes a row.
@@ -234,39 +248,116 @@ async fn stalled_job_is_found_and_resumed() {
     table.api.delete(&format!("/{id}")).await;
     let long_ago = Timestamp::from_unix_seconds(now().unix_seconds() - 3_601);
     let kind = JobKind::DeleteGroup(id);
-    table.api.store.create_job(kind, None, long_ago).await.unwrap();
+    table.tamper(&Key::job(&kind), "created_at", text(&long_ago.to_string())).await;
     let found = table.verify_and_repair().await;
     assert_eq!(found, [format!("job: delete_group: created at {long_ago} and not finished")]);
 }
 
-/// Rows of the search that are missing, of another name or of no group, and a name marked as pending.
+fn differs(id: GroupId) -> String {
+    format!("7: {id}: the list entry or the search rows differ from the name")
+}
+
+/// Search rows that are missing, of another name or of no group, and a name marked as pending.
 #[tokio::test]
 async fn wrong_search_rows_are_found_and_corrected() {
     let mut table = Table::new().await;
     let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
-    let expected = |id: GroupId| vec![format!("7: {id}: the search rows differ from the name")];
-    table.lose(&Key::suffix(&top, 1)).await;
-    assert_eq!(table.verify_and_repair().await, expected(top));
-    table.tamper(&Key::suffix(&top, 1), "GSI1SK", text("xyz\u{1}")).await;
-    assert_eq!(table.verify_and_repair().await, expected(top));
-    table.tamper(&Key::suffix(&top, 1), "repeats", number(1)).await;
-    assert_eq!(table.verify_and_repair().await, expected(top));
+    let hit = |text: &str, id: &GroupId| {
+        let text = FoldedText::fold(text);
+        Key::search_hit(&text, &text.sort_key(), id)
+    };
+    table.lose(&hit("top", &top)).await;
+    assert_eq!(table.verify_and_repair().await, [differs(top)]);
+    table.tamper(&hit("op", &top), "repeats", number(1)).await;
+    assert_eq!(table.verify_and_repair().await, [differs(top)]);
     table.tamper(&Key::group(&top), "name_pending", Some(AttributeValue::Bool(true))).await;
-    assert_eq!(table.verify_and_repair().await, expected(top));
-    let mut row = table.row(&Key::suffix(&top, 1)).await;
-    for key in [Key::suffix(&top, 9), Key::suffix(&gone, 1)] {
-        row.extend(key.to_attributes());
-        table.client.put_item().table_name(&table.api.table).set_item(Some(row.clone())).send().await.unwrap();
+    table.tamper(&Key::group(&top), "former_name", text("old")).await;
+    table.put(&hit("old", &top), &[("repeats", number(0))]).await;
+    assert_eq!(table.verify_and_repair().await, [differs(top)]);
+    for key in [hit("stop", &top), hit("op", &gone)] {
+        table.put(&key, &[("repeats", number(0))]).await;
     }
-    assert_eq!(table.verify_and_repair().await, [top, gone].map(expected).concat());
-    assert_eq!(table.api.all_items("?search=op", "groups").await.len(), 1);
+    assert_eq!(table.verify_and_repair().await, [top, gone].map(differs));
+    for term in ["op", "top"] {
+        assert_eq!(table.api.all_items(&format!("?search={term}"), "groups").await.len(), 1);
+    }
+}
+
+/// List entries that are missing, of another name or of no group.
+#[tokio::test]
+async fn wrong_list_entries_are_found_and_corrected() {
+    let mut table = Table::new().await;
+    let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
+    let entry = |name: &str, id: &GroupId| Key::list_entry(&FoldedText::fold(name).sort_key(), id);
+    table.lose(&entry("top", &top)).await;
+    assert_eq!(table.verify_and_repair().await, [differs(top)]);
+    for key in [entry("stop", &top), entry("top", &gone)] {
+        table.put(&key, &[]).await;
+    }
+    assert_eq!(table.verify_and_repair().await, [top, gone].map(differs));
+    assert_eq!(table.api.all_items("?limit=1", "groups").await.len(), 3);
+}
+
+/// A table of the first design has search rows in the groups' partitions, index keys and jobs with other keys. It has no
+/// rows for lists and searches.
+#[tokio::test]
+async fn table_of_the_first_design_is_found_and_becomes_one_of_this_design() {
+    let mut table = Table::new().await;
+    let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
+    let deleted = GroupId::parse(&table.api.group("Gone").await).unwrap();
+    for (id, name) in [(top, "top"), (table.middle, "middle"), (table.bottom, "bottom"), (deleted, "gone")] {
+        let name = FoldedText::fold(name);
+        table.lose(&Key::list_entry(&name.sort_key(), &id)).await;
+        for suffix in name.suffixes() {
+            table.lose(&Key::search_row(&suffix, &id)).await;
+        }
+        let sort = text(&format!("{}\u{1}{id}", name.as_str()));
+        for (attribute, value) in [("GSI1PK", text("GROUPS")), ("GSI1SK", sort), ("name_rows", number(6))] {
+            table.tamper(&Key::group(&id), attribute, value).await;
+        }
+    }
+    for id in [top, gone] {
+        for number_of_row in 0..2 {
+            let row = [("GSI1PK", text("SEARCH#t")), ("GSI1SK", text("top\u{1}")), ("repeats", number(0))];
+            table.put_raw(&format!("GROUP#{id}"), &format!("NAME#{number_of_row:05}"), &row).await;
+        }
+    }
+    // A job of a version before: it is far, and has failed ten times.
+    table.tamper(&Key::group(&deleted), "state", text("DELETING")).await;
+    let job = [
+        ("kind", text("delete_group")),
+        ("revision", number(7)),
+        ("cursor", text("members")),
+        ("progress", number(240)),
+        ("attempts", number(10)),
+        ("last_reason", text("failed")),
+        ("state", text("SET_ASIDE")),
+        ("created_at", text(&now().to_string())),
+        ("actor", text("admin")),
+    ];
+    table.put(&Key::first_design_job(&JobKind::DeleteGroup(deleted)), &job).await;
+
+    assert_eq!(table.api.all_items("", "groups").await.len(), 0);
+    let found = table.verify_and_repair().await;
+    let old = |id: GroupId| format!("row: {id}: a row of the first design");
+    for id in [top, table.middle, table.bottom] {
+        assert!(found.contains(&old(id)) && found.contains(&differs(id)), "{found:?}");
+    }
+    assert!(found.contains(&old(gone)) && found.contains(&old(deleted)), "{found:?}");
+    assert!(found.contains(&"job: delete_group: a row of the first design".to_owned()), "{found:?}");
+    assert_eq!(table.api.all_items("", "groups").await.len(), 3);
+    assert_eq!(table.api.all_items("?search=o", "groups").await.len(), 2);
+    let row = table.row(&Key::group(&top)).await;
+    assert!(!["GSI1PK", "GSI1SK", "name_rows"].iter().any(|attribute| row.contains_key(*attribute)), "{row:?}");
 }
 
 #[tokio::test]
 async fn unreadable_row_is_found() {
     let table = Table::new().await;
     table.tamper(&Key::group(&table.top), "version", text("x")).await;
+    table.put_raw("REPORTS", "1", &[("name", text("Top"))]).await;
     let found: Vec<String> = violations(&table.api).await.iter().map(ToString::to_string).collect();
     assert!(found.iter().any(|line| line.starts_with("row: ") && line.contains(&table.top.to_string())), "{found:?}");
+    assert!(found.iter().any(|line| line.starts_with("row: ") && line.contains("REPORTS")), "{found:?}");
     assert!(found.iter().all(|line| !line.contains("Top")), "its contents are not shown: {found:?}");
 }

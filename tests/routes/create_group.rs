@@ -285,3 +285,15 @@ async fn idempotency_key_expires_after_a_day() {
     assert_ne!(second.id, first.id);
     assert_eq!(create(DAY + 2, "Another").await.unwrap(), second);
 }
+
+#[tokio::test]
+async fn created_group_is_in_the_next_list_and_search() {
+    let api = Api::start().await;
+    for number in 0..20 {
+        let id = api.group(&format!("Team {number:02}")).await;
+        for query in ["?limit=1000", "?search=eam"] {
+            let groups = api.all_items(query, "groups").await;
+            assert_eq!((groups.len(), &groups[number]["id"]), (number + 1, &json!(id)), "{query}");
+        }
+    }
+}

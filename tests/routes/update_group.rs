@@ -2,6 +2,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::groups;
+use crate::harness::pump::{assert_sound, violations};
 use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP};
 
 /// Updates a group with this `If-Match` header.
@@ -139,4 +140,38 @@ async fn unknown_group_is_404() {
         }
     }
     assert!(api.all_items("", "groups").await.is_empty(), "nothing was created");
+}
+
+#[tokio::test]
+async fn renamed_group_is_in_the_next_list_and_search_by_its_new_name_only() {
+    let api = Api::start().await;
+    let [id, other] = groups(&api, ["Finance", "Legal"]).await;
+    let ids = async |query: &str| {
+        let groups = api.all_items(query, "groups").await;
+        groups.into_iter().map(|group| group["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for (name, in_list) in [("Money", [&other, &id]), ("accounts", [&id, &other]), ("ACCOUNTS", [&id, &other])] {
+        api.put(&format!("/{id}"), json!({ "name": name })).await.ok();
+        assert_eq!(ids("").await.iter().collect::<Vec<_>>(), in_list);
+        assert_eq!(ids(&format!("?search={name}")).await, [id.as_str()]);
+        assert_eq!(ids("?search=inan").await, [] as [&str; 0]);
+    }
+    assert_eq!(ids("?search=money").await, [] as [&str; 0]);
+}
+
+/// All callers succeed, each in a version of its own, and the rows of the name are those of the last one.
+#[tokio::test]
+async fn concurrent_renames_leave_the_rows_of_the_last_name() {
+    let api = &Api::start_with_long_timeout().await;
+    let id = &api.group("Team").await;
+    let rename = |number: usize| async move {
+        let answer = api.put(&format!("/{id}"), json!({ "name": format!("Team {number}") })).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.header("etag").unwrap().to_owned()
+    };
+    let mut tags = futures::future::join_all((0..8).map(rename)).await;
+    tags.sort();
+    assert_eq!(tags, (2..10).map(|version| format!("\"{version}\"")).collect::<Vec<_>>());
+    assert_eq!(api.all_items("?search=team", "groups").await.len(), 1);
+    assert_sound(&violations(api).await);
 }

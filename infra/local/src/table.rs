@@ -8,8 +8,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, StreamSpecification,
+    StreamViewType, TimeToLiveSpecification,
 };
 use dynoxide::Database;
 use serde_json::Value;
@@ -122,15 +122,6 @@ fn request(client: &Client, properties: &Value) -> Result<CreateTableFluentBuild
             .attribute_type(ScalarAttributeType::from(text(&attribute["AttributeType"])))
             .build()?;
         request = request.attribute_definitions(definition);
-    }
-    for index in list(&properties["GlobalSecondaryIndexes"]) {
-        let kind = ProjectionType::from(text(&index["Projection"]["ProjectionType"]));
-        let index = GlobalSecondaryIndex::builder()
-            .index_name(text(&index["IndexName"]))
-            .set_key_schema(Some(key_schema(&index["KeySchema"])?))
-            .projection(Projection::builder().projection_type(kind).build())
-            .build()?;
-        request = request.global_secondary_indexes(index);
     }
     if let Some(view) = properties["StreamSpecification"]["StreamViewType"].as_str() {
         let stream = StreamSpecification::builder().stream_enabled(true);

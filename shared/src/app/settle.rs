@@ -33,7 +33,7 @@ impl Effect for JobKind {
 /// Searches do not find the group by this name yet.
 impl Effect for PendingName {
     async fn propagate(self, propagation: Propagation<'_>) -> Result<(), Error> {
-        propagation.store.index_name(&self).await
+        propagation.store.complete_name(&self).await
     }
 }
 

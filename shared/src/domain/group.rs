@@ -115,6 +115,18 @@ impl GroupChanges {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Returns the profile with these changes.
+    #[must_use]
+    pub fn applied_to(&self, profile: &GroupProfile) -> GroupProfile {
+        let Self { name, description, group_type, is_privileged } = self.clone();
+        GroupProfile {
+            name: name.unwrap_or_else(|| profile.name.clone()),
+            description: description.unwrap_or_else(|| profile.description.clone()),
+            group_type: group_type.unwrap_or(profile.group_type),
+            is_privileged: is_privileged.unwrap_or(profile.is_privileged),
+        }
+    }
 }
 
 /// A group, with its counts.

@@ -104,7 +104,7 @@ impl FoldedText {
         self.0.chars().count()
     }
 
-    /// Returns the rows of the search index for this name: one suffix per position and gram length, without duplicates.
+    /// Returns the parts by which searches find this name: one suffix per position and gram length, without duplicates.
     ///
     /// A search term is looked up in the rows of its own length, from one character to [`Suffix::LONGEST_GRAM`].
     #[must_use]
@@ -147,7 +147,7 @@ impl FoldedText {
     }
 }
 
-/// A folded name from one of its characters to its end: one row of the search index.
+/// A folded name from one of its characters to its end: one search row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suffix {
     /// The length of the search terms that find the name by this row: 1, 2, or 3 and more characters.

@@ -61,7 +61,7 @@ impl Propagation<'_> {
                 self.create_job(JobKind::DeleteAccount(account, version), actor.as_ref()).await
             }
             RowChange::GroupDeleted(group, actor) => self.create_job(JobKind::DeleteGroup(group), actor.as_ref()).await,
-            RowChange::NamePending(group) => self.index_name(&group).await,
+            RowChange::NamePending(group) => self.complete_name(&group).await,
             // Those of one batch are worked on together.
             RowChange::Member(_) | RowChange::Job(..) => Ok(()),
         }
@@ -80,8 +80,8 @@ impl Propagation<'_> {
             RowId::Member(group, account) => JobKind::ReconcileMember(group, account),
             RowId::Account(account) => JobKind::UpdateAccount(account, AccountVersion::EARLIEST),
             RowId::Group(group) => JobKind::DeleteGroup(group),
-            // Only a version that can decode the job can continue it.
-            RowId::Job(_) => return Err(error.clone()),
+            // Only a version that can decode the row can continue.
+            RowId::Job(_) | RowId::Unknown => return Err(error.clone()),
         };
         tracing::error!(sequence_number, "a stream record cannot be decoded and becomes a job");
         self.create_job(kind, None).await
@@ -92,9 +92,9 @@ impl Propagation<'_> {
     }
 
     /// Rule 9.
-    async fn index_name(&self, group: &GroupId) -> Result<(), Error> {
+    async fn complete_name(&self, group: &GroupId) -> Result<(), Error> {
         match self.store.pending_name(group).await? {
-            Some(name) => self.store.index_name(&name).await,
+            Some(name) => self.store.complete_name(&name).await,
             None => Ok(()),
         }
     }

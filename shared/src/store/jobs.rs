@@ -1,7 +1,9 @@
 //! Job rows. Each write to one is a record in the table's stream, which starts the next step.
 
+use futures::future::try_join_all;
+
 use super::Store;
-use super::keys::{Attribute, Key, ListKey, Range};
+use super::keys::{Attribute, Attributes, JOB_PARTITIONS, Key, Range};
 use super::rows::{JobItem, State, read_job, to_row};
 use super::table::{Condition, QuerySpec, Update, UpdateResult, Write};
 use crate::domain::{Actor, Error, Job, JobKind, Timestamp};
@@ -12,10 +14,8 @@ pub(super) fn insert_job(job: &Job) -> Result<Write, Error> {
     Ok(Write::insert(job_row(job)?))
 }
 
-fn job_row(job: &Job) -> Result<super::keys::Attributes, Error> {
-    let mut row = to_row(&Key::job(&job.kind), &JobItem::new(job))?;
-    row.extend(ListKey::job(&job.kind, job.created_at).to_attributes());
-    Ok(row)
+fn job_row(job: &Job) -> Result<Attributes, Error> {
+    to_row(&Key::job(&job.kind), &JobItem::new(job))
 }
 
 impl Store {
@@ -35,13 +35,17 @@ impl Store {
         self.table.get(&Key::job(kind)).await?.map(read_job).transpose()
     }
 
-    /// Lists all unfinished jobs, oldest first. One `Query` on the index, eventually consistent.
+    /// Lists all unfinished jobs, oldest first. One `Query` for each partition of the jobs, side by side.
     ///
     /// # Errors
     /// The table did not respond.
     pub async fn list_jobs(&self) -> Result<Vec<Job>, Error> {
-        let rows = self.table.query(QuerySpec::all(&Range::Jobs)).await?;
-        rows.into_iter().map(read_job).collect()
+        let partitions = (0..JOB_PARTITIONS)
+            .map(|partition| async move { self.table.query(QuerySpec::all(&Range::Jobs(partition))).await });
+        let rows = try_join_all(partitions).await?.into_iter().flatten();
+        let mut jobs: Vec<Job> = rows.map(read_job).collect::<Result<_, _>>()?;
+        jobs.sort_by_cached_key(|job| (job.created_at, Key::job(&job.kind)));
+        Ok(jobs)
     }
 
     /// Records progress of a job, unless its row has changed. One `UpdateItem`.

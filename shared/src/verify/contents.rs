@@ -18,8 +18,11 @@ pub(super) struct TableContents {
     mirrors: BTreeMap<(GroupId, AccountId), bool>,
     /// Current memberships, by their audit records.
     audit_records: BTreeMap<(GroupId, AccountId), Membership>,
+    /// The list entries and the search rows.
     names: BTreeMap<GroupId, RowsDigest>,
     jobs: Vec<Job>,
+    first_design_groups: BTreeSet<GroupId>,
+    first_design_jobs: Vec<JobKind>,
     unreadable: Vec<String>,
 }
 
@@ -38,8 +41,10 @@ impl TableContents {
                     contents.audit_records.insert((group, account), membership);
                 }
                 ScannedRow::AuditRecord(_, _, None) => {}
-                ScannedRow::Suffix(group, suffix) => *contents.names.entry(group).or_default() += suffix,
+                ScannedRow::Name(group, row) => *contents.names.entry(group).or_default() += row,
                 ScannedRow::Job(job) => contents.jobs.push(job),
+                ScannedRow::FirstDesignGroup(group) => drop(contents.first_design_groups.insert(group)),
+                ScannedRow::FirstDesignJob(job) => contents.first_design_jobs.push(job),
                 ScannedRow::Unreadable(key) => contents.unreadable.push(key),
             }
         }
@@ -50,6 +55,8 @@ impl TableContents {
     pub(super) fn violations(&self, now: Timestamp) -> Vec<InvariantViolation> {
         let mut violations: Vec<InvariantViolation> =
             self.unreadable.iter().cloned().map(InvariantViolation::Unreadable).collect();
+        violations.extend(self.first_design_groups.iter().copied().map(InvariantViolation::FirstDesignGroup));
+        violations.extend(self.first_design_jobs.iter().cloned().map(InvariantViolation::FirstDesignJob));
         violations.extend(self.jobs.iter().filter(|job| job.set_aside).cloned().map(InvariantViolation::SetAside));
         let an_hour_ago = Timestamp::from_unix_seconds(now.unix_seconds() - 60 * 60);
         let old = self.jobs.iter().filter(|job| !job.set_aside && job.created_at < an_hour_ago);

@@ -57,6 +57,7 @@ pub async fn repair(propagation: Propagation<'_>) -> Result<Vec<InvariantViolati
 async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolation]) -> Result<(), Error> {
     let mut inheritances = HashSet::new();
     let mut members = BTreeSet::new();
+    let mut names = BTreeSet::new();
     for violation in violations {
         match violation {
             InvariantViolation::Via { edge, account, .. } => {
@@ -65,11 +66,13 @@ async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolati
             InvariantViolation::OfDeletedAccount(group, account) => {
                 members.insert((*group, account.clone()));
             }
+            InvariantViolation::Name(group) => drop(names.insert(*group)),
             violation => repair_one(propagation, violation).await?,
         }
     }
     let Propagation { store, actor, now } = propagation;
     let inheritances: Vec<Inheritance> = inheritances.into_iter().collect();
+    store.repair_names(&names).await?;
     store.reconcile_inherited(&inheritances, actor, now).await?;
     store.update_members(&members, now).await
 }
@@ -83,13 +86,15 @@ async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation
         InvariantViolation::Unfounded(group, account) => store.repair_unfounded(group, account, now).await,
         InvariantViolation::Orphan(group, account) => store.repair_orphan(group, account, now).await,
         InvariantViolation::AuditRecord(group, account) => store.repair_audit_record(group, account, now).await,
-        InvariantViolation::Name(group) => store.repair_name(group).await,
+        InvariantViolation::FirstDesignGroup(group) => store.repair_first_design_group(group).await,
+        InvariantViolation::FirstDesignJob(kind) => store.repair_first_design_job(kind).await,
         InvariantViolation::OrphanedEdge(edge) => propagation.delete_edge(edge).await,
         InvariantViolation::HalfEdge(edge) => store.repair_half_edge(edge).await,
         InvariantViolation::StuckDeletion(group) => store.create_job(JobKind::DeleteGroup(*group), actor, now).await,
         InvariantViolation::Stalled(job) | InvariantViolation::SetAside(job) => store.resume_job(job).await,
-        // Repaired elsewhere or with its edges; a person decides about cycles and unreadable rows.
+        // Repaired together or with an edge; a person decides about cycles and unreadable rows.
         InvariantViolation::Membership { .. }
+        | InvariantViolation::Name(_)
         | InvariantViolation::Via { .. }
         | InvariantViolation::OfDeletedAccount(..)
         | InvariantViolation::Cycle(_)

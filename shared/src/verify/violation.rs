@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountId, Edge, GroupId, Job};
+use crate::domain::{AccountId, Edge, GroupId, Job, JobKind};
 use crate::store::GroupCounts;
 
 /// A contradiction between rows.
@@ -43,7 +43,7 @@ pub enum InvariantViolation {
     Copies(GroupId, AccountId),
     /// Invariant 8: an audit record that differs from the member row.
     AuditRecord(GroupId, AccountId),
-    /// Invariant 7: search rows that differ from the group's name.
+    /// Invariant 7: a list entry or search rows that differ from the group's name.
     Name(GroupId),
     /// A member whose account is deleted or was never announced.
     OfDeletedAccount(GroupId, AccountId),
@@ -61,6 +61,10 @@ pub enum InvariantViolation {
     Stalled(Job),
     /// A job that waits for an operator.
     SetAside(Job),
+    /// A group with rows or attributes of the first design.
+    FirstDesignGroup(GroupId),
+    /// A job of the first design.
+    FirstDesignJob(JobKind),
     /// A row that cannot be decoded.
     Unreadable(String),
 }
@@ -82,7 +86,7 @@ impl fmt::Display for InvariantViolation {
                 write!(f, "5: nested in a cycle: {}", groups.join(", "))
             }
             Self::Copies(group, account) => write!(f, "6: {group} {account}: the copies differ from the account"),
-            Self::Name(group) => write!(f, "7: {group}: the search rows differ from the name"),
+            Self::Name(group) => write!(f, "7: {group}: the list entry or the search rows differ from the name"),
             Self::AuditRecord(group, account) => {
                 write!(f, "8: {group} {account}: the audit record differs from the member row")
             }
@@ -101,6 +105,8 @@ impl fmt::Display for InvariantViolation {
                 let reason = job.last_reason.as_deref().unwrap_or("no reason");
                 write!(f, "job: {}: waits for an operator after {} attempts: {reason}", job.kind.name(), job.attempts)
             }
+            Self::FirstDesignGroup(group) => write!(f, "row: {group}: a row of the first design"),
+            Self::FirstDesignJob(job) => write!(f, "job: {}: a row of the first design", job.name()),
             Self::Unreadable(key) => write!(f, "row: {key}: cannot be read"),
         }
     }

@@ -1,4 +1,4 @@
-//! Reads a request to the table as far as the model needs it: its items, and their partitions in the table and the index.
+//! Reads a request to the table as far as the model needs it: its items and their partitions.
 
 use std::time::Duration;
 
@@ -8,10 +8,7 @@ use serde_json::Value;
 use super::Reply;
 use crate::harness::proxy;
 
-/// The partition key of the index.
-const INDEX_KEY: &str = "GSI1PK";
-
-/// A partition key of the table, or of an index after its name.
+/// A partition key.
 pub type Partition = String;
 
 /// Read or write units.
@@ -61,11 +58,6 @@ pub struct Touch {
     pub partition: Partition,
     /// `None` for a Query.
     pub item: Option<String>,
-    /// The index partition that the item is put into.
-    pub enters: Option<Partition>,
-    /// Whether the item is in no index partition afterwards.
-    pub leaves: bool,
-    pub only_checks: bool,
 }
 
 /// A request.
@@ -87,11 +79,11 @@ impl Call {
                 (Kind::TransactGet, keys.map(Touch::of_key).collect())
             }
             "PutItem" | "UpdateItem" | "DeleteItem" => {
-                (Kind::Write, vec![Touch::of_write(operation.trim_end_matches("Item"), request)])
+                (Kind::Write, vec![Touch::of_key(proxy::key_of_action(request))])
             }
             "TransactWriteItems" => {
-                let touches = proxy::actions(request).map(|(kind, action)| Touch::of_write(kind, action));
-                (Kind::TransactWrite, touches.collect())
+                let keys = proxy::actions(request).map(|(_, action)| proxy::key_of_action(action));
+                (Kind::TransactWrite, keys.map(Touch::of_key).collect())
             }
             other => panic!("the model has no {other}"),
         };
@@ -133,52 +125,24 @@ impl Call {
 
 impl Touch {
     fn of_key((partition, sort): (&str, &str)) -> Self {
-        let item = Some(format!("{partition} {sort}"));
-        Self { partition: partition.to_owned(), item, enters: None, leaves: false, only_checks: false }
-    }
-
-    fn of_write(kind: &str, action: &Value) -> Self {
-        let removed = || {
-            let (_, removed) = action["UpdateExpression"].as_str()?.split_once("REMOVE ")?;
-            let mut names = action["ExpressionAttributeNames"].as_object()?.iter();
-            let (alias, _) = names.find(|(_, name)| *name == INDEX_KEY)?;
-            removed.split([' ', ',']).find(|word| word == alias)
-        };
-        let enters = action["Item"][INDEX_KEY]["S"].as_str();
-        Self {
-            enters: enters.map(|partition| in_index("GSI1", partition)),
-            leaves: kind == "Delete" || kind == "Put" && enters.is_none() || removed().is_some(),
-            only_checks: kind == "ConditionCheck",
-            ..Self::of_key(proxy::key_of_action(action))
-        }
+        Self { partition: partition.to_owned(), item: Some(format!("{partition} {sort}")) }
     }
 
     fn of_query(request: &Value) -> Self {
         // The first comparison is that of the partition key.
         let (_, value) = request["KeyConditionExpression"].as_str().unwrap().split_once('=').unwrap();
         let placeholder = value.split_whitespace().next().unwrap();
-        let key = request["ExpressionAttributeValues"][placeholder]["S"].as_str().unwrap();
-        let partition = request["IndexName"].as_str().map_or_else(|| key.to_owned(), |index| in_index(index, key));
-        Self { partition, item: None, enters: None, leaves: false, only_checks: false }
+        let partition = request["ExpressionAttributeValues"][placeholder]["S"].as_str().unwrap();
+        Self { partition: partition.to_owned(), item: None }
     }
-}
-
-fn in_index(index: &str, partition: &str) -> Partition {
-    format!("{index} {partition}")
 }
 
 fn keys(request: &Value) -> impl Iterator<Item = &Value> {
     request["RequestItems"].as_object().unwrap().values().flat_map(|table| table["Keys"].as_array().unwrap())
 }
 
-/// Returns the units in the table, or of a Query, and the units that a write costs in indexes.
-pub fn consumed(capacity: &Value) -> (f64, f64) {
+/// Returns the units that a request consumed.
+pub fn consumed(capacity: &Value) -> f64 {
     let tables = capacity.as_array().map_or_else(|| std::slice::from_ref(capacity), Vec::as_slice);
-    let units = |part: &Value| part["CapacityUnits"].as_f64().unwrap_or_default();
-    let of_indexes = |table: &Value| -> f64 {
-        table["GlobalSecondaryIndexes"].as_object().into_iter().flatten().map(|(_, index)| units(index)).sum()
-    };
-    let (total, indexes): (f64, f64) = (tables.iter().map(units).sum(), tables.iter().map(of_indexes).sum());
-    // A Query of an index reads only there.
-    if total > indexes { (total - indexes, indexes) } else { (total, 0.0) }
+    tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap_or_default()).sum()
 }

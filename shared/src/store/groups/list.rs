@@ -1,17 +1,27 @@
 //! Lists of groups, in pages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::authz::{Granted, Read};
-use crate::domain::{AccountId, Cursor, Error, Group, GroupId, Limit, MembershipType, Missing, Page};
+use crate::domain::{AccountId, Cursor, Error, FoldedText, Group, GroupId, Limit, MembershipType, Missing, Page};
 use crate::store::Store;
-use crate::store::keys::{Key, ListKey, Range};
+use crate::store::keys::{Key, Range};
 use crate::store::pagination::{Place, Scope, cut_page};
-use crate::store::rows::{AccountItem, GroupItem, MirrorItem};
-use crate::store::table::{QuerySpec, Row};
+use crate::store::rows::{AccountItem, ListEntryItem, MirrorItem};
+use crate::store::table::{QuerySpec, Row, unreadable};
+
+/// A list whose rows have the places of groups, and no more.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum GroupList<'a> {
+    /// All groups, by name.
+    All,
+    /// The groups with this term in their names, by the text from the first match on.
+    Search(&'a FoldedText),
+}
 
 impl Store {
-    /// Lists all groups, by name without case, then id. One `Query` on the index, eventually consistent.
+    /// Lists all groups, by name without case, then id. One `Query`, then a `BatchGetItem` for each hundred groups, side by
+    /// side; strongly consistent. Both repeat to replace groups that were deleted meanwhile.
     ///
     /// # Errors
     /// [`Error::ForeignCursor`].
@@ -23,13 +33,53 @@ impl Store {
     ) -> Result<Page<Group>, Error> {
         let scope = Scope::new("groups", &[]);
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        let after = after.map(|(name, id)| (Key::group(&id), Some(ListKey::group(&name, &id))));
-        let wanted = Some(limit.items() + 1);
-        let rows =
-            self.table.query_typed::<GroupItem>(QuerySpec { after, wanted, ..QuerySpec::all(&Range::Groups) }).await?;
-        let rows = rows.all()?.into_iter();
-        let groups = rows.filter_map(|Row { key, item }| item.active(&key).transpose());
-        Ok(cut_page(groups.collect::<Result<_, _>>()?, limit, &scope, Group::list_position))
+        self.page_of_groups(GroupList::All, limit, &scope, after).await
+    }
+
+    /// Reads the places of a list, then the groups there, until the page is full.
+    pub(super) async fn page_of_groups(
+        &self,
+        list: GroupList<'_>,
+        limit: Limit,
+        scope: &Scope,
+        mut after: Option<Place>,
+    ) -> Result<Page<Group>, Error> {
+        let wanted = limit.items() + 1;
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
+        let mut there_may_be_more = true;
+        while there_may_be_more && found.len() < wanted {
+            let missing = wanted - found.len();
+            let mut places = match list {
+                GroupList::All => self.list_entries(after.as_ref(), missing).await?,
+                GroupList::Search(term) => self.hits(term, after.as_ref(), missing).await?,
+            };
+            there_may_be_more = places.len() == missing;
+            after = places.last().cloned().or(after);
+            // During a rename a group may have rows of both names.
+            places.retain(|(_, id)| seen.insert(*id));
+            found.extend(self.groups_at(list, places).await?);
+        }
+        let page = cut_page(found, limit, scope, |(place, _)| place.clone());
+        Ok(Page { items: page.items.into_iter().map(|(_, group)| group).collect(), next: page.next })
+    }
+
+    /// The next places in the list of all groups.
+    async fn list_entries(&self, after: Option<&Place>, wanted: usize) -> Result<Vec<Place>, Error> {
+        let after = after.map(|(name, group)| Key::list_entry(name, group));
+        let spec = QuerySpec { after, wanted: Some(wanted), ..QuerySpec::all(&Range::Groups) };
+        let entries = self.table.query_typed::<ListEntryItem>(spec).await?.all()?.into_iter();
+        entries.map(|Row { key, .. }| key.as_list_entry().ok_or_else(|| unreadable("list entry"))).collect()
+    }
+
+    /// The groups at these places, without those that were deleted, or renamed out of the search.
+    async fn groups_at(&self, list: GroupList<'_>, places: Vec<Place>) -> Result<Vec<(Place, Group)>, Error> {
+        let mut groups = self.find_groups(places.iter().map(|(_, id)| *id)).await?;
+        let belongs = |group: &Group| match list {
+            GroupList::All => true,
+            GroupList::Search(term) => group.profile.name.folded().contains(term),
+        };
+        let found = places.into_iter().filter_map(|place| Some((groups.remove(&place.1).filter(belongs)?, place)));
+        Ok(found.map(|(group, place)| (place, group)).collect())
     }
 
     /// Lists the groups that an account is in, by name without case, then id. One `Query`, then `BatchGetItem`s side by

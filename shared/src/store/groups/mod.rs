@@ -1,6 +1,7 @@
 //! Groups: reading, writing, listing, searching and nesting them.
 
 mod list;
+pub(super) mod names;
 pub(super) mod nesting;
 mod read;
 mod search;

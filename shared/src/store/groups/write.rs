@@ -2,13 +2,19 @@
 
 use sha2::{Digest, Sha256};
 
+use super::names::{is_at_version, replace_list_entry, replace_search_rows};
 use crate::authz::{Administer, Granted};
-use crate::domain::{Actor, Error, Group, GroupChanges, GroupId, Missing, Timestamp, Version};
+use crate::domain::{Actor, Error, Group, GroupChanges, GroupId, GroupName, Job, JobKind, Missing, Timestamp, Version};
 use crate::store::Store;
-use crate::store::keys::{Attribute, Attributes, Key, ListKey};
+use crate::store::jobs::insert_job;
+use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::pending::{Pending, Unsettled};
-use crate::store::rows::{GroupItem, IdempotencyItem, PendingName, State, from_row, read_group, suffix_rows, to_row};
-use crate::store::table::{Commit, Condition, MAX_ACTIONS, Update, UpdateResult, Write, random_text};
+use crate::store::rows::{
+    GroupItem, IdempotencyItem, PendingName, State, from_row, list_entry, read_group, search_rows, to_row,
+};
+use crate::store::table::{
+    Attempt, Commit, Condition, ConflictLimit, MAX_ACTIONS, Update, UpdateResult, Write, random_text,
+};
 
 /// How long an idempotency key is kept.
 const IDEMPOTENCY_SECONDS: i64 = 24 * 60 * 60;
@@ -23,7 +29,8 @@ pub struct IdempotencyKey<'a> {
 }
 
 impl Store {
-    /// Creates a group, with the rows by which a search finds it, unless its name has too many parts for one transaction.
+    /// Creates a group with its list entry and its search rows, unless its name has too many parts for one transaction.
+    /// Searches then find it later. One transaction.
     ///
     /// Returns the group as created; for an idempotency key used before by the same request, as created then.
     ///
@@ -35,17 +42,17 @@ impl Store {
         group: Group,
         idempotency: Option<IdempotencyKey<'_>>,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
-        let mut suffixes = suffix_rows(&group.id, &group.profile.name)?;
-        let name_pending = suffixes.len() > MAX_ACTIONS - 2;
+        let mut rows = search_rows(&group.id, &group.profile.name)?;
+        let others = 2 + usize::from(idempotency.is_some());
+        let name_pending = rows.len() + others > MAX_ACTIONS;
         if name_pending {
-            suffixes.clear();
+            rows.clear();
         }
         let mut item = GroupItem::new(&group, random_text(), granted.actor());
-        (item.name_pending, item.name_rows) = (name_pending, suffixes.len());
-        let mut row = to_row(&Key::group(&group.id), &item)?;
-        row.extend(ListKey::group(&group.profile.name.sort_key(), &group.id).to_attributes());
-        let mut writes = vec![Write::insert(row)];
-        writes.extend(suffixes.into_iter().map(Write::put));
+        item.name_pending = name_pending;
+        let mut writes = vec![Write::insert(to_row(&Key::group(&group.id), &item)?)];
+        rows.push(list_entry(&group.id, &group.profile.name));
+        writes.extend(rows.into_iter().map(Write::put));
         if let Some(idempotency) = idempotency {
             writes.push(idempotency.insert(granted.actor(), &group)?);
         }
@@ -57,11 +64,13 @@ impl Store {
             // A row with this id is from an earlier attempt whose response was lost.
             (Commit::Done | Commit::ConditionFailed(_), _) => group,
         };
-        let pending = if name_pending { Pending::Effects(PendingName::first(group.clone())) } else { Pending::Nothing };
+        let pending = || Pending::Effects(PendingName { group: group.clone(), former_name: None });
+        let pending = if name_pending { pending() } else { Pending::Nothing };
         Ok(Unsettled::new(group, pending))
     }
 
-    /// Changes fields of a group. One `UpdateItem`; when there is nothing to change, one `GetItem`.
+    /// Changes fields of a group. One `UpdateItem`; with a name, one `GetItem` before it; with another name, one `GetItem`
+    /// and one transaction. When there is nothing to change, one `GetItem`.
     ///
     /// # Errors
     /// [`Missing::Group`], or [`Error::VersionMismatch`] when the group has none of the versions in `only_at`.
@@ -76,22 +85,62 @@ impl Store {
         if changes.is_empty() {
             return self.group_at(id, only_at).await.map(|group| Unsettled::new(group, Pending::Nothing));
         }
-        let mut update = changed_by(granted.actor(), id, now)
-            .set_some(Attribute::Description, changes.description.as_ref().map(|it| it.as_str()))
-            .set_some(Attribute::GroupType, changes.group_type.map(|it| it.as_str()))
-            .set_some(Attribute::IsPrivileged, changes.is_privileged);
-        if let Some(name) = &changes.name {
-            update = update
-                .set(Attribute::Name, name.as_str())
-                .set(Attribute::ListSk, ListKey::group(&name.sort_key(), id).sort())
-                .set(Attribute::NamePending, true);
+        let update = || {
+            changed_by(granted.actor(), id, now)
+                .set_some(Attribute::Name, changes.name.as_ref().map(GroupName::as_str))
+                .set_some(Attribute::Description, changes.description.as_ref().map(|it| it.as_str()))
+                .set_some(Attribute::GroupType, changes.group_type.map(|it| it.as_str()))
+                .set_some(Attribute::IsPrivileged, changes.is_privileged)
+        };
+        if changes.name.is_none() {
+            return read_updated(self.write_group(id, update(), only_at).await?);
         }
-        let row = self.write_group(id, update, only_at).await?;
-        let group = read_group(row.clone())?.ok_or(Missing::Group)?;
-        Ok(Unsettled::new(group, PendingName::read(row)?.map_or(Pending::Nothing, Pending::Effects)))
+        let attempt = || async {
+            let (group, pending) = self.group_and_pending_name(id, only_at).await?;
+            let profile = changes.applied_to(&group.profile);
+            let updated = Group { profile, updated_at: now, version: Version(group.version.0 + 1), ..group.clone() };
+            self.try_to_rename(&group, pending, updated, update()).await
+        };
+        // The transaction also depends on the rows of the name: a busy table is no contradiction.
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
     }
 
-    /// Deletes a group: no caller finds it from the moment this returns. One `UpdateItem`; a job removes its rows.
+    /// Commits the update of a group that may have another name, if the group is still as read.
+    async fn try_to_rename(
+        &self,
+        group: &Group,
+        pending: Option<PendingName>,
+        updated: Group,
+        update: Update,
+    ) -> Result<Attempt<Unsettled<Group, PendingName>>, Error> {
+        let (former, name) = (&group.profile.name, &updated.profile.name);
+        let mut writes = replace_list_entry(&group.id, former, name);
+        let mut rows = replace_search_rows(&group.id, Some(former), name)?;
+        if writes.is_empty() && rows.is_empty() {
+            return match self.write_group(&group.id, update, Some(&[group.version])).await {
+                Err(Error::VersionMismatch) => Ok(Attempt::Conflict),
+                row => Ok(Attempt::Done(read_updated(row?)?)),
+            };
+        }
+        if let Some(pending) = pending {
+            // A group's row has room for one former name.
+            self.complete_name(&pending).await?;
+            return Ok(Attempt::Conflict);
+        }
+        let mut update = only_if_unchanged(update, group);
+        let mut pending = Pending::Nothing;
+        if writes.len() + rows.len() >= MAX_ACTIONS {
+            rows.clear();
+            update = update.set(Attribute::NamePending, true).set(Attribute::FormerName, former.as_str());
+            pending = Pending::Effects(PendingName { group: updated.clone(), former_name: Some(former.clone()) });
+        }
+        writes.push(update.into());
+        writes.append(&mut rows);
+        Ok(self.table.transact(writes).await?.attempt(Unsettled::new(updated, pending)))
+    }
+
+    /// Deletes a group: no caller finds it from the moment this returns. One `GetItem` and one transaction, which also
+    /// creates the job that removes its rows.
     ///
     /// # Errors
     /// As [`Store::update_group`].
@@ -102,11 +151,17 @@ impl Store {
         only_at: Option<&[Version]>,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let update = changed_by(granted.actor(), id, now)
-            .set(Attribute::State, State::Deleting.as_str())
-            .remove(Attribute::ListPk)
-            .remove(Attribute::ListSk);
-        self.write_group(id, update, only_at).await.map(drop)
+        let attempt = || async {
+            let group = self.group_at(id, only_at).await?;
+            let update = changed_by(granted.actor(), id, now).set(Attribute::State, State::Deleting.as_str());
+            let commit = self.table.transact(vec![
+                only_if_unchanged(update, &group).into(),
+                Write::delete(Key::list_entry(&group.profile.name.sort_key(), id)),
+                insert_job(&Job::new(JobKind::DeleteGroup(*id), now, Some(granted.actor())))?,
+            ]);
+            Ok(commit.await?.attempt(()))
+        };
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
     }
 
     /// Updates the row of an active group at one of the versions in `only_at`, and raises its version.
@@ -145,12 +200,36 @@ impl Store {
     }
 
     async fn group_at(&self, id: &GroupId, only_at: Option<&[Version]>) -> Result<Group, Error> {
-        let group = self.find_group(id).await?.ok_or(Missing::Group)?;
+        self.group_and_pending_name(id, only_at).await.map(|(group, _)| group)
+    }
+
+    /// An active group at one of the versions in `only_at`, and its name if searches do not have it yet.
+    async fn group_and_pending_name(
+        &self,
+        id: &GroupId,
+        only_at: Option<&[Version]>,
+    ) -> Result<(Group, Option<PendingName>), Error> {
+        let row = self.table.get(&Key::group(id)).await?.ok_or(Missing::Group)?;
+        let group = read_group(row.clone())?.ok_or(Missing::Group)?;
         match only_at {
             Some(versions) if !versions.contains(&group.version) => Err(Error::VersionMismatch),
-            _ => Ok(group),
+            _ => Ok((group, PendingName::read(row)?)),
         }
     }
+}
+
+/// Raises the version of a group that is still active and unchanged.
+fn only_if_unchanged(update: Update, group: &Group) -> Update {
+    update
+        .add(Attribute::Version, 1)
+        .when(Condition::equals(Attribute::State, State::Active.as_str()))
+        .when(is_at_version(group))
+}
+
+/// Decodes an updated group, and its name if searches do not have it yet.
+fn read_updated(row: Attributes) -> Result<Unsettled<Group, PendingName>, Error> {
+    let group = read_group(row.clone())?.ok_or(Missing::Group)?;
+    Ok(Unsettled::new(group, PendingName::read(row)?.map_or(Pending::Nothing, Pending::Effects)))
 }
 
 fn changed_by(actor: &Actor, id: &GroupId, now: Timestamp) -> Update {

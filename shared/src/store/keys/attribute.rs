@@ -7,10 +7,6 @@ pub enum Attribute {
     Pk,
     /// The table's sort key.
     Sk,
-    /// The index's partition key.
-    ListPk,
-    /// The index's sort key.
-    ListSk,
     /// A group's, a member's or an account's name.
     Name,
     /// A member's or an account's address.
@@ -41,8 +37,8 @@ pub enum Attribute {
     State,
     /// Whether searches do not find the group by its name yet.
     NamePending,
-    /// Upper bound of the rows for the parts of a group's name and of its former names.
-    NameRows,
+    /// The name whose search rows are still to be replaced.
+    FormerName,
     /// How many characters of a suffix occur earlier in its name.
     Repeats,
     /// The last change of a group's profile, by which a retried write recognizes itself.
@@ -81,9 +77,18 @@ pub enum Attribute {
     DecidedAt,
     /// The requests that decided at that moment.
     Decisions,
+    /// The partition key of the first design's index.
+    FirstDesignIndexPk,
+    /// The sort key of the first design's index.
+    FirstDesignIndexSk,
+    /// The number of search rows of a group in the first design.
+    FirstDesignNameRows,
 }
 
 impl Attribute {
+    /// The attributes of a group's row that the first design had and this one has not.
+    pub const FIRST_DESIGN: [Self; 3] = [Self::FirstDesignIndexPk, Self::FirstDesignIndexSk, Self::FirstDesignNameRows];
+
     /// The name in the table.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "a table")]
@@ -91,8 +96,6 @@ impl Attribute {
         match self {
             Self::Pk => "PK",
             Self::Sk => "SK",
-            Self::ListPk => "GSI1PK",
-            Self::ListSk => "GSI1SK",
             Self::Name => "name",
             Self::Email => "email",
             Self::Status => "status",
@@ -108,7 +111,7 @@ impl Attribute {
             Self::DeletedVersion => "deleted_version",
             Self::State => "state",
             Self::NamePending => "name_pending",
-            Self::NameRows => "name_rows",
+            Self::FormerName => "former_name",
             Self::Repeats => "repeats",
             Self::ChangeId => "change_id",
             Self::Direct => "direct",
@@ -128,6 +131,9 @@ impl Attribute {
             Self::AdministeredAt => "administered_at",
             Self::DecidedAt => "decided_at",
             Self::Decisions => "decisions",
+            Self::FirstDesignIndexPk => "GSI1PK",
+            Self::FirstDesignIndexSk => "GSI1SK",
+            Self::FirstDesignNameRows => "name_rows",
         }
     }
 }

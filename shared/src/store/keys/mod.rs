@@ -1,4 +1,4 @@
-//! The one place that spells keys, index keys and attributes. Pure.
+//! The one place that spells keys and attributes. Pure.
 
 mod attribute;
 #[cfg(test)]
@@ -8,20 +8,30 @@ use std::collections::HashMap;
 
 pub use attribute::Attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
+use sha2::{Digest, Sha256};
 
-use crate::domain::{
-    AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Suffix, Timestamp,
-};
+use crate::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Suffix};
 
 /// A row, or its key, in the SDK's form.
 pub type Attributes = HashMap<String, AttributeValue>;
 
-/// The index of groups by name, of the parts of their names, and of jobs.
-pub const LIST_INDEX: &str = "GSI1";
+/// Partitions of the job rows. A list of all jobs reads each of them.
+pub const JOB_PARTITIONS: usize = 8;
 
-/// Separates a name from an id in an index key. It sorts below every character of a name, so that `ab` comes before
+/// Separates a text from an id in a sort key. It sorts below every character of a name, so that `ab` comes before
 /// `ab cd`. A `#` would sort after the space.
 const SEPARATOR: char = '\u{1}';
+
+/// The partition of the list of all groups.
+const GROUPS: &str = "GROUPS";
+
+/// Returns the partition of a text among this many, from 0: a fixed hash, on which stored keys depend.
+#[must_use]
+pub fn spread(text: &str, partitions: usize) -> usize {
+    let digest = Sha256::digest(text);
+    let first = digest.iter().take(4).fold(0, |number, byte| (number << 8) | usize::from(*byte));
+    first % partitions
+}
 
 /// The key of a row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,11 +65,24 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: "NEST".into() }
     }
 
-    /// The row of one part of a group's name, for searches. A name has at most 256 × 18 × 3 of them: its characters, each
-    /// folded to up to 18, each with up to three parts.
+    /// The entry of a group in the list of all groups, by name.
     #[must_use]
-    pub fn suffix(group: &GroupId, number: usize) -> Self {
-        Self { partition: format!("GROUP#{group}"), sort: format!("NAME#{number:05}") }
+    pub fn list_entry(name: &SortKey, group: &GroupId) -> Self {
+        Self { partition: GROUPS.into(), sort: text_and_id(name, group) }
+    }
+
+    /// The row by which searches find a group by a part of its name. Its partition is the part's first one, two or three
+    /// characters.
+    #[must_use]
+    pub fn search_row(suffix: &Suffix, group: &GroupId) -> Self {
+        let text = &suffix.text;
+        Self { partition: search_partition(text.as_str(), suffix.gram), sort: text_and_id(text, group) }
+    }
+
+    /// The row for a text and a group where a search for this term finds it.
+    #[must_use]
+    pub fn search_hit(term: &FoldedText, text: &SortKey, group: &GroupId) -> Self {
+        Self { partition: term_partition(term.sort_key().as_str()), sort: text_and_id(text, group) }
     }
 
     /// The audit record of an account's membership in a group. It sorts after every other row of the group, so that no other
@@ -90,16 +113,14 @@ impl Key {
     /// The row of a job. Its key has the kind and the arguments.
     #[must_use]
     pub fn job(kind: &JobKind) -> Self {
-        let name = kind.name();
-        let partition = match kind {
-            JobKind::Backfill(edge) | JobKind::Sweep(edge) => format!("JOB#{name}#{}#{}", edge.parent, edge.id),
-            JobKind::DeleteGroup(group) => format!("JOB#{name}#{group}"),
-            JobKind::UpdateAccount(account, version) | JobKind::DeleteAccount(account, version) => {
-                format!("JOB#{name}#{account}#{version}")
-            }
-            JobKind::ReconcileMember(group, account) => format!("JOB#{name}#{group}#{account}"),
-        };
-        Self { partition, sort: "JOB".into() }
+        let sort = job_text(kind);
+        Self { partition: format!("JOBS#{}", spread(&sort, JOB_PARTITIONS)), sort }
+    }
+
+    /// The row of a job in a table of the first design.
+    #[must_use]
+    pub fn first_design_job(kind: &JobKind) -> Self {
+        Self { partition: job_text(kind), sort: "JOB".into() }
     }
 
     /// Parses the key of a group.
@@ -126,10 +147,27 @@ impl Key {
         self.group_of_partition().filter(|_| self.sort == "NEST")
     }
 
-    /// Parses the key of a part of a group's name: the group and the number of the part.
+    /// Parses the key of an entry in the list of all groups: the name, as cut, and the group.
     #[must_use]
-    pub fn as_suffix(&self) -> Option<(GroupId, usize)> {
-        Some((self.group_of_partition()?, self.sort.strip_prefix("NAME#")?.parse().ok()?))
+    pub fn as_list_entry(&self) -> Option<(SortKey, GroupId)> {
+        if self.partition == GROUPS { self.text_and_id_of_sort() } else { None }
+    }
+
+    /// Parses the key of a search row: the part of the name, as cut, and the group.
+    #[must_use]
+    pub fn as_search_row(&self) -> Option<(SortKey, GroupId)> {
+        self.partition.strip_prefix("SEARCH#").and_then(|_| self.text_and_id_of_sort())
+    }
+
+    fn text_and_id_of_sort(&self) -> Option<(SortKey, GroupId)> {
+        let (text, id) = self.sort.split_once(SEPARATOR)?;
+        Some((SortKey::cut(text), GroupId::parse(id)?))
+    }
+
+    /// Parses the key of a search row in a table of the first design: the group.
+    #[must_use]
+    pub fn as_first_design_name(&self) -> Option<GroupId> {
+        self.group_of_partition().filter(|_| self.sort.starts_with("NAME#"))
     }
 
     /// Parses the key of an audit record.
@@ -159,22 +197,35 @@ impl Key {
     /// Parses the key of a job.
     #[must_use]
     pub fn as_job(&self) -> Option<JobKind> {
-        let mut parts = self.partition.split('#');
-        let (Some("JOB"), Some(name), Some(first)) = (parts.next(), parts.next(), parts.next()) else { return None };
-        let second = parts.next();
-        let group = || GroupId::parse(first);
-        let edge = || Some(Edge { parent: group()?, id: EdgeId::parse(second?)? });
-        let version = || AccountVersion::try_from(second?.to_owned()).ok();
-        let kind = match name {
-            "backfill" => JobKind::Backfill(edge()?),
-            "sweep" => JobKind::Sweep(edge()?),
-            "delete_group" => JobKind::DeleteGroup(group()?),
-            "update_account" => JobKind::UpdateAccount(AccountId::parse(first)?, version()?),
-            "delete_account" => JobKind::DeleteAccount(AccountId::parse(first)?, version()?),
-            "climb" => JobKind::ReconcileMember(group()?, AccountId::parse(second?)?),
-            _ => return None,
-        };
-        (Self::job(&kind) == *self).then_some(kind)
+        parse_job(&self.sort).filter(|kind| Self::job(kind) == *self)
+    }
+
+    /// Parses the key of a job in a table of the first design.
+    #[must_use]
+    pub fn as_first_design_job(&self) -> Option<JobKind> {
+        parse_job(&self.partition).filter(|kind| Self::first_design_job(kind) == *self)
+    }
+
+    /// Whether this version knows rows with such keys. A later version may have others.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match (first_word(&self.partition), first_word(&self.sort)) {
+            ("GROUP", "GROUP" | "MEMBER" | "CHILD" | "NEST" | "TRAIL" | "NAME")
+            | ("ACCOUNT", "ACCOUNT" | "GROUP")
+            | ("IDEMPOTENCY", "IDEMPOTENCY")
+            | ("JOB", "JOB")
+            | ("SEARCH", _) => true,
+            ("JOBS", _) => self.as_job().is_some(),
+            _ => self.partition == GROUPS,
+        }
+    }
+
+    /// Returns the type of the row for the log, by the words that its key begins with; without ids and names.
+    #[must_use]
+    pub fn row_type(&self) -> String {
+        let is_word = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        let word = |text| Some(first_word(text)).filter(is_word).unwrap_or("?").to_owned();
+        format!("{} {}", word(&self.partition), word(&self.sort))
     }
 
     /// The key of a row in the SDK's form.
@@ -196,59 +247,6 @@ impl Key {
     }
 }
 
-/// The key of a row in the list index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListKey {
-    partition: String,
-    sort: String,
-}
-
-impl ListKey {
-    const GROUPS: &'static str = "GROUPS";
-    const JOBS: &'static str = "JOBS";
-
-    /// A group in the list of all groups, by name.
-    #[must_use]
-    pub fn group(name: &SortKey, group: &GroupId) -> Self {
-        let sort = format!("{}{SEPARATOR}{group}", name.as_str());
-        Self { partition: Self::GROUPS.into(), sort }
-    }
-
-    /// A part of a group's name. Its partition is its first one, two or three characters. A search reads the partition
-    /// of its term.
-    #[must_use]
-    pub fn suffix(suffix: &Suffix, group: &GroupId) -> Self {
-        let text = suffix.text.as_str();
-        Self { partition: search_partition(text, suffix.gram), sort: format!("{text}{SEPARATOR}{group}") }
-    }
-
-    /// The text before the separator in a row's index key.
-    #[must_use]
-    pub fn text_of_row(row: &Attributes) -> Option<SortKey> {
-        let sort = row.get(Attribute::ListSk.as_str())?.as_s().ok()?;
-        sort.split_once(SEPARATOR).map(|(text, _)| SortKey::cut(text))
-    }
-
-    /// A job in the list of all jobs, oldest first.
-    #[must_use]
-    pub fn job(kind: &JobKind, created_at: Timestamp) -> Self {
-        let sort = format!("{created_at}{SEPARATOR}{}", Key::job(kind).partition);
-        Self { partition: Self::JOBS.into(), sort }
-    }
-
-    /// The index's sort key.
-    #[must_use]
-    pub fn sort(&self) -> &str {
-        &self.sort
-    }
-
-    /// The key in the SDK's form.
-    #[must_use]
-    pub fn to_attributes(&self) -> Attributes {
-        attributes([(Attribute::ListPk, &self.partition), (Attribute::ListSk, &self.sort)])
-    }
-}
-
 /// The rows that one Query reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Range {
@@ -262,23 +260,21 @@ pub enum Range {
     AccountAndMirrors(AccountId),
     /// The memberships of an account.
     Mirrors(AccountId),
-    /// The parts of a group's name.
-    Suffixes(GroupId),
     /// The audit records of a group's memberships.
     AuditRecords(GroupId),
-    /// All groups, by name, in the index.
+    /// The list of all groups, by name.
     Groups,
-    /// Parts of names that begin with the term, in the index, after a position in it.
-    Search(FoldedText, Option<(SortKey, GroupId)>),
-    /// All jobs, oldest first, in the index.
-    Jobs,
+    /// Parts of names that begin with the term.
+    Search(FoldedText),
+    /// One partition of the jobs.
+    Jobs(usize),
+    /// The search rows of a group in a table of the first design.
+    FirstDesignNames(GroupId),
 }
 
 /// The bounds of a range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
-    /// Whether the range is in the index.
-    pub in_index: bool,
     /// The partition.
     pub partition: String,
     /// The first and the last sort key; `None` for the whole partition.
@@ -291,37 +287,75 @@ impl Range {
     pub fn bounds(&self) -> Bounds {
         // `$` follows `#`: it ends a prefix and is never a key itself.
         match self {
-            Self::GroupAndMembers(group) => in_table(&Key::group(group), "GROUP", "MEMBER$"),
-            Self::Members(group) => in_table(&Key::group(group), "MEMBER#", "MEMBER$"),
-            Self::ChildrenAndGroup(group) => in_table(&Key::group(group), "CHILD#", "GROUP"),
-            Self::Suffixes(group) => in_table(&Key::group(group), "NAME#", "NAME$"),
-            Self::AuditRecords(group) => in_table(&Key::group(group), "TRAIL#", "TRAIL$"),
-            Self::AccountAndMirrors(account) => in_table(&Key::account(account), "ACCOUNT", "GROUP$"),
-            Self::Mirrors(account) => in_table(&Key::account(account), "GROUP#", "GROUP$"),
-            Self::Groups => in_index(ListKey::GROUPS.into(), None),
-            Self::Search(term, after) => {
+            Self::GroupAndMembers(group) => between(&Key::group(group), "GROUP", "MEMBER$"),
+            Self::Members(group) => between(&Key::group(group), "MEMBER#", "MEMBER$"),
+            Self::ChildrenAndGroup(group) => between(&Key::group(group), "CHILD#", "GROUP"),
+            Self::AuditRecords(group) => between(&Key::group(group), "TRAIL#", "TRAIL$"),
+            Self::AccountAndMirrors(account) => between(&Key::account(account), "ACCOUNT", "GROUP$"),
+            Self::Mirrors(account) => between(&Key::account(account), "GROUP#", "GROUP$"),
+            Self::FirstDesignNames(group) => between(&Key::group(group), "NAME#", "NAME$"),
+            Self::Groups => Bounds { partition: GROUPS.into(), sort: None },
+            Self::Search(term) => {
                 let term = term.sort_key();
                 let term = term.as_str();
-                // The next possible key is this key and the least character.
-                let after = after.as_ref().map(|(text, group)| format!("{}{SEPARATOR}{group}\0", text.as_str()));
-                let partition = search_partition(term, term.chars().count().min(Suffix::LONGEST_GRAM));
-                in_index(partition, Some((after.unwrap_or_else(|| term.to_owned()), after_all_with(term))))
+                Bounds { partition: term_partition(term), sort: Some((term.to_owned(), after_all_with(term))) }
             }
-            Self::Jobs => in_index(ListKey::JOBS.into(), None),
+            Self::Jobs(partition) => Bounds { partition: format!("JOBS#{partition}"), sort: None },
         }
     }
 }
 
-fn in_table(row: &Key, first: &str, last: &str) -> Bounds {
-    Bounds { in_index: false, partition: row.partition.clone(), sort: Some((first.into(), last.into())) }
+fn between(row: &Key, first: &str, last: &str) -> Bounds {
+    Bounds { partition: row.partition.clone(), sort: Some((first.into(), last.into())) }
 }
 
-const fn in_index(partition: String, sort: Option<(String, String)>) -> Bounds {
-    Bounds { in_index: true, partition, sort }
+fn text_and_id(text: &SortKey, group: &GroupId) -> String {
+    format!("{}{SEPARATOR}{group}", text.as_str())
 }
 
 fn search_partition(text: &str, gram: usize) -> String {
     format!("SEARCH#{}", text.chars().take(gram).collect::<String>())
+}
+
+/// The partition of a term: its first three characters, or all of a shorter one.
+fn term_partition(term: &str) -> String {
+    search_partition(term, Suffix::LONGEST_GRAM)
+}
+
+/// A job's kind and arguments.
+fn job_text(kind: &JobKind) -> String {
+    let name = kind.name();
+    match kind {
+        JobKind::Backfill(edge) | JobKind::Sweep(edge) => format!("JOB#{name}#{}#{}", edge.parent, edge.id),
+        JobKind::DeleteGroup(group) => format!("JOB#{name}#{group}"),
+        JobKind::UpdateAccount(account, version) | JobKind::DeleteAccount(account, version) => {
+            format!("JOB#{name}#{account}#{version}")
+        }
+        JobKind::ReconcileMember(group, account) => format!("JOB#{name}#{group}#{account}"),
+    }
+}
+
+fn parse_job(text: &str) -> Option<JobKind> {
+    let mut parts = text.split('#');
+    let (Some("JOB"), Some(name), Some(first)) = (parts.next(), parts.next(), parts.next()) else { return None };
+    let second = parts.next();
+    let group = || GroupId::parse(first);
+    let edge = || Some(Edge { parent: group()?, id: EdgeId::parse(second?)? });
+    let version = || AccountVersion::try_from(second?.to_owned()).ok();
+    Some(match name {
+        "backfill" => JobKind::Backfill(edge()?),
+        "sweep" => JobKind::Sweep(edge()?),
+        "delete_group" => JobKind::DeleteGroup(group()?),
+        "update_account" => JobKind::UpdateAccount(AccountId::parse(first)?, version()?),
+        "delete_account" => JobKind::DeleteAccount(AccountId::parse(first)?, version()?),
+        "climb" => JobKind::ReconcileMember(group()?, AccountId::parse(second?)?),
+        _ => return None,
+    })
+}
+
+/// The text before the first `#`.
+fn first_word(text: &str) -> &str {
+    text.split_once('#').map_or(text, |(word, _)| word)
 }
 
 /// The least text after all texts with this prefix.

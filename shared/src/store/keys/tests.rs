@@ -6,9 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{
-    AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, Moment, SortKey, Timestamp,
-};
+use crate::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, Moment, SortKey};
 
 const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 const CHILD: &str = "grp-018d0cab-c440-7000-8000-000000000002";
@@ -21,19 +19,20 @@ fn child() -> GroupId {
     GroupId::parse(CHILD).unwrap()
 }
 
-/// One job of each kind, with its partition key.
-fn jobs() -> [(JobKind, String); 5] {
+/// One job of each kind, with its key.
+fn jobs() -> [(JobKind, &'static str, String); 5] {
     let edge = Edge { parent: group(), id: EdgeId::new(child(), 0x2a) };
     let acc = account("acc-1");
     [
-        (JobKind::Backfill(edge), format!("JOB#backfill#{GROUP}#{CHILD}~000000000000002a")),
-        (JobKind::Sweep(edge), format!("JOB#sweep#{GROUP}#{CHILD}~000000000000002a")),
-        (JobKind::DeleteGroup(group()), format!("JOB#delete_group#{GROUP}")),
+        (JobKind::Backfill(edge), "JOBS#2", format!("JOB#backfill#{GROUP}#{CHILD}~000000000000002a")),
+        (JobKind::Sweep(edge), "JOBS#4", format!("JOB#sweep#{GROUP}#{CHILD}~000000000000002a")),
+        (JobKind::DeleteGroup(group()), "JOBS#7", format!("JOB#delete_group#{GROUP}")),
         (
             JobKind::UpdateAccount(acc.clone(), AccountVersion::deleted(Moment::from_unix_nanos(-7))),
+            "JOBS#3",
             "JOB#update_account#acc-1#Tzzzzzzzzzbzzzzz".to_owned(),
         ),
-        (JobKind::ReconcileMember(group(), acc), format!("JOB#climb#{GROUP}#acc-1")),
+        (JobKind::ReconcileMember(group(), acc), "JOBS#5", format!("JOB#climb#{GROUP}#acc-1")),
     ]
 }
 
@@ -64,17 +63,71 @@ fn keys_are_spelled_as_the_data_model_says() {
         assert_eq!(stored(&key), (partition, sort));
         assert_eq!(Key::from_row(&key.to_attributes()), Some(key));
     }
-    for (kind, partition) in jobs() {
+    for (kind, partition, sort) in jobs() {
         let key = Key::job(&kind);
-        assert_eq!(stored(&key), (partition.clone(), "JOB".to_owned()));
-        assert_eq!(key.as_job(), Some(kind.clone()));
-        let list_key = ListKey::job(&kind, Timestamp::from_unix_seconds(0)).to_attributes();
-        assert_eq!(list_key["GSI1PK"].as_s().unwrap(), "JOBS");
-        assert_eq!(list_key["GSI1SK"].as_s().unwrap(), &format!("1970-01-01T00:00:00Z\u{1}{partition}"));
+        assert_eq!(stored(&key), (partition.to_owned(), sort.clone()));
+        assert_eq!((key.as_job(), key.is_known()), (Some(kind.clone()), true));
+        let old = Key::first_design_job(&kind);
+        assert_eq!(stored(&old), (sort, "JOB".to_owned()));
+        assert_eq!((old.as_first_design_job(), old.as_job(), old.is_known()), (Some(kind), None, true));
     }
-    let list_key = ListKey::group(&SortKey::cut("engineering team"), &group()).to_attributes();
-    assert_eq!(list_key["GSI1PK"].as_s().unwrap(), "GROUPS");
-    assert_eq!(list_key["GSI1SK"].as_s().unwrap(), &format!("engineering team\u{1}{GROUP}"));
+}
+
+#[test]
+fn keys_of_lists_and_searches_have_a_text_and_an_id() {
+    let entry = Key::list_entry(&SortKey::cut("engineering team"), &group());
+    assert_eq!(stored(&entry), ("GROUPS".to_owned(), format!("engineering team\u{1}{GROUP}")));
+    assert_eq!(entry.as_list_entry(), Some((SortKey::cut("engineering team"), group())));
+    let name = FoldedText::fold("Müs");
+    let rows: Vec<_> = name.suffixes().iter().map(|suffix| stored(&Key::search_row(suffix, &group()))).collect();
+    let row = |partition: &str, text: &str| (format!("SEARCH#{partition}"), format!("{text}\u{1}{GROUP}"));
+    let expected =
+        [row("m", "müs"), row("ü", "üs"), row("s", "s"), row("mü", "müs"), row("üs", "üs"), row("müs", "müs")];
+    assert_eq!(rows, expected);
+    for suffix in name.suffixes() {
+        let key = Key::search_row(&suffix, &group());
+        assert_eq!(key.as_search_row(), Some((suffix.text.clone(), group())));
+        let term = FoldedText::fold(&suffix.text.as_str().chars().take(suffix.gram).collect::<String>());
+        assert_eq!(Key::search_hit(&term, &suffix.text, &group()), key);
+    }
+}
+
+/// Stored keys depend on these values.
+#[test]
+fn texts_are_spread_over_fixed_partitions() {
+    let partitions: Vec<usize> = ["", "acc-1", "acc-2", "acc-3", "Ü"].iter().map(|text| spread(text, 16)).collect();
+    assert_eq!(partitions, [2, 9, 11, 12, 4]);
+    assert_eq!((spread("acc-1", 8), spread("acc-1", 1)), (1, 0));
+    let mut sizes = [0; 8];
+    (0..8_000).for_each(|number| sizes[spread(&format!("acc-{number}"), 8)] += 1);
+    assert!(sizes.iter().all(|size| (850..1_150).contains(size)), "{sizes:?}");
+}
+
+/// A record of an unknown row waits for the version that knows it.
+#[test]
+fn rows_of_a_later_version_are_unknown() {
+    let key = |partition: &str, sort: &str| Key::from_parts(partition.into(), sort.into());
+    for (unknown, row_type) in [
+        (key(&format!("GROUP#{GROUP}"), "NOTE#1"), "GROUP NOTE"),
+        (key("JOBS#1", "JOB#merge_groups#secret"), "JOBS JOB"),
+        (key("REPORTS", "secret"), "REPORTS ?"),
+        (key("secret", ""), "? ?"),
+        (key("GROUPS#security", "secret\u{1}x"), "GROUPS ?"),
+    ] {
+        assert!(!unknown.is_known(), "{unknown:?}");
+        assert_eq!(unknown.row_type(), row_type);
+    }
+    for known in [
+        Key::group(&group()),
+        Key::list_entry(&SortKey::cut("a#b"), &group()),
+        Key::search_hit(&FoldedText::fold("#"), &SortKey::cut("#"), &group()),
+        Key::idempotency("d1"),
+        Key::audit_record(&group(), &account("acc-1")),
+        key(&format!("GROUP#{GROUP}"), "NAME#00001"),
+    ] {
+        assert!(known.is_known(), "{known:?}");
+    }
+    assert_eq!(key(&format!("GROUP#{GROUP}"), "NAME#00001").as_first_design_name(), Some(group()));
 }
 
 #[test]
@@ -88,6 +141,8 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
         Key::child(&group(), &child()),
         Key::nesting(&child()),
         Key::job(&JobKind::DeleteGroup(group())),
+        Key::list_entry(&SortKey::cut("a"), &group()),
+        Key::search_hit(&FoldedText::fold("a"), &SortKey::cut("a"), &group()),
         Key::idempotency("d1"),
     ];
     // Each `as_…` method returns the ids for the one key of its kind, and `None` for all others.
@@ -100,7 +155,9 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
     assert_eq!(parsed(&|key| key.as_child() == Some((group(), child()))), only(4));
     assert_eq!(parsed(&|key| key.as_nesting() == Some(child())), only(5));
     assert_eq!(parsed(&|key| key.as_job() == Some(JobKind::DeleteGroup(group()))), only(6));
-    let idempotency = &keys[7];
+    assert_eq!(parsed(&|key| key.as_list_entry() == Some((SortKey::cut("a"), group()))), only(7));
+    assert_eq!(parsed(&|key| key.as_search_row() == Some((SortKey::cut("a"), group()))), only(8));
+    let idempotency = &keys[9];
     assert!(idempotency.as_group().is_none() && idempotency.as_member().is_none() && idempotency.as_child().is_none());
     assert!(idempotency.as_job().is_none() && idempotency.as_account().is_none());
 }
@@ -138,28 +195,31 @@ fn each_range_holds_exactly_its_rows() {
     let in_account = ["ACCOUNT", &format!("GROUP#{GROUP}"), "GROUP#grp-ffffffff-ffff-7fff-bfff-ffffffffffff"];
     assert_eq!(in_range(&Range::AccountAndMirrors(acc.clone()), &in_account), in_account);
     assert_eq!(in_range(&Range::Mirrors(acc), &in_account), in_account[1..]);
-    assert_eq!(in_range(&Range::Suffixes(group()), &in_group), in_group[5..6]);
-    let all = |partition: &str| Bounds { in_index: true, partition: partition.into(), sort: None };
-    assert_eq!(Range::Jobs.bounds(), all("JOBS"));
+    assert_eq!(in_range(&Range::FirstDesignNames(group()), &in_group), in_group[5..6]);
+    let all = |partition: &str| Bounds { partition: partition.into(), sort: None };
+    assert_eq!(Range::Jobs(3).bounds(), all("JOBS#3"));
     assert_eq!(Range::Groups.bounds(), all("GROUPS"));
+    let names = ["fi\u{1}id", "finance\u{1}id", "fine\u{1}id", "fio\u{1}id"];
+    assert_eq!(in_range(&Range::Search(FoldedText::fold("fin")), &names), names[1..3]);
+    assert_eq!(Range::Search(FoldedText::fold("fin")).bounds().partition, "SEARCH#fin");
 }
 
 #[test]
 fn longest_keys_fit_the_limits_of_dynamodb() {
     // DynamoDB Developer Guide, "Service, account, and table quotas": 2,048 bytes of partition key, 1,024 of sort key.
     let longest_name = FoldedText::fold(&"\u{fdfa}".repeat(256)).sort_key();
-    let list_key = ListKey::group(&longest_name, &group());
-    assert!(list_key.sort().len() <= 1_024);
+    let (_, sort) = stored(&Key::list_entry(&longest_name, &group()));
+    assert!(sort.len() <= 1_024);
     let (partition, sort) = stored(&Key::mirror(&account(&"a".repeat(128)), &group()));
     assert!(partition.len() <= 2_048 && sort.len() <= 1_024);
 }
 
 proptest! {
     #[test]
-    fn index_keys_sort_by_name_then_id(a in "[aA !\"]{1,3}|\\PC{1,6}", b in "[aA !\"]{1,3}|\\PC{1,6}", x: u128, y: u128) {
+    fn list_entries_sort_by_name_then_id(a in "[aA !\"]{1,3}|\\PC{1,6}", b in "[aA !\"]{1,3}|\\PC{1,6}", x: u128, y: u128) {
         let place = |name: &str, random| (FoldedText::fold(name).sort_key(), GroupId::new(1, random));
         let (a, b) = (place(&a, x), place(&b, y));
-        let key = |(name, id): &(SortKey, GroupId)| ListKey::group(name, id).sort().to_owned();
+        let key = |(name, id): &(SortKey, GroupId)| Key::list_entry(name, id);
         prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));
     }
 }

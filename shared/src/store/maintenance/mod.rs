@@ -1,5 +1,7 @@
 //! Reading the whole table, and repairing single rows, for `verify`.
 
+mod first_design;
+mod names;
 mod repair;
 mod scan;
 

@@ -3,10 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::AddAssign;
 
-use crate::domain::{Account, AccountId, AccountVersion, Edge, Error, GroupId, Job, Membership};
+use crate::domain::{Account, AccountId, AccountVersion, Edge, Error, GroupId, Job, JobKind, Membership};
 use crate::store::Store;
-use crate::store::keys::{Attributes, Key};
-use crate::store::rows::{AnyRow, GroupCounts, GroupItem, decode_row, suffix_rows};
+use crate::store::keys::{Attribute, Attributes, Key};
+use crate::store::rows::{AnyRow, GroupCounts, GroupItem, decode_row, list_entry, search_rows};
 
 /// The content of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +25,14 @@ pub enum ScannedRow {
     Mirror(AccountId, GroupId, bool),
     /// The membership in an audit record.
     AuditRecord(GroupId, AccountId, Option<Membership>),
-    /// A part of a group's name.
-    Suffix(GroupId, RowsDigest),
+    /// A group's list entry, or one of its search rows.
+    Name(GroupId, RowsDigest),
     /// A job.
     Job(Job),
+    /// A row or an attribute that a group has in a table of the first design.
+    FirstDesignGroup(GroupId),
+    /// A job in a table of the first design.
+    FirstDesignJob(JobKind),
     /// A row that cannot be decoded, by its key.
     Unreadable(String),
 }
@@ -38,7 +42,7 @@ pub enum ScannedRow {
 pub struct ScannedGroup {
     /// Whether the group is not being deleted.
     pub is_active: bool,
-    /// The digest that the rows of its name should have; `None` while the group's row says that they are incomplete.
+    /// The digest that its list entry and search rows should have; `None` while its row says that they are incomplete.
     pub name: Option<RowsDigest>,
     /// The group's counts.
     pub counts: GroupCounts,
@@ -98,13 +102,29 @@ impl Store {
 
 fn scan_row(row: Attributes, scanned: &mut Vec<ScannedRow>) {
     let Some(key) = Key::from_row(&row) else { return };
-    if let Some((group, _)) = key.as_suffix() {
-        return scanned.push(ScannedRow::Suffix(group, RowsDigest::of(&row)));
+    if let Some(group) = group_of_name(&key) {
+        return scanned.push(ScannedRow::Name(group, RowsDigest::of(&row)));
     }
+    if let Some(group) = key.as_first_design_name() {
+        return scanned.push(ScannedRow::FirstDesignGroup(group));
+    }
+    if let Some(job) = key.as_first_design_job() {
+        return scanned.push(ScannedRow::FirstDesignJob(job));
+    }
+    let is_old = |group: &GroupId| {
+        let has_old = Attribute::FIRST_DESIGN.iter().any(|attribute| row.contains_key(attribute.as_str()));
+        has_old.then_some(ScannedRow::FirstDesignGroup(*group))
+    };
+    scanned.extend(key.as_group().as_ref().and_then(is_old));
     match decode_row(&key, row).and_then(|row| content(&key, &row)) {
         Ok(rows) => scanned.extend(rows),
         Err(_) => scanned.push(ScannedRow::Unreadable(format!("{key:?}"))),
     }
+}
+
+/// The group that a list entry or a search row belongs to.
+pub(super) fn group_of_name(key: &Key) -> Option<GroupId> {
+    key.as_list_entry().or_else(|| key.as_search_row()).map(|(_, group)| group)
 }
 
 fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
@@ -123,7 +143,7 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
         AnyRow::Mirror(account, group, item) => ScannedRow::Mirror(account.clone(), *group, item.direct),
         AnyRow::Audit(group, account, item) => ScannedRow::AuditRecord(*group, account.clone(), item.membership()),
         AnyRow::Job(job) => ScannedRow::Job(job.clone()),
-        AnyRow::Suffix | AnyRow::Other => return Ok(Vec::new()),
+        AnyRow::Other => return Ok(Vec::new()),
     }])
 }
 
@@ -131,8 +151,8 @@ fn scanned_group(key: &Key, item: &GroupItem) -> Result<ScannedGroup, Error> {
     let group = item.active(key)?;
     let mut scanned = ScannedGroup { is_active: group.is_some(), name: None, counts: item.counts() };
     if let Some(group) = group.filter(|_| !item.name_pending) {
-        let mut name = RowsDigest::default();
-        suffix_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));
+        let mut name = RowsDigest::of(&list_entry(&group.id, &group.profile.name));
+        search_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));
         scanned.name = Some(name);
     }
     Ok(scanned)

@@ -97,7 +97,7 @@ impl Store {
         limit: usize,
     ) -> Result<(Vec<GroupId>, Option<GroupId>), Error> {
         let range = Range::Mirrors(account.clone());
-        let after = after.map(|group| (Key::mirror(account, group), None));
+        let after = after.map(|group| Key::mirror(account, group));
         let spec = QuerySpec { after, wanted: Some(limit), ..QuerySpec::all(&range) };
         let (rows, last) = self.table.query_page(spec).await?;
         let group = |key: Key| key.as_mirror().map(|(_, group)| group);

@@ -165,7 +165,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<AccountId>, Error> {
         let range = Range::AuditRecords(*group);
-        let after = after.map(|account| (Key::audit_record(group, account), None));
+        let after = after.map(|account| Key::audit_record(group, account));
         let spec = QuerySpec { after, wanted: Some(limit), ..QuerySpec::all(&range) };
         let (rows, last) = self.table.query_page(spec).await?;
         let stays = rows.iter().filter(|row| !row.contains_key(Attribute::ExpiresAt.as_str()));

@@ -29,7 +29,7 @@ impl Store {
             None => self.group_and_members(id, limit, filter).await?,
             Some(account) => {
                 let range = Range::Members(*id);
-                let after = Some((Key::member(id, &account), None));
+                let after = Some(Key::member(id, &account));
                 let spec = QuerySpec { after, wanted: Some(limit.items() + 1), filter, ..QuerySpec::all(&range) };
                 let rows = async { self.table.query_typed(spec).await?.all() };
                 futures::future::try_join(self.find_group(id), rows).await?

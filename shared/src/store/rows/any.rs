@@ -20,8 +20,6 @@ pub(in crate::store) enum AnyRow {
     Mirror(AccountId, GroupId, MirrorItem),
     Audit(GroupId, AccountId, AuditItem),
     Job(Job),
-    /// A part of a group's name. Nobody reads one among rows of other types.
-    Suffix,
     /// A row that only its own reader decodes.
     Other,
 }
@@ -78,5 +76,5 @@ fn decode_as(key: &Key, image: Image) -> Result<AnyRow, Error> {
         let item: JobItem = image.decode()?;
         return Ok(AnyRow::Job(item.job(kind)));
     }
-    Ok(if key.as_suffix().is_some() { AnyRow::Suffix } else { AnyRow::Other })
+    if key.is_known() { Ok(AnyRow::Other) } else { Err(unreadable("row of an unknown type")) }
 }

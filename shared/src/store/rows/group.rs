@@ -29,9 +29,9 @@ pub(in crate::store) struct GroupItem {
     /// Searches do not find the group by this name yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(in crate::store) name_pending: bool,
-    /// Upper bound of the rows for the parts of this name and of former ones.
-    #[serde(default)]
-    pub(in crate::store) name_rows: usize,
+    /// The name whose search rows are still to be replaced by those of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former_name: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -68,12 +68,18 @@ impl GroupItem {
             change_id,
             actor: Some(actor.clone()),
             name_pending: false,
-            name_rows: 0,
+            former_name: None,
         }
     }
 
     pub(in crate::store) fn is_active(&self) -> bool {
         self.state == State::Active
+    }
+
+    /// The name, then the former name if its search rows are still to be replaced; in any state of the group.
+    pub(in crate::store) fn names(&self) -> Result<Vec<GroupName>, Error> {
+        let names = std::iter::once(&self.name).chain(&self.former_name);
+        names.map(|name| GroupName::parse(name).map_err(|_| unreadable("group row"))).collect()
     }
 
     pub(in crate::store) const fn counts(&self) -> GroupCounts {
@@ -119,23 +125,18 @@ pub(in crate::store) fn read_group(row: impl Into<Option<Attributes>>) -> Result
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingName {
     pub(in crate::store) group: Group,
-    /// Upper bound of the rows for the parts of former names.
-    pub(in crate::store) rows_before: usize,
+    /// The name whose search rows are to be replaced; `None` for a new group.
+    pub(in crate::store) former_name: Option<GroupName>,
 }
 
 impl PendingName {
-    /// The name of a new group, which has no such rows.
-    pub(in crate::store) const fn first(group: Group) -> Self {
-        Self { group, rows_before: 0 }
-    }
-
     /// Decodes the name in a group's row: `None` when searches have it, or the group is being deleted.
     pub(in crate::store) fn read(row: Attributes) -> Result<Option<Self>, Error> {
         let (key, item): (_, GroupItem) = from_row(row)?;
         if !item.name_pending {
             return Ok(None);
         }
-        let rows_before = item.name_rows;
-        Ok(item.active(&key)?.map(|group| Self { group, rows_before }))
+        let former_name = item.names()?.into_iter().nth(1);
+        Ok(item.active(&key)?.map(|group| Self { group, former_name }))
     }
 }

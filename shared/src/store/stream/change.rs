@@ -45,6 +45,8 @@ pub(crate) enum RowId {
     Group(GroupId),
     /// A job.
     Job(JobKind),
+    /// A row of a type that only a later version knows.
+    Unknown,
 }
 
 impl Record {
@@ -59,6 +61,9 @@ impl Record {
         }
         if images.key.as_account().is_some() {
             return account(images);
+        }
+        if !images.key.is_known() {
+            return Err(Error::Internal { operation: "row of an unknown type", code: images.key.row_type() });
         }
         if images.key.as_group().is_none() && images.key.as_job().is_none() {
             return Ok(None);
@@ -77,6 +82,9 @@ impl Record {
     #[must_use]
     pub(crate) fn row_id(&self) -> Option<RowId> {
         let key = self.key()?;
+        if !key.is_known() {
+            return Some(RowId::Unknown);
+        }
         let member = key.as_member().map(|(group, account)| RowId::Member(group, account));
         let account = || key.as_account().map(RowId::Account);
         let group = || key.as_group().map(RowId::Group);

@@ -10,15 +10,15 @@ use super::condition::{Condition, Placeholders};
 use super::typed_query::{self, TypedRows};
 use crate::aws::retry::{internal, is_retryable, send_with_retry};
 use crate::domain::Error;
-use crate::store::keys::{Attribute, Attributes, Bounds, Key, LIST_INDEX, ListKey, Range};
+use crate::store::keys::{Attribute, Attributes, Bounds, Key, Range};
 
 const OPERATION: &str = "Query";
 
 /// A Query to send.
 pub(in crate::store) struct QuerySpec<'a> {
     pub(in crate::store) range: &'a Range,
-    /// The row after which to start, with its index key where the range is in the index.
-    pub(in crate::store) after: Option<(Key, Option<ListKey>)>,
+    /// The row after which to start. It need not exist.
+    pub(in crate::store) after: Option<Key>,
     /// The number of rows wanted; all of them when `None`.
     pub(in crate::store) wanted: Option<usize>,
     /// The condition that a row must meet to be returned.
@@ -37,7 +37,7 @@ impl<'a> QuerySpec<'a> {
 }
 
 impl Table {
-    /// `Query`, one request for each megabyte; strongly consistent, except on the index.
+    /// `Query`, one request for each megabyte; strongly consistent.
     pub(in crate::store) async fn query(&self, spec: QuerySpec<'_>) -> Result<Vec<Attributes>, Error> {
         let (wanted, mut found) = (spec.wanted(), Vec::new());
         let take = |page: Vec<Attributes>| {
@@ -81,11 +81,7 @@ impl Table {
         // A limit counts rows before the filter: with a filter, a whole page is the better size.
         let is_limited = filter.is_none();
         let request = self.request(range, filter);
-        let mut start = after.map(|(key, list_key)| {
-            let mut start = key.to_attributes();
-            start.extend(list_key.iter().flat_map(ListKey::to_attributes));
-            start
-        });
+        let mut start = after.as_ref().map(Key::to_attributes);
         let mut left = wanted;
         loop {
             let limit = i32::try_from(left).ok().filter(|_| is_limited);
@@ -104,7 +100,7 @@ impl Table {
         spec: QuerySpec<'_>,
     ) -> Result<(Vec<Attributes>, Option<Key>), Error> {
         let limit = spec.wanted.and_then(|wanted| i32::try_from(wanted).ok());
-        let start = spec.after.map(|(key, _)| key.to_attributes());
+        let start = spec.after.as_ref().map(Key::to_attributes);
         let request = self.request(spec.range, spec.filter).set_limit(limit).set_exclusive_start_key(start);
         let (rows, last) = self.send(request).await?;
         Ok((rows, last.as_ref().and_then(Key::from_row)))
@@ -118,11 +114,10 @@ impl Table {
     }
 
     fn request(&self, range: &Range, filter: Option<Condition>) -> QueryFluentBuilder {
-        let Bounds { in_index, partition, sort } = range.bounds();
-        let keys = if in_index { [Attribute::ListPk, Attribute::ListSk] } else { [Attribute::Pk, Attribute::Sk] };
-        let mut condition = Condition::equals(keys[0], partition);
+        let Bounds { partition, sort } = range.bounds();
+        let mut condition = Condition::equals(Attribute::Pk, partition);
         if let Some((first, last)) = sort {
-            condition = condition.and(Condition::between(keys[1], &first, &last));
+            condition = condition.and(Condition::between(Attribute::Sk, &first, &last));
         }
         let mut placeholders = Placeholders::default();
         let condition = condition.render(&mut placeholders);
@@ -131,8 +126,7 @@ impl Table {
         self.client
             .query()
             .table_name(&*self.name)
-            .set_index_name(in_index.then(|| LIST_INDEX.to_owned()))
-            .consistent_read(!in_index)
+            .consistent_read(true)
             .key_condition_expression(condition)
             .set_filter_expression(filter)
             .set_expression_attribute_names(names)

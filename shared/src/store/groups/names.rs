@@ -1,0 +1,110 @@
+//! Writes the rows by which lists and searches find a group, so that they are those of its name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{Error, Group, GroupId, GroupName};
+use crate::store::Store;
+use crate::store::keys::{Attribute, Attributes, Key};
+use crate::store::rows::{GroupItem, PendingName, from_row, list_entry, search_rows};
+use crate::store::table::{Commit, Condition, MAX_ACTIONS, Update, Write};
+
+/// The writes that turn some rows into others. Equal rows are left alone.
+pub(in crate::store) fn replace_rows(before: Vec<Attributes>, after: Vec<Attributes>) -> Vec<Write> {
+    let by_key = |row: Attributes| Some((Key::from_row(&row)?, row));
+    let mut before: BTreeMap<Key, Attributes> = before.into_iter().filter_map(by_key).collect();
+    let after = after.into_iter().filter_map(by_key);
+    let mut writes: Vec<Write> =
+        after.filter(|(key, row)| before.remove(key).as_ref() != Some(row)).map(|(_, row)| Write::put(row)).collect();
+    writes.extend(before.into_keys().map(Write::delete));
+    writes
+}
+
+/// The writes that move a renamed group in the list of all groups. None where both names have the same place.
+pub(super) fn replace_list_entry(group: &GroupId, former: &GroupName, name: &GroupName) -> Vec<Write> {
+    replace_rows(vec![list_entry(group, former)], vec![list_entry(group, name)])
+}
+
+/// The writes that replace the search rows of a group's former name.
+pub(super) fn replace_search_rows(
+    group: &GroupId,
+    former: Option<&GroupName>,
+    name: &GroupName,
+) -> Result<Vec<Write>, Error> {
+    let before = former.map_or_else(|| Ok(Vec::new()), |former| search_rows(group, former))?;
+    Ok(replace_rows(before, search_rows(group, name)?))
+}
+
+impl Store {
+    /// Returns a group's name, if searches do not have it yet. One `GetItem`.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn pending_name(&self, id: &GroupId) -> Result<Option<PendingName>, Error> {
+        self.table.get(&Key::group(id)).await?.map_or(Ok(None), PendingName::read)
+    }
+
+    /// Makes searches find a group by its name and not by the former one, if the group is still at this version. A later
+    /// change has its own stream record. One transaction for each 99 rows.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn complete_name(&self, name: &PendingName) -> Result<(), Error> {
+        let PendingName { group, former_name } = name;
+        let writes = replace_search_rows(&group.id, former_name.as_ref(), &group.profile.name)?;
+        self.write_rows_of_name(group, writes).await
+    }
+
+    /// Writes rows of a group's name while the group is at this version. The last transaction marks the name as complete.
+    pub(in crate::store) async fn write_rows_of_name(
+        &self,
+        group: &Group,
+        mut writes: Vec<Write>,
+    ) -> Result<(), Error> {
+        let (key, is_at_version) = (Key::group(&group.id), is_at_version(group));
+        loop {
+            let rest = writes.split_off(writes.len().min(MAX_ACTIONS - 1));
+            let is_last = rest.is_empty();
+            writes.push(if is_last {
+                let complete = Update::of(key.clone()).remove(Attribute::NamePending).remove(Attribute::FormerName);
+                complete.when(is_at_version.clone()).into()
+            } else {
+                Write::Check(key.clone(), is_at_version.clone())
+            });
+            match self.table.transact(writes).await? {
+                Commit::Done if !is_last => writes = rest,
+                Commit::Done | Commit::ConditionFailed(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Removes a deleted group from lists and searches. One `GetItem`, and a transaction for each hundred rows.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn purge_name(&self, group: &GroupId) -> Result<(), Error> {
+        let Some(row) = self.table.get(&Key::group(group)).await? else { return Ok(()) };
+        let (_, item): (_, GroupItem) = from_row(row)?;
+        // Both names may have the same row, and a transaction takes a key once.
+        let mut keys = BTreeSet::new();
+        for name in item.names()? {
+            keys.extend(Key::from_row(&list_entry(group, &name)));
+            keys.extend(search_rows(group, &name)?.iter().filter_map(Key::from_row));
+        }
+        self.delete_rows(keys).await
+    }
+
+    /// Deletes rows unconditionally. One transaction for each hundred.
+    pub(in crate::store) async fn delete_rows(&self, keys: impl IntoIterator<Item = Key>) -> Result<(), Error> {
+        let keys: Vec<Key> = keys.into_iter().collect();
+        for chunk in keys.chunks(MAX_ACTIONS) {
+            // Without conditions nothing can fail but the request.
+            let _ = self.table.transact(chunk.iter().cloned().map(Write::delete).collect()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The condition that the group's own fields are unchanged. A name alone would not do, because it may return.
+pub(super) fn is_at_version(group: &Group) -> Condition {
+    Condition::equals(Attribute::Version, group.version.0.cast_signed())
+}

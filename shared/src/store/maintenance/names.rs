@@ -1,0 +1,63 @@
+//! Repairs the list entries and the search rows of groups.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::scan::group_of_name;
+use crate::domain::{Error, GroupId};
+use crate::store::Store;
+use crate::store::groups::names::replace_rows;
+use crate::store::keys::{Attributes, Key};
+use crate::store::rows::{GroupItem, from_row, list_entry, search_rows};
+use crate::store::table::{MAX_ACTIONS, SIDE_BY_SIDE, Write};
+
+impl Store {
+    /// Makes the list entries and search rows of these groups those of their names, or removes them where a group is gone.
+    /// A `Scan`, then one `GetItem` for each group and one transaction for each 99 wrong rows.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_names(&self, groups: &BTreeSet<GroupId>) -> Result<(), Error> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let keep = |row: Attributes, found: &mut Vec<_>| {
+            let group = Key::from_row(&row).as_ref().and_then(group_of_name);
+            found.extend(group.filter(|group| groups.contains(group)).map(|group| (group, row)));
+        };
+        let mut rows: BTreeMap<GroupId, Vec<Attributes>> = BTreeMap::new();
+        for (group, row) in self.table.scan(keep).await? {
+            rows.entry(group).or_default().push(row);
+        }
+        let found = groups.iter().map(|group| (group, rows.remove(group).unwrap_or_default()));
+        let repairs: Vec<_> = found.map(|(group, rows)| self.repair_name(group, rows)).collect();
+        stream::iter(repairs).buffer_unordered(SIDE_BY_SIDE).try_collect().await
+    }
+
+    /// Replaces the rows found for a group. Requires that the group has not changed since it was read here.
+    async fn repair_name(&self, id: &GroupId, found: Vec<Attributes>) -> Result<(), Error> {
+        let Some(row) = self.table.get(&Key::group(id)).await? else {
+            let writes = replace_rows(found, Vec::new());
+            return self.delete_rows_of_missing_group(id, writes).await;
+        };
+        // A person decides about a row that cannot be decoded. The job of a group that is being deleted removes its rows.
+        let group = from_row(row).and_then(|(key, item): (_, GroupItem)| item.active(&key));
+        let Ok(Some(group)) = group else { return Ok(()) };
+        let mut right = search_rows(id, &group.profile.name)?;
+        right.push(list_entry(id, &group.profile.name));
+        self.write_rows_of_name(&group, replace_rows(found, right)).await
+    }
+
+    async fn delete_rows_of_missing_group(&self, id: &GroupId, mut writes: Vec<Write>) -> Result<(), Error> {
+        while !writes.is_empty() {
+            let rest = writes.split_off(writes.len().min(MAX_ACTIONS - 1));
+            writes.push(Write::require_no_row(Key::group(id)));
+            if !self.table.transact(writes).await?.is_done() {
+                return Ok(());
+            }
+            writes = rest;
+        }
+        Ok(())
+    }
+}
