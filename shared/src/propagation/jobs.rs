@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Propagation;
-use super::members::{MemberChanges, affected};
+use super::members::MemberChanges;
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId, Job, JobKind};
-use crate::store::{EdgeState, Inheritance};
+use crate::store::{EdgeState, Inheritance, Reach};
 
 /// How long one step works, so that later records do not wait long.
 const STEP_TIME: Duration = Duration::from_secs(1);
@@ -29,8 +29,6 @@ struct StepResult {
     next: Option<String>,
     /// Members processed.
     processed: u64,
-    /// Members of this group that were added or removed: the groups above must be reconciled.
-    changed: Option<(GroupId, Vec<AccountId>)>,
 }
 
 impl Propagation<'_> {
@@ -41,11 +39,7 @@ impl Propagation<'_> {
     pub async fn complete_job(&self, kind: &JobKind) -> Result<(), Error> {
         let mut cursor = None;
         loop {
-            let result = self.work(kind, cursor.as_deref()).await?;
-            if let Some((group, accounts)) = result.changed {
-                self.propagate_members(&group, &accounts).await?;
-            }
-            cursor = result.next;
+            cursor = self.work(kind, cursor.as_deref(), Reach::AllLevels).await?.next;
             if cursor.is_none() {
                 return self.store.finish_job(kind).await;
             }
@@ -80,7 +74,7 @@ impl Propagation<'_> {
         let end = Instant::now() + STEP_TIME;
         let mut done = StepResult { next: job.cursor.clone(), ..StepResult::default() };
         loop {
-            let result = self.work(&job.kind, done.next.as_deref()).await?;
+            let result = self.work(&job.kind, done.next.as_deref(), Reach::ChangedRows).await?;
             done = StepResult { processed: done.processed + result.processed, ..result };
             if done.next.is_none() || Instant::now() >= end {
                 return Ok(done);
@@ -89,10 +83,10 @@ impl Propagation<'_> {
     }
 
     /// Does the part of a job at this cursor.
-    async fn work(&self, kind: &JobKind, cursor: Option<&str>) -> Result<StepResult, Error> {
+    async fn work(&self, kind: &JobKind, cursor: Option<&str>, reach: Reach) -> Result<StepResult, Error> {
         match kind {
-            JobKind::Backfill(edge) => self.backfill(edge, cursor).await,
-            JobKind::Sweep(edge) => self.sweep(edge, cursor).await,
+            JobKind::Backfill(edge) => self.backfill(edge, cursor, reach).await,
+            JobKind::Sweep(edge) => self.sweep(edge, cursor, reach).await,
             JobKind::DeleteGroup(group) => self.delete_group(group, cursor).await,
             JobKind::UpdateAccount(account, _) | JobKind::DeleteAccount(account, _) => {
                 self.update_account(account, cursor).await
@@ -107,7 +101,7 @@ impl Propagation<'_> {
 
     /// Rule 5. Starts once every later change of the child's members sees the edge: earlier members are found here.
     /// Ends when the edge is deleted.
-    async fn backfill(&self, edge: &Edge, cursor: Option<&str>) -> Result<StepResult, Error> {
+    async fn backfill(&self, edge: &Edge, cursor: Option<&str>, reach: Reach) -> Result<StepResult, Error> {
         match self.store.edge_state(edge).await? {
             EdgeState::Present => {}
             EdgeState::Deleted => return Ok(StepResult::default()),
@@ -115,7 +109,7 @@ impl Propagation<'_> {
                 return self.delete_edge(edge).await.map(|()| StepResult::default());
             }
         }
-        self.reconcile_page(edge, &edge.child(), None, cursor).await
+        self.reconcile_page(edge, &edge.child(), None, cursor, reach).await
     }
 
     /// Deletes the edge of a deleted group. The rows of its groups may disappear meanwhile.
@@ -139,11 +133,11 @@ impl Propagation<'_> {
     }
 
     /// Rule 6. Starts once no read returns the edge any more.
-    async fn sweep(&self, edge: &Edge, cursor: Option<&str>) -> Result<StepResult, Error> {
+    async fn sweep(&self, edge: &Edge, cursor: Option<&str>, reach: Reach) -> Result<StepResult, Error> {
         if cursor.is_none() && self.store.edge_state(edge).await? != EdgeState::Deleted {
             return Ok(StepResult::default());
         }
-        self.reconcile_page(edge, &edge.parent, Some(edge.id), cursor).await
+        self.reconcile_page(edge, &edge.parent, Some(edge.id), cursor, reach).await
     }
 
     /// Reconciles an edge for the next members of `group`.
@@ -153,16 +147,15 @@ impl Propagation<'_> {
         group: &GroupId,
         via: Option<EdgeId>,
         cursor: Option<&str>,
+        reach: Reach,
     ) -> Result<StepResult, Error> {
         let after = cursor.and_then(AccountId::parse);
         let (accounts, next) = self.store.members_after(group, via, after.as_ref(), PAGE_MEMBERS).await?;
         let processed = accounts.len() as u64;
         let inheritances: Vec<Inheritance> =
             accounts.into_iter().map(|account| Inheritance { edge: *edge, account }).collect();
-        let reconciled = self.store.reconcile_inherited(&inheritances, self.actor, self.now).await?;
-        let changed = affected(&inheritances, &reconciled).pop_first();
-        let changed = changed.map(|(group, accounts)| (group, accounts.into_iter().collect()));
-        Ok(StepResult { next: next.map(String::from), processed, changed })
+        self.store.reconcile_inherited(&inheritances, self.actor, self.now, reach).await?;
+        Ok(StepResult { next: next.map(String::from), processed })
     }
 
     /// Rule 7. Removes the name and the edges first, so that removed members are not propagated; then the members; then
@@ -170,7 +163,7 @@ impl Propagation<'_> {
     async fn delete_group(&self, group: &GroupId, cursor: Option<&str>) -> Result<StepResult, Error> {
         const EDGES: &str = "nesting";
         const MEMBERS: &str = "members";
-        let more = |next: &str, processed| StepResult { next: Some(next.into()), processed, changed: None };
+        let more = |next: &str, processed| StepResult { next: Some(next.into()), processed };
         if cursor != Some(MEMBERS) {
             if self.store.is_active(group).await? {
                 return Ok(StepResult::default());
@@ -214,6 +207,6 @@ impl Propagation<'_> {
         let processed = groups.len() as u64;
         let members: BTreeSet<_> = groups.into_iter().map(|group| (group, account.clone())).collect();
         self.store.update_members(&members, self.now).await?;
-        Ok(StepResult { next: next.map(String::from), processed, changed: None })
+        Ok(StepResult { next: next.map(String::from), processed })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Propagation;
 use crate::domain::{AccountId, Edge, EdgeId, Error, GroupId};
-use crate::store::{AncestorEffect, Inheritance, MemberRowChange, Reconciled};
+use crate::store::{Inheritance, MemberRowChange, Reach};
 
 /// Accounts that became members or ceased to be, by group.
 type AccountsByGroup = BTreeMap<GroupId, BTreeSet<AccountId>>;
@@ -58,26 +58,18 @@ impl From<&MemberRowChange> for MemberChanges {
 }
 
 impl Propagation<'_> {
-    /// Propagates to all ancestors that accounts became members of a group or ceased to be. One `GetItem`, then a read
-    /// and a transaction for each level.
+    /// Propagates to all ancestors that accounts became members of a group or ceased to be. One `GetItem`, then the reads and
+    /// transactions of [`Store::reconcile_inherited`].
     ///
     /// # Errors
     /// The table did not respond. The stream finishes the rest.
     pub async fn propagate_members(&self, group: &GroupId, accounts: &[AccountId]) -> Result<(), Error> {
-        let mut parents = HashMap::from([(*group, self.store.parents(group).await?)]);
-        let mut changed = AccountsByGroup::from([(*group, accounts.iter().cloned().collect())]);
-        loop {
-            let inheritances = inheritances(&changed, &parents);
-            if inheritances.is_empty() {
-                return Ok(());
-            }
-            let reconciled = self.store.reconcile_inherited(&inheritances, self.actor, self.now).await?;
-            changed = affected(&inheritances, &reconciled);
-            parents = reconciled.parents;
-        }
+        let parents = HashMap::from([(*group, self.store.parents(group).await?)]);
+        let changed = AccountsByGroup::from([(*group, accounts.iter().cloned().collect())]);
+        self.store.reconcile_inherited(&inheritances(&changed, &parents), self.actor, self.now, Reach::AllLevels).await
     }
 
-    /// Reconciles the groups above changed member rows, one level up.
+    /// Reconciles the groups above changed member rows, as far as rows come or go. Each of these has its own record.
     pub(super) async fn reconcile(&self, changes: &MemberChanges) -> Result<(), Error> {
         let members = changes.added_or_removed.union(&changes.added_or_promoted);
         let groups: BTreeSet<GroupId> = members.map(|(group, _)| *group).collect();
@@ -103,7 +95,7 @@ impl Propagation<'_> {
         let mut inheritances = inheritances(&by_group(&changes.added_or_removed), &context.parents);
         let deleted = changes.gained.iter().filter(|(edge, _)| context.deleted_edges.contains(edge));
         inheritances.extend(deleted.map(|(edge, account)| Inheritance { edge: *edge, account: account.clone() }));
-        self.store.reconcile_inherited(&inheritances, self.actor, self.now).await?;
+        self.store.reconcile_inherited(&inheritances, self.actor, self.now, Reach::ChangedRows).await?;
         // Rule 8 where an account changed before the row was visible.
         self.store.update_members(&added, self.now).await
     }
@@ -118,17 +110,6 @@ fn inheritances(accounts: &AccountsByGroup, parents: &HashMap<GroupId, Vec<Edge>
         }
     }
     inheritances
-}
-
-/// The parents whose own parents may depend on the reconciled accounts.
-pub(super) fn affected(inheritances: &[Inheritance], reconciled: &Reconciled) -> AccountsByGroup {
-    let mut affected = AccountsByGroup::new();
-    for (inheritance, effect) in inheritances.iter().zip(&reconciled.effects) {
-        if *effect == AncestorEffect::Possible {
-            affected.entry(inheritance.edge.parent).or_default().insert(inheritance.account.clone());
-        }
-    }
-    affected
 }
 
 fn by_group(members: &BTreeSet<(GroupId, AccountId)>) -> AccountsByGroup {

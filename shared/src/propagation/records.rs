@@ -1,6 +1,6 @@
 //! Batches of records of the table's stream.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt};
 
@@ -12,11 +12,15 @@ use crate::store::{MemberRowChange, Record, RowChange, RowId};
 /// Jobs of one batch that are worked on side by side.
 const JOBS_SIDE_BY_SIDE: usize = 8;
 
+/// Groups of one batch whose counts are copied side by side.
+const COPIES_SIDE_BY_SIDE: usize = 8;
+
 /// Propagates a batch of records. Returns the sequence numbers of those to retry.
 pub async fn propagate(propagation: Propagation<'_>, records: &[Record]) -> Vec<String> {
     let mut failed = BTreeSet::new();
     let mut members = Vec::new();
     let mut jobs = Vec::new();
+    let mut counted: BTreeMap<GroupId, Vec<&Record>> = BTreeMap::new();
     for record in records {
         match record.change() {
             Ok(None) => {}
@@ -25,12 +29,21 @@ pub async fn propagate(propagation: Propagation<'_>, records: &[Record]) -> Vec<
                     members.push((record, change));
                 }
             }
+            Ok(Some(RowChange::Counts(group))) => counted.entry(group).or_default().push(record),
             Ok(Some(RowChange::Job(kind, revision))) => jobs.push((record, kind, revision)),
             Ok(Some(change)) => note(record, propagation.begin(change).await, &mut failed),
             Err(error) => note(record, propagation.retry_as_job(record, &error).await, &mut failed),
         }
     }
     propagation.reconcile_all(&members, &mut failed).await;
+    let copies: Vec<_> = counted
+        .into_iter()
+        .map(|(group, records)| async move { (records, propagation.store.copy_counts(&group).await) })
+        .collect();
+    let copies: Vec<_> = stream::iter(copies).buffer_unordered(COPIES_SIDE_BY_SIDE).collect().await;
+    for (records, copied) in copies {
+        records.into_iter().for_each(|record| note(record, copied.clone(), &mut failed));
+    }
     let steps: Vec<_> = jobs
         .iter()
         .map(|(record, kind, revision)| async move { (*record, propagation.step(kind, *revision).await) })
@@ -63,7 +76,7 @@ impl Propagation<'_> {
             RowChange::GroupDeleted(group, actor) => self.create_job(JobKind::DeleteGroup(group), actor.as_ref()).await,
             RowChange::NamePending(group) => self.complete_name(&group).await,
             // Those of one batch are worked on together.
-            RowChange::Member(_) | RowChange::Job(..) => Ok(()),
+            RowChange::Member(_) | RowChange::Counts(_) | RowChange::Job(..) => Ok(()),
         }
     }
 

@@ -24,10 +24,11 @@ use tokio::time::Instant;
 
 pub use self::groups::{IdempotencyKey, NestedGroup};
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
-pub(crate) use self::members::{AncestorEffect, EdgeState, Inheritance, Reconciled};
+use self::members::AncestorHints;
+pub(crate) use self::members::{EdgeState, Inheritance, Reach};
 pub(crate) use self::pending::Pending;
 pub use self::pending::{ChangedMembers, Unsettled};
-pub use self::rows::{GroupCounts, PendingName};
+pub use self::rows::{CountShard, GroupCounts, PendingName, ShardCounts};
 pub use self::stream::{Announcement, Record, Subject, read_records};
 pub(crate) use self::stream::{MemberRowChange, RowChange, RowId};
 use self::table::{Metering, Table};
@@ -42,6 +43,7 @@ pub(crate) use self::pagination::ResponseSize;
 #[derive(Debug, Clone)]
 pub struct Store {
     table: Table,
+    ancestor_hints: AncestorHints,
 }
 
 impl Store {
@@ -56,7 +58,8 @@ impl Store {
     /// The store in the table of that name. `time_budget` is for each request with its retries.
     #[must_use]
     pub fn new(client: Client, table: &str, time_budget: Duration) -> Self {
-        Self { table: Table { client, name: table.into(), time: TimeLimit::PerRequest(time_budget) } }
+        let table = Table { client, name: table.into(), time: TimeLimit::PerRequest(time_budget) };
+        Self { table, ancestor_hints: AncestorHints::default() }
     }
 
     /// Opens the connection that later requests use. Ignores the response.
@@ -77,7 +80,8 @@ impl Store {
     /// The same store with this deadline.
     #[must_use]
     pub fn until(&self, deadline: Instant) -> Self {
-        Self { table: Table { time: TimeLimit::Until(deadline), ..self.table.clone() } }
+        let table = Table { time: TimeLimit::Until(deadline), ..self.table.clone() };
+        Self { table, ancestor_hints: self.ancestor_hints.clone() }
     }
 }
 

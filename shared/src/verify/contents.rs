@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::violation::InvariantViolation;
 use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Membership, Timestamp};
-use crate::store::{GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
+use crate::store::{
+    CountShard, GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow, ShardCounts,
+};
 
 /// All rows, by type.
 #[derive(Debug, Default)]
 pub(super) struct TableContents {
     groups: BTreeMap<GroupId, ScannedGroup>,
     members: BTreeMap<(GroupId, AccountId), ScannedMember>,
+    shards: BTreeMap<CountShard, ShardCounts>,
     /// Edges in the parents' partitions, and in the children's.
     children: BTreeSet<Edge>,
     parents: BTreeSet<Edge>,
@@ -33,6 +36,7 @@ impl TableContents {
             match row {
                 ScannedRow::Group(id, group) => drop(contents.groups.insert(id, group)),
                 ScannedRow::Member(group, account, member) => drop(contents.members.insert((group, account), member)),
+                ScannedRow::Count(shard, counts) => drop(contents.shards.insert(shard, counts)),
                 ScannedRow::Child(edge) => drop(contents.children.insert(edge)),
                 ScannedRow::Parent(edge) => drop(contents.parents.insert(edge)),
                 ScannedRow::Account(id, account) => drop(contents.accounts.insert(id, account)),
@@ -66,6 +70,7 @@ impl TableContents {
             self.check_members(&mut violations);
         }
         self.check_rows(&mut violations);
+        self.check_shards(&mut violations);
         self.check_counts(&mut violations);
         self.check_names(&mut violations);
         self.check_audit_records(&mut violations);
@@ -246,7 +251,28 @@ impl TableContents {
         violations.extend(without_member.map(|(group, account)| InvariantViolation::Mirror(*group, account.clone())));
     }
 
-    /// Invariant 2.
+    /// Invariant 2, of the shards. The job of a group that is being deleted deletes its shards.
+    fn check_shards(&self, violations: &mut Vec<InvariantViolation>) {
+        let mut right: BTreeMap<CountShard, ShardCounts> =
+            self.shards.keys().map(|shard| (*shard, ShardCounts::default())).collect();
+        for ((group, _), member) in self.members.iter().filter(|((group, _), _)| self.is_active(group)) {
+            let counts = right.entry(CountShard { group: *group, number: member.shard }).or_default();
+            counts.members += 1;
+            counts.direct_members += i64::from(member.membership.direct);
+        }
+        for (shard, right) in right {
+            let stored = self.shards.get(&shard).copied();
+            let is_wrong = match self.groups.get(&shard.group) {
+                Some(group) => group.is_active && stored.unwrap_or_default() != right,
+                None => true,
+            };
+            if is_wrong {
+                violations.push(InvariantViolation::Shard { shard, stored: stored.unwrap_or_default(), right });
+            }
+        }
+    }
+
+    /// Invariant 2, of the groups' rows.
     fn check_counts(&self, violations: &mut Vec<InvariantViolation>) {
         for (group, fact) in self.groups.iter().filter(|(_, group)| group.is_active) {
             let mut right =

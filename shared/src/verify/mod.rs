@@ -9,7 +9,7 @@ use self::contents::TableContents;
 pub use self::violation::InvariantViolation;
 use crate::domain::{Error, JobKind};
 use crate::propagation::Propagation;
-use crate::store::Inheritance;
+use crate::store::{Inheritance, Reach};
 
 /// Rounds of repairs. One shows violations of the next level, so that each level of nesting takes a round.
 const REPAIR_ROUNDS: usize = 100;
@@ -73,13 +73,14 @@ async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolati
     let Propagation { store, actor, now } = propagation;
     let inheritances: Vec<Inheritance> = inheritances.into_iter().collect();
     store.repair_names(&names).await?;
-    store.reconcile_inherited(&inheritances, actor, now).await?;
+    store.reconcile_inherited(&inheritances, actor, now, Reach::ChangedRows).await?;
     store.update_members(&members, now).await
 }
 
 async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation) -> Result<(), Error> {
     let Propagation { store, actor, now } = propagation;
     match violation {
+        InvariantViolation::Shard { shard, stored, right } => store.repair_shard(shard, *stored, *right).await,
         InvariantViolation::Counts { group, stored, right } => store.repair_counts(group, *stored, *right).await,
         InvariantViolation::Mirror(group, account) => store.repair_mirror(group, account).await,
         InvariantViolation::Copies(group, account) => store.repair_copies(group, account).await,

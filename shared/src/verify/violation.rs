@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::domain::{AccountId, Edge, GroupId, Job, JobKind};
-use crate::store::GroupCounts;
+use crate::store::{CountShard, GroupCounts, ShardCounts};
 
 /// A contradiction between rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,7 +17,16 @@ pub enum InvariantViolation {
         /// Whether the row is there.
         stored: bool,
     },
-    /// Invariant 2: counts that differ from the number of rows.
+    /// Invariant 2: a count shard that differs from the number of its rows.
+    Shard {
+        /// The shard.
+        shard: CountShard,
+        /// The stored counts.
+        stored: ShardCounts,
+        /// The counted rows.
+        right: ShardCounts,
+    },
+    /// Invariant 2: counts in a group's row that differ from the number of rows.
     Counts {
         /// The group.
         group: GroupId,
@@ -76,6 +85,10 @@ impl fmt::Display for InvariantViolation {
                 write!(f, "1: {group} {account}: has a member row and should not")
             }
             Self::Membership { group, account, .. } => write!(f, "1: {group} {account}: should have a member row"),
+            Self::Shard { shard: CountShard { group, number }, stored, right } => {
+                let (stored, right) = (shard_counts(*stored), shard_counts(*right));
+                write!(f, "2: {group}: shard {number} counts {stored}, should count {right}")
+            }
             Self::Counts { group, stored, right } => {
                 write!(f, "2: {group}: counts {}, should count {}", counts(*stored), counts(*right))
             }
@@ -116,6 +129,10 @@ fn write_via(f: &mut fmt::Formatter<'_>, edge: &Edge, account: &AccountId, store
     let text = if stored { "is stored as inherited through" } else { "is not stored as inherited through" };
     let right = if stored { "should not be" } else { "should be" };
     write!(f, "4: {} {account}: {text} {}, and {right}", edge.parent, edge.child())
+}
+
+fn shard_counts(counts: ShardCounts) -> String {
+    format!("{} members, {} direct ones", counts.members, counts.direct_members)
 }
 
 fn counts(counts: GroupCounts) -> String {

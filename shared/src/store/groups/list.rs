@@ -97,12 +97,12 @@ impl Store {
         let scope = Scope::new("groups of account", &[account.as_str()]);
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let range = Range::AccountAndMirrors(account.clone());
-        let rows = self.table.query_typed::<MirrorItem>(QuerySpec::all(&range)).await?;
-        let (known, mirrors) = rows.split_head::<AccountItem>(&Key::account(account))?;
+        let mut rows = self.table.query_typed::<MirrorItem>(QuerySpec::all(&range)).await?;
+        let known = rows.take_head::<AccountItem>(&Key::account(account))?;
         let known = known.and_then(|Row { item, .. }| item.active(account));
         known.ok_or_else(|| Missing::Account(account.to_string()))?;
 
-        let mut groups = self.groups_of_mirrors(mirrors).await?;
+        let mut groups = self.groups_of_mirrors(rows.all()?).await?;
         groups.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));
         groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         groups.truncate(limit.items() + 1);

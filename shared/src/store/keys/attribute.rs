@@ -19,10 +19,16 @@ pub enum Attribute {
     GroupType,
     /// Whether a group is privileged.
     IsPrivileged,
-    /// A group's members.
+    /// A shard's members.
+    Members,
+    /// A shard's direct members.
+    DirectMembers,
+    /// A copy of the number of a group's members, for lists.
     MemberCount,
-    /// A group's direct members.
+    /// A copy of the number of a group's direct members, for lists.
     DirectMemberCount,
+    /// The sum of the shards' revisions when a group's counts were last copied to its row.
+    CountedRevision,
     /// The groups nested directly in a group.
     NestedGroupCount,
     /// When a group's profile was last written.
@@ -104,6 +110,9 @@ impl Attribute {
             Self::IsPrivileged => "is_privileged",
             Self::MemberCount => "member_count",
             Self::DirectMemberCount => "direct_member_count",
+            Self::CountedRevision => "counted_revision",
+            Self::Members => "members",
+            Self::DirectMembers => "direct_members",
             Self::NestedGroupCount => "nested_group_count",
             Self::UpdatedAt => "updated_at",
             Self::Version => "version",

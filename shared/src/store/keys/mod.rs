@@ -18,6 +18,9 @@ pub type Attributes = HashMap<String, AttributeValue>;
 /// Partitions of the job rows. A list of all jobs reads each of them.
 pub const JOB_PARTITIONS: usize = 8;
 
+/// Count shards of a group. Each counts the members whose ids [`spread`] to it.
+pub const COUNT_SHARDS: usize = 16;
+
 /// Separates a text from an id in a sort key. It sorts below every character of a name, so that `ab` comes before
 /// `ab cd`. A `#` would sort after the space.
 const SEPARATOR: char = '\u{1}';
@@ -51,6 +54,12 @@ impl Key {
     #[must_use]
     pub fn member(group: &GroupId, account: &AccountId) -> Self {
         Self { partition: format!("GROUP#{group}"), sort: format!("MEMBER#{account}") }
+    }
+
+    /// A count shard of a group.
+    #[must_use]
+    pub fn count(group: &GroupId, shard: usize) -> Self {
+        Self { partition: format!("GROUP#{group}"), sort: format!("COUNT#{shard:02}") }
     }
 
     /// The row of a group nested directly in another, in the parent's partition.
@@ -135,6 +144,14 @@ impl Key {
         Some((self.group_of_partition()?, AccountId::parse(self.sort.strip_prefix("MEMBER#")?)?))
     }
 
+    /// Parses the key of a count shard.
+    #[must_use]
+    pub fn as_count(&self) -> Option<(GroupId, usize)> {
+        let shard = self.sort.strip_prefix("COUNT#")?.parse().ok()?;
+        let group = self.group_of_partition()?;
+        (Self::count(&group, shard) == *self).then_some((group, shard))
+    }
+
     /// Parses the key of a nested group: the parent, then the child.
     #[must_use]
     pub fn as_child(&self) -> Option<(GroupId, GroupId)> {
@@ -210,7 +227,7 @@ impl Key {
     #[must_use]
     pub fn is_known(&self) -> bool {
         match (first_word(&self.partition), first_word(&self.sort)) {
-            ("GROUP", "GROUP" | "MEMBER" | "CHILD" | "NEST" | "TRAIL" | "NAME")
+            ("GROUP", "GROUP" | "COUNT" | "MEMBER" | "CHILD" | "NEST" | "TRAIL" | "NAME")
             | ("ACCOUNT", "ACCOUNT" | "GROUP")
             | ("IDEMPOTENCY", "IDEMPOTENCY")
             | ("JOB", "JOB")
@@ -250,11 +267,17 @@ impl Key {
 /// The rows that one Query reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Range {
-    /// A group, then its members.
+    /// A group's count shards, then the group.
+    CountsAndGroup(GroupId),
+    /// A group's count shards, then the group, then its members.
     GroupAndMembers(GroupId),
+    /// A group's count shards.
+    Counts(GroupId),
     /// The members of a group.
     Members(GroupId),
-    /// The groups nested directly in a group, then the group itself.
+    /// The groups nested directly in a group.
+    Children(GroupId),
+    /// The groups nested directly in a group, then its count shards, then the group itself.
     ChildrenAndGroup(GroupId),
     /// An account, then its memberships.
     AccountAndMirrors(AccountId),
@@ -287,8 +310,11 @@ impl Range {
     pub fn bounds(&self) -> Bounds {
         // `$` follows `#`: it ends a prefix and is never a key itself.
         match self {
-            Self::GroupAndMembers(group) => between(&Key::group(group), "GROUP", "MEMBER$"),
+            Self::CountsAndGroup(group) => between(&Key::group(group), "COUNT#", "GROUP"),
+            Self::GroupAndMembers(group) => between(&Key::group(group), "COUNT#", "MEMBER$"),
+            Self::Counts(group) => between(&Key::group(group), "COUNT#", "COUNT$"),
             Self::Members(group) => between(&Key::group(group), "MEMBER#", "MEMBER$"),
+            Self::Children(group) => between(&Key::group(group), "CHILD#", "CHILD$"),
             Self::ChildrenAndGroup(group) => between(&Key::group(group), "CHILD#", "GROUP"),
             Self::AuditRecords(group) => between(&Key::group(group), "TRAIL#", "TRAIL$"),
             Self::AccountAndMirrors(account) => between(&Key::account(account), "ACCOUNT", "GROUP$"),

@@ -4,12 +4,44 @@ use crate::domain::{AccountId, Actor, Edge, Error, GroupId, Membership, Timestam
 use crate::store::Store;
 use crate::store::groups::nesting::delete_edge_rows;
 use crate::store::keys::{Attribute, Key};
-use crate::store::members::{ChangeContext, add_to_member_count, require_unchanged, write_audit_record};
-use crate::store::rows::{AccountItem, GroupCounts, MemberItem, MirrorItem, from_row, set_copies, to_row};
+use crate::store::members::{ChangeContext, count_one_less, require_unchanged, write_audit_record};
+use crate::store::rows::{
+    AccountItem, CountShard, GroupCounts, MemberItem, MirrorItem, ShardCounts, from_row, set_copies, to_row,
+};
 use crate::store::table::{Condition, Update, Write};
 
 impl Store {
-    /// Corrects the counts of a group, unless they have changed since they were found.
+    /// Corrects a count shard, unless it has changed since it was found. That of a group that does not exist is deleted.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_shard(
+        &self,
+        shard: &CountShard,
+        stored: ShardCounts,
+        right: ShardCounts,
+    ) -> Result<(), Error> {
+        let key = Key::count(&shard.group, shard.number);
+        let unchanged = Condition::equals(Attribute::Members, stored.members)
+            .and(Condition::equals(Attribute::DirectMembers, stored.direct_members));
+        let unchanged =
+            if stored == ShardCounts::default() { Condition::row_absent().or(unchanged) } else { unchanged };
+        if right == ShardCounts::default() {
+            let no_group = Write::require_no_row(Key::group(&shard.group));
+            if self.table.transact(vec![Write::delete_when(key.clone(), unchanged.clone()), no_group]).await?.is_done()
+            {
+                return Ok(());
+            }
+        }
+        let update = Update::of(key)
+            .set(Attribute::Members, right.members)
+            .set(Attribute::DirectMembers, right.direct_members)
+            .add(Attribute::Revision, 1)
+            .when(unchanged);
+        self.table.update(update).await.map(drop)
+    }
+
+    /// Corrects the counts in a group's row, unless they have changed since they were found.
     ///
     /// # Errors
     /// The table did not respond.
@@ -67,7 +99,7 @@ impl Store {
         self.repair(vec![
             Write::delete_when(Key::member(group, account), item.unchanged_since_read()),
             Write::delete(Key::mirror(account, group)),
-            add_to_member_count(group, -1),
+            count_one_less(group, account),
             system_record(group, account, &Membership::default(), now),
         ])
         .await

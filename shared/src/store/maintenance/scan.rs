@@ -6,7 +6,10 @@ use std::ops::AddAssign;
 use crate::domain::{Account, AccountId, AccountVersion, Edge, Error, GroupId, Job, JobKind, Membership};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Attributes, Key};
-use crate::store::rows::{AnyRow, GroupCounts, GroupItem, decode_row, list_entry, search_rows};
+use crate::store::members::shard_of;
+use crate::store::rows::{
+    AnyRow, CountShard, GroupCounts, GroupItem, ShardCounts, decode_row, list_entry, search_rows,
+};
 
 /// The content of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub enum ScannedRow {
     Member(GroupId, AccountId, ScannedMember),
     /// An edge, in the parent's partition.
     Child(Edge),
+    /// A count shard.
+    Count(CountShard, ShardCounts),
     /// An edge, in the child's partition.
     Parent(Edge),
     /// An account.
@@ -44,7 +49,7 @@ pub struct ScannedGroup {
     pub is_active: bool,
     /// The digest that its list entry and search rows should have; `None` while its row says that they are incomplete.
     pub name: Option<RowsDigest>,
-    /// The group's counts.
+    /// The counts in its row, of which the members' are copies.
     pub counts: GroupCounts,
 }
 
@@ -64,6 +69,8 @@ pub struct ScannedMember {
     pub membership: Membership,
     /// The copies of the account's fields.
     pub copies: Account,
+    /// The number of the group's count shard that counts it.
+    pub shard: usize,
 }
 
 /// A digest of rows in any order: their content in a few bytes.
@@ -132,8 +139,13 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
         AnyRow::Group(id, item) => ScannedRow::Group(*id, scanned_group(key, item)?),
         AnyRow::Member(group, account, item) => {
             let copies = item.clone().member(account.clone()).account;
-            ScannedRow::Member(*group, account.clone(), ScannedMember { membership: item.membership(), copies })
+            ScannedRow::Member(
+                *group,
+                account.clone(),
+                ScannedMember { membership: item.membership(), copies, shard: shard_of(account) },
+            )
         }
+        AnyRow::Count(shard, item) => ScannedRow::Count(*shard, item.counts()),
         AnyRow::Child(edge) => ScannedRow::Child(*edge),
         AnyRow::Nesting(item) => return Ok(item.edges().into_iter().map(ScannedRow::Parent).collect()),
         AnyRow::Account(id, item) => {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::audit::ChangeContext;
-use super::change::PlannedChange;
+use super::plan::DirectChange;
 use crate::domain::{AccountId, Actor, Error, GroupId, Timestamp};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Key, Range};
@@ -70,12 +70,10 @@ impl Store {
             return Ok(Attempt::Done(()));
         };
         if member.direct && account.was_deleted_since(member.account_version) {
-            let change = PlannedChange::end_direct(id.clone(), member.clone());
+            let end = DirectChange { direct: false, copies: None };
             let actor = account.actor.clone().unwrap_or_else(Actor::system);
             let context = ChangeContext::derived(&actor, now);
-            let commit = self.commit(group, std::iter::once(&change), &context).await?;
-            let is_done = commit.is_done() || self.find_group(group).await?.is_none();
-            return Ok(Attempt::when(is_done, ()));
+            return Ok(Attempt::when(self.commit_direct(group, id, Some(member), end, &context).await?, ()));
         }
         let Some(account) = account.active(id).filter(|account| account.version > member.account_version) else {
             return Ok(Attempt::Done(()));

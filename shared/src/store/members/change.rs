@@ -1,18 +1,23 @@
 //! Adding and removing direct members.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::audit::{ChangeContext, ChangeOrigin};
+use super::plan::{DirectChange, MemberPlan, Reach};
 use crate::authz::{Administer, Granted};
 use crate::domain::{
-    Account, AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Member, MemberChange, Membership, Missing,
-    RemoveOutcome, Timestamp,
+    AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Member, MemberChange, Membership, Missing, RemoveOutcome,
+    Timestamp,
 };
 use crate::store::Store;
-use crate::store::keys::{Attribute, Key};
-use crate::store::members::audit::{ChangeContext, ChangeOrigin, write_audit_record};
+use crate::store::keys::Key;
 use crate::store::pending::{ChangedMembers, Pending, Unsettled};
-use crate::store::rows::{AccountItem, MemberItem, MirrorItem, Snapshot, State, set_copies, to_row};
-use crate::store::table::{Attempt, Commit, Condition, ConflictLimit, MAX_ACTIONS, Update, Write, busy};
+use crate::store::rows::{AccountItem, MemberItem, Snapshot};
+use crate::store::table::{Attempt, ConflictLimit, busy};
+
+/// Conflicts with other transactions after which a change is committed in its own group alone: the groups above are busy.
+const CONFLICTS: usize = 6;
 
 impl Store {
     /// Adds one direct member. One `BatchGetItem`, one transaction.
@@ -75,18 +80,20 @@ impl Store {
             .table
             .retry_on_conflict(ConflictLimit::SINGLE_GROUP, || self.try_to_change(group, changes, &outcomes, &context))
             .await;
-        let Outcomes { outcomes, was_read } = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let Outcomes { outcomes, was_read, left_to_stream } =
+            outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         match all_done {
             Ok(()) => {}
             // Some changes may be committed, so each outcome is returned instead of an error.
             Err(Error::Unavailable { .. }) if was_read => {}
             Err(error) => return Err(error),
         }
-        let accounts = changes.iter().map(|change| change.account().clone()).collect();
-        let is_known = !outcomes.contains(&ChangeOutcome::Retry);
-        let pending = match is_known {
-            true => Pending::Effects(ChangedMembers { group: *group, accounts }),
-            false => Pending::Unknown,
+        let pending = if outcomes.contains(&ChangeOutcome::Retry) {
+            Pending::Unknown
+        } else if left_to_stream.is_empty() {
+            Pending::Nothing
+        } else {
+            Pending::Effects(ChangedMembers { group: *group, accounts: left_to_stream.into_iter().collect() })
         };
         Ok(Unsettled::new(outcomes, pending))
     }
@@ -100,70 +107,73 @@ impl Store {
         context: &ChangeContext<'_>,
     ) -> Result<Attempt<()>, Error> {
         let open = Outcomes::lock(outcomes).open();
-        let plans = self.plan(group, changes, &open, context.now).await?;
-        Outcomes::lock(outcomes).was_read = true;
-        let mut planned = Vec::new();
-        for (index, plan) in plans {
-            match plan {
-                Plan::Unchanged(outcome) => Outcomes::lock(outcomes).outcomes[index] = outcome,
-                Plan::Change(change) => planned.push((index, change)),
-            }
+        let accounts: Vec<&AccountId> = open.iter().map(|index| changes[*index].account()).collect();
+        let hinted = self.hinted_ancestors(group, accounts.len());
+        let mut keys = vec![Key::group(group), Key::nesting(group)];
+        keys.extend(hinted.iter().map(Key::nesting));
+        for group in std::iter::once(group).chain(&hinted) {
+            keys.extend(accounts.iter().map(|account| Key::member(group, account)));
         }
-        let mut all_done = Attempt::Done(());
-        for batch in batches(planned) {
-            match self.commit(group, batch.iter().map(|(_, change)| change), context).await? {
-                Commit::Done => {
-                    for (index, change) in batch {
-                        Outcomes::lock(outcomes).outcomes[index] = change.outcome();
-                    }
-                }
-                Commit::ConditionFailed(_) => all_done = Attempt::Conflict,
-            }
-        }
-        Ok(all_done)
-    }
-
-    /// Reads the rows that the changes depend on, and plans each change.
-    async fn plan(
-        &self,
-        group: &GroupId,
-        changes: &[MemberChange],
-        open: &[usize],
-        now: Timestamp,
-    ) -> Result<Vec<(usize, Plan)>, Error> {
-        let mut keys = vec![Key::group(group)];
-        for change in open.iter().map(|index| &changes[*index]) {
-            keys.push(Key::member(group, change.account()));
-            if let MemberChange::Add(account) = change {
-                keys.push(Key::account(account));
-            }
-        }
+        let added = open.iter().filter(|index| matches!(changes[**index], MemberChange::Add(_)));
+        keys.extend(added.map(|index| Key::account(changes[*index].account())));
         let rows = Snapshot::read(&self.table, &keys).await?;
         rows.group(group)?.ok_or(Missing::Group)?;
-        open.iter().map(|index| Ok((*index, Plan::of(group, &changes[*index], &rows, now)?))).collect()
+
+        let mut plan = MemberPlan::new(Reach::AllLevels, Some(context.actor), context.now);
+        let mut planned = Vec::new();
+        for index in open {
+            let (change, account) = (&changes[index], changes[index].account());
+            let (outcome, direct) = match Plan::of(group, change, &rows, context.now)? {
+                Plan::Unchanged(outcome) => {
+                    // An earlier change may not have reached the groups above yet.
+                    let is_member = matches!(outcome, ChangeOutcome::Add(AddOutcome::AlreadyMember(_)));
+                    (outcome, is_member.then_some(DirectChange { direct: true, copies: None }))
+                }
+                Plan::Change(outcome, direct) => (outcome, Some(direct)),
+            };
+            match direct {
+                Some(direct) => {
+                    plan.change_direct((*group, account.clone()), direct);
+                    planned.push((index, account, outcome));
+                }
+                None => Outcomes::lock(outcomes).outcomes[index] = outcome,
+            }
+        }
+        Outcomes::lock(outcomes).was_read = true;
+        for group in std::iter::once(group).chain(&hinted) {
+            plan.add_parents(*group, rows.parents(group)?);
+            for account in &accounts {
+                plan.add_row((*group, (*account).clone()), rows.member(group, account)?.cloned());
+            }
+        }
+        self.read_ancestors_of(&mut plan).await?;
+        self.remember_ancestors(group, &plan);
+        let committed = self.commit_plan(&plan, context, Some(CONFLICTS)).await?;
+        let mut state = Outcomes::lock(outcomes);
+        for (index, account, outcome) in planned {
+            if !committed.changed_meanwhile.contains(account) {
+                state.outcomes[index] = outcome;
+            }
+        }
+        state.left_to_stream.extend(committed.left_to_stream);
+        Ok(Attempt::when(committed.changed_meanwhile.is_empty(), ()))
     }
 
-    /// Commits planned changes with the group's counts and an audit record for each.
-    pub(super) async fn commit(
+    /// Commits one change of a direct membership in its own group. The stream propagates it. Returns whether the member row
+    /// was still as read.
+    pub(super) async fn commit_direct(
         &self,
         group: &GroupId,
-        changes: impl Iterator<Item = &PlannedChange>,
+        account: &AccountId,
+        read: Option<&MemberItem>,
+        change: DirectChange,
         context: &ChangeContext<'_>,
-    ) -> Result<Commit, Error> {
-        let (mut members, mut direct_members) = (0, 0);
-        let mut writes = Vec::new();
-        for change in changes {
-            members += change.members_added();
-            direct_members += change.direct_members_added();
-            writes.extend(change.writes(group)?);
-            writes.push(write_audit_record(group, change.account(), &change.membership_after(), context));
-        }
-        let counts = Update::of(Key::group(group))
-            .add(Attribute::MemberCount, members)
-            .add(Attribute::DirectMemberCount, direct_members)
-            .when(Condition::equals(Attribute::State, State::Active.as_str()));
-        writes.push(counts.into());
-        self.table.transact(writes).await
+    ) -> Result<bool, Error> {
+        let mut plan = MemberPlan::new(Reach::OneGroup, Some(context.actor), context.now);
+        plan.add_row((*group, account.clone()), read.cloned());
+        plan.change_direct((*group, account.clone()), change);
+        plan.evaluate();
+        Ok(self.commit_plan(&plan, context, None).await?.changed_meanwhile.is_empty())
     }
 }
 
@@ -173,11 +183,13 @@ struct Outcomes {
     outcomes: Vec<ChangeOutcome>,
     /// Whether the rows were read at least once.
     was_read: bool,
+    /// Accounts whose ancestors are left to the stream.
+    left_to_stream: BTreeSet<AccountId>,
 }
 
 impl Outcomes {
     fn new(changes: usize) -> Self {
-        Self { outcomes: vec![ChangeOutcome::Retry; changes], was_read: false }
+        Self { outcomes: vec![ChangeOutcome::Retry; changes], was_read: false, left_to_stream: BTreeSet::new() }
     }
 
     fn lock(this: &Mutex<Self>) -> MutexGuard<'_, Self> {
@@ -193,19 +205,8 @@ impl Outcomes {
 /// The effect that a change has on the rows that were read.
 pub(super) enum Plan {
     Unchanged(ChangeOutcome),
-    Change(PlannedChange),
-}
-
-/// A change of a membership that is decided but not committed. Has the member row as read, where there is one.
-pub(super) enum PlannedChange {
-    /// An account becomes a member, a direct one.
-    Add(Member),
-    /// A member becomes direct. It is indirect now, or direct since before its account was deleted.
-    Promote(Member, MemberItem),
-    /// A direct member becomes an indirect one.
-    Demote(AccountId, MemberItem),
-    /// A direct member ceases to be a member.
-    Remove(AccountId, MemberItem),
+    /// A change of the direct membership, with its outcome once it is committed.
+    Change(ChangeOutcome, DirectChange),
 }
 
 impl Plan {
@@ -214,7 +215,7 @@ impl Plan {
         let member = rows.member(group, change.account())?;
         Ok(match change {
             MemberChange::Add(id) => Self::add(id, rows.account(id)?, member, now),
-            MemberChange::Remove(id) => Self::remove(id, member),
+            MemberChange::Remove(_) => Self::remove(member),
         })
     }
 
@@ -223,22 +224,23 @@ impl Plan {
         let Some((account_item, account)) = known else {
             return Self::Unchanged(ChangeOutcome::Add(AddOutcome::UnknownAccount));
         };
-        let Some(item) = member else {
-            let membership = Membership { direct: true, ..Membership::default() };
-            return Self::Change(PlannedChange::Add(Member { account, membership, added_at: now }));
-        };
-        // A direct membership from before the account was deleted is about to end, even when the account has returned.
-        let is_left_over = account_item.was_deleted_since(item.account_version);
-        let read = item.clone().member(id.clone());
-        if item.direct && !is_left_over {
-            return Self::Unchanged(ChangeOutcome::Add(AddOutcome::AlreadyMember(read)));
+        let (mut membership, mut added_at) = (Membership { direct: true, ..Membership::default() }, now);
+        if let Some(item) = member {
+            // A direct membership from before the account was deleted is about to end, even when the account has returned.
+            let is_left_over = account_item.was_deleted_since(item.account_version);
+            let read = item.clone().member(id.clone());
+            if item.direct && !is_left_over {
+                return Self::Unchanged(ChangeOutcome::Add(AddOutcome::AlreadyMember(read)));
+            }
+            membership.via = read.membership.via;
+            added_at = if is_left_over { now } else { read.added_at };
         }
-        let membership = Membership { direct: true, via: read.membership.via };
-        let added_at = if is_left_over { now } else { read.added_at };
-        Self::Change(PlannedChange::Promote(Member { account, membership, added_at }, item.clone()))
+        // The version in a direct member's row shows whether it was added before its account was last deleted.
+        let direct = DirectChange { direct: true, copies: Some((account.clone(), added_at)) };
+        Self::Change(ChangeOutcome::Add(AddOutcome::Added(Member { account, membership, added_at })), direct)
     }
 
-    fn remove(id: &AccountId, member: Option<&MemberItem>) -> Self {
+    fn remove(member: Option<&MemberItem>) -> Self {
         let Some(item) = member else {
             return Self::Unchanged(ChangeOutcome::Remove(RemoveOutcome::NotMember));
         };
@@ -246,125 +248,7 @@ impl Plan {
             let groups = item.membership().via_groups();
             return Self::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups)));
         }
-        Self::Change(PlannedChange::end_direct(id.clone(), item.clone()))
+        let direct = DirectChange { direct: false, copies: None };
+        Self::Change(ChangeOutcome::Remove(RemoveOutcome::Removed), direct)
     }
-}
-
-/// Planned changes in their order, as many together as fit one transaction beside the group's counts.
-fn batches(changes: Vec<(usize, PlannedChange)>) -> Vec<Vec<(usize, PlannedChange)>> {
-    let mut batches = Vec::new();
-    let mut room = 0;
-    for change in changes {
-        let size = change.1.write_count();
-        if room < size {
-            batches.push(Vec::new());
-            room = MAX_ACTIONS - 1;
-        }
-        room -= size;
-        if let Some(batch) = batches.last_mut() {
-            batch.push(change);
-        }
-    }
-    batches
-}
-
-impl PlannedChange {
-    /// Ends the direct membership of a member, as read.
-    pub(super) fn end_direct(account: AccountId, read: MemberItem) -> Self {
-        if read.via.is_empty() { Self::Remove(account, read) } else { Self::Demote(account, read) }
-    }
-
-    const fn members_added(&self) -> i64 {
-        match self {
-            Self::Add(_) => 1,
-            Self::Promote(..) | Self::Demote(..) => 0,
-            Self::Remove(..) => -1,
-        }
-    }
-
-    const fn direct_members_added(&self) -> i64 {
-        match self {
-            Self::Add(_) => 1,
-            Self::Promote(_, read) => (!read.direct) as i64,
-            Self::Demote(..) | Self::Remove(..) => -1,
-        }
-    }
-
-    /// The number of writes, with the audit record's.
-    const fn write_count(&self) -> usize {
-        match self {
-            Self::Add(_) | Self::Promote(..) => 4,
-            Self::Demote(..) | Self::Remove(..) => 3,
-        }
-    }
-
-    const fn account(&self) -> &AccountId {
-        match self {
-            Self::Add(member) | Self::Promote(member, _) => &member.account.id,
-            Self::Demote(account, _) | Self::Remove(account, _) => account,
-        }
-    }
-
-    fn membership_after(&self) -> Membership {
-        match self {
-            Self::Add(member) | Self::Promote(member, _) => member.membership.clone(),
-            Self::Demote(_, read) => Membership { direct: false, via: read.via.clone() },
-            Self::Remove(..) => Membership::default(),
-        }
-    }
-
-    fn outcome(self) -> ChangeOutcome {
-        match self {
-            Self::Add(member) | Self::Promote(member, _) => ChangeOutcome::Add(AddOutcome::Added(member)),
-            Self::Demote(..) | Self::Remove(..) => ChangeOutcome::Remove(RemoveOutcome::Removed),
-        }
-    }
-
-    /// Writes of the member row and its mirror. An addition also checks the account, whose fields it copies.
-    fn writes(&self, group: &GroupId) -> Result<Vec<Write>, Error> {
-        Ok(match self {
-            Self::Add(member) => {
-                let id = &member.account.id;
-                vec![
-                    require_account(&member.account),
-                    Write::insert(to_row(&Key::member(group, id), &MemberItem::new(member))?),
-                    Write::insert(to_row(&Key::mirror(id, group), &MirrorItem { direct: true })?),
-                ]
-            }
-            Self::Promote(member, read) => {
-                let account = &member.account;
-                vec![require_account(account), promote(group, member, read), set_mirror(group, &account.id, true)]
-            }
-            Self::Demote(account, read) => {
-                let demote = Update::of(Key::member(group, account)).set(Attribute::Direct, false);
-                vec![demote.when(read.unchanged_since_read()).into(), set_mirror(group, account, false)]
-            }
-            Self::Remove(account, read) => vec![
-                Write::delete_when(Key::member(group, account), read.unchanged_since_read()),
-                Write::delete(Key::mirror(account, group)),
-            ],
-        })
-    }
-}
-
-/// Requires that the account is as it was read.
-fn require_account(account: &Account) -> Write {
-    let condition = Condition::equals(Attribute::State, State::Active.as_str())
-        .and(Condition::equals(Attribute::Version, account.version));
-    Write::Check(Key::account(&account.id), condition)
-}
-
-/// Makes a member a direct one, with the account's fields as they are now. The version in a direct member's row shows whether
-/// it was added before its account was last deleted.
-fn promote(group: &GroupId, member: &Member, read: &MemberItem) -> Write {
-    let update = Update::of(Key::member(group, &member.account.id))
-        .set(Attribute::Direct, true)
-        .set(Attribute::AddedAt, member.added_at)
-        .when(read.unchanged_since_read());
-    set_copies(update, &member.account).into()
-}
-
-fn set_mirror(group: &GroupId, account: &AccountId, direct: bool) -> Write {
-    let update = Update::of(Key::mirror(account, group)).set(Attribute::Direct, direct);
-    update.when(Condition::row_exists()).into()
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::audit::{ChangeContext, ChangeOrigin, write_audit_record};
+use super::commit::shard_of;
 use crate::domain::{AccountId, Actor, EdgeId, Error, GroupId, Membership, Timestamp};
 use crate::store::Store;
-use crate::store::keys::{Attribute, Key, Range};
+use crate::store::keys::{Attribute, COUNT_SHARDS, Key, Range};
 use crate::store::rows::{Snapshot, State};
 use crate::store::table::{Condition, MAX_ACTIONS, QuerySpec, Write};
 
-/// Writes for each member that is removed: the row, its mirror, the audit record.
-const WRITES_OF_MEMBER: usize = 3;
+/// Members that one transaction removes: the row, its mirror and the audit record of each, and all count shards.
+const MEMBERS_REMOVED: usize = (MAX_ACTIONS - COUNT_SHARDS) / 3;
 
 impl Store {
     /// Returns up to `limit` members of a group after an account, and where the next page starts. `via` selects those
@@ -51,7 +52,7 @@ impl Store {
         Ok(remaining.map(|(account, _)| account).collect())
     }
 
-    /// Removes members of a deleted group with their mirrors, unconditionally. One transaction for each 33.
+    /// Removes members of a deleted group with their mirrors and count shards, unconditionally. One transaction for each 28.
     ///
     /// # Errors
     /// The table did not respond.
@@ -64,13 +65,15 @@ impl Store {
     ) -> Result<(), Error> {
         let actor = actor.cloned().unwrap_or_else(Actor::system);
         let context = ChangeContext { actor: &actor, now, origin: ChangeOrigin::GroupDeleted };
-        for chunk in accounts.chunks(MAX_ACTIONS / WRITES_OF_MEMBER) {
+        for chunk in accounts.chunks(MEMBERS_REMOVED) {
             let writes = chunk.iter().flat_map(|id| {
                 let rows = [Key::member(group, id), Key::mirror(id, group)].map(Write::delete);
                 rows.into_iter().chain([write_audit_record(group, id, &Membership::default(), &context)])
             });
+            let shards: BTreeSet<usize> = chunk.iter().map(shard_of).collect();
+            let shards = shards.into_iter().map(|shard| Write::delete(Key::count(group, shard)));
             // Without conditions nothing can fail but the request.
-            let _ = self.table.transact(writes.collect()).await?;
+            let _ = self.table.transact(writes.chain(shards).collect()).await?;
         }
         Ok(())
     }
@@ -99,12 +102,11 @@ impl Store {
             let unchanged = Condition::equals(Attribute::Rev, nesting.rev.cast_signed());
             writes.push(Write::delete_when(nesting_key, unchanged));
         }
+        // A member that left before the deletion has left its shard.
+        writes.extend((0..COUNT_SHARDS).map(|shard| Write::delete(Key::count(group, shard))));
         if rows.exists(&group_key) {
             let is_deleting = Condition::equals(Attribute::State, State::Deleting.as_str());
             writes.push(Write::delete_when(group_key, is_deleting));
-        }
-        if writes.is_empty() {
-            return Ok(true);
         }
         Ok(self.table.transact(writes).await?.is_done())
     }

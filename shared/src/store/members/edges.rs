@@ -48,10 +48,9 @@ impl Store {
     /// # Errors
     /// The table did not respond.
     pub(crate) async fn children(&self, group: &GroupId) -> Result<Vec<Edge>, Error> {
-        let rows = self.table.query(QuerySpec::all(&Range::ChildrenAndGroup(*group))).await?;
-        let children = rows.into_iter().filter(|row| Key::from_row(row).is_some_and(|key| key.as_child().is_some()));
+        let rows = self.table.query(QuerySpec::all(&Range::Children(*group))).await?;
         let edge = |row| from_row(row).map(|(_, ChildItem { edge_id })| Edge { parent: *group, id: edge_id });
-        children.map(edge).collect()
+        rows.into_iter().map(edge).collect()
     }
 
     /// Returns the state of an edge. Every later read sees the same or a later state. One `TransactGetItems`.
@@ -84,7 +83,7 @@ impl Store {
         let keys: BTreeSet<Key> = groups
             .iter()
             .flat_map(|group| [Key::group(group), Key::nesting(group)])
-            .chain(edges.iter().map(|edge| Key::child(&edge.parent, &edge.child())))
+            .chain(edges.iter().map(|edge| Key::nesting(&edge.child())))
             .collect();
         let rows = Snapshot::read(&self.table, &keys.into_iter().collect::<Vec<_>>()).await?;
         let mut context = GroupsAndEdges::default();
@@ -96,7 +95,7 @@ impl Store {
             }
         }
         for edge in edges {
-            if !rows.has_edge(edge)? {
+            if !rows.parents(&edge.child())?.contains(edge) {
                 context.deleted_edges.insert(*edge);
             }
         }

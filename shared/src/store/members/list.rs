@@ -3,9 +3,9 @@
 use crate::authz::{Granted, Read};
 use crate::domain::{AccountId, Cursor, Error, Group, GroupId, Limit, Member, MembershipType, Missing, Page};
 use crate::store::Store;
-use crate::store::keys::{Attribute, Key, Range};
+use crate::store::keys::{Attribute, COUNT_SHARDS, Key, Range};
 use crate::store::pagination::{Scope, cut_page};
-use crate::store::rows::{GroupItem, MemberItem, Snapshot};
+use crate::store::rows::{MemberItem, Snapshot, take_group};
 use crate::store::table::{Condition, QuerySpec, Row, unreadable};
 
 impl Store {
@@ -32,7 +32,7 @@ impl Store {
                 let after = Some(Key::member(id, &account));
                 let spec = QuerySpec { after, wanted: Some(limit.items() + 1), filter, ..QuerySpec::all(&range) };
                 let rows = async { self.table.query_typed(spec).await?.all() };
-                futures::future::try_join(self.find_group(id), rows).await?
+                futures::future::try_join(self.exact_group(id), rows).await?
             }
         };
         let group = group.ok_or(Missing::Group)?;
@@ -48,10 +48,10 @@ impl Store {
         filter: Option<Condition>,
     ) -> Result<(Option<Group>, Vec<Row<MemberItem>>), Error> {
         let range = Range::GroupAndMembers(*id);
-        let spec = QuerySpec { wanted: Some(limit.items() + 2), filter, ..QuerySpec::all(&range) };
-        let (group, rows) = self.table.query_typed(spec).await?.split_head::<GroupItem>(&Key::group(id))?;
-        let group = group.map(|Row { key, item }| item.active(&key)).transpose()?.flatten();
-        Ok((group, rows))
+        let spec = QuerySpec { wanted: Some(limit.items() + 2 + COUNT_SHARDS), filter, ..QuerySpec::all(&range) };
+        let mut rows = self.table.query_typed(spec).await?;
+        let group = take_group(&mut rows, id)?;
+        Ok((group, rows.all()?))
     }
 
     /// Returns an account as a member of a group. One `BatchGetItem`: the member's row alone would outlive a deleted group.

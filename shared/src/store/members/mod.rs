@@ -2,15 +2,20 @@
 //! an audit record for each change.
 
 mod accounts;
+mod ancestors;
 mod audit;
 mod change;
+mod commit;
+mod counts;
 mod deletion;
 mod edges;
 mod inherited;
 mod list;
+mod plan;
 mod requests;
 
+pub(super) use self::ancestors::AncestorHints;
 pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
+pub(super) use self::commit::{count_one_less, shard_of};
 pub(crate) use self::edges::EdgeState;
-pub(super) use self::inherited::add_to_member_count;
-pub(crate) use self::inherited::{AncestorEffect, Inheritance, Reconciled};
+pub(crate) use self::plan::{Inheritance, Reach};

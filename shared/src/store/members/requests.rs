@@ -52,7 +52,7 @@ impl Store {
                     Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
                         RequestOutcome::OnlyIndirect(groups)
                     }
-                    Plan::Unchanged(_) | Plan::Change(_) => RequestOutcome::Unchanged,
+                    Plan::Unchanged(_) | Plan::Change(..) => RequestOutcome::Unchanged,
                 }));
             }
         };
@@ -61,10 +61,11 @@ impl Store {
         }
         rows.group(group)?.ok_or(Missing::Group)?;
         let (decision, outcome) = match Plan::of(group, change, rows, now)? {
-            Plan::Change(change) => {
+            Plan::Change(_, change) => {
                 let context = ChangeContext { actor, now, origin: ChangeOrigin::Event(decision.applied()) };
-                let commit = self.commit(group, std::iter::once(&change), &context).await?;
-                return Ok(commit.attempt(RequestOutcome::Changed));
+                let member = rows.member(group, account)?;
+                let is_done = self.commit_direct(group, account, member, change, &context).await?;
+                return Ok(Attempt::when(is_done, RequestOutcome::Changed));
             }
             // No decision: the account may be announced later.
             Plan::Unchanged(ChangeOutcome::Add(AddOutcome::UnknownAccount)) => {

@@ -4,7 +4,9 @@ use serde::de::DeserializeOwned;
 use serde_dynamo::Item;
 
 use super::codec::decode;
-use super::{AccountItem, AuditItem, ChildItem, GroupItem, JobItem, MemberItem, MirrorItem, NestingItem};
+use super::{
+    AccountItem, AuditItem, ChildItem, CountItem, CountShard, GroupItem, JobItem, MemberItem, MirrorItem, NestingItem,
+};
 use crate::domain::{AccountId, Edge, Error, GroupId, Job};
 use crate::store::keys::{Attributes, Key};
 use crate::store::table::unreadable;
@@ -14,6 +16,7 @@ use crate::store::table::unreadable;
 pub(in crate::store) enum AnyRow {
     Group(GroupId, GroupItem),
     Member(GroupId, AccountId, MemberItem),
+    Count(CountShard, CountItem),
     Child(Edge),
     Nesting(NestingItem),
     Account(AccountId, AccountItem),
@@ -55,6 +58,9 @@ fn decode_as(key: &Key, image: Image) -> Result<AnyRow, Error> {
     }
     if let Some((group, account)) = key.as_member() {
         return Ok(AnyRow::Member(group, account, image.decode()?));
+    }
+    if let Some((group, number)) = key.as_count() {
+        return Ok(AnyRow::Count(CountShard { group, number }, image.decode()?));
     }
     if let Some((parent, _)) = key.as_child() {
         let ChildItem { edge_id } = image.decode()?;

@@ -1,12 +1,13 @@
 //! The row of a group.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{State, from_row};
+use super::{CountItem, State, from_row};
 use crate::domain::group::Description;
-use crate::domain::{Actor, Error, Group, GroupName, GroupProfile, GroupType, Timestamp, Version};
+use crate::domain::{Actor, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Timestamp, Version};
 use crate::store::keys::{Attributes, Key};
-use crate::store::table::unreadable;
+use crate::store::table::{Row, TypedRows, unreadable};
 
 /// A group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,8 +16,12 @@ pub(in crate::store) struct GroupItem {
     description: String,
     group_type: GroupType,
     is_privileged: bool,
+    /// Copies of the sums of the count shards, for lists.
     member_count: u64,
     direct_member_count: u64,
+    /// The sum of the shards' revisions when they were copied.
+    #[serde(default)]
+    pub(in crate::store) counted_revision: u64,
     pub(in crate::store) nested_group_count: u64,
     created_at: Timestamp,
     pub(in crate::store) updated_at: Timestamp,
@@ -60,6 +65,7 @@ impl GroupItem {
             is_privileged: profile.is_privileged,
             member_count: group.member_count,
             direct_member_count: group.direct_member_count,
+            counted_revision: 0,
             nested_group_count: group.nested_group_count,
             created_at: group.created_at,
             updated_at: group.updated_at,
@@ -119,6 +125,18 @@ pub(in crate::store) fn read_group(row: impl Into<Option<Attributes>>) -> Result
     let Some(row) = row.into() else { return Ok(None) };
     let (key, item): (_, GroupItem) = from_row(row)?;
     item.active(&key)
+}
+
+/// Takes the count shards and the group that a Query returned first: the group with its exact counts, unless it is gone.
+pub(in crate::store) fn take_group<T: DeserializeOwned>(
+    rows: &mut TypedRows<T>,
+    id: &GroupId,
+) -> Result<Option<Group>, Error> {
+    let shards = rows.take_heads::<CountItem>(|key| key.as_count().is_some())?;
+    let group = rows.take_head::<GroupItem>(&Key::group(id))?;
+    let group = group.map(|Row { key, item }| item.active(&key)).transpose()?.flatten();
+    let counts: CountItem = shards.into_iter().map(|Row { item, .. }| item).sum();
+    Ok(group.map(|group| counts.exact(group)))
 }
 
 /// A group's name by which searches do not find the group yet.

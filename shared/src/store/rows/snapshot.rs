@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{AccountItem, AnyRow, AuditItem, GroupItem, MemberItem, NestingItem, decode_row};
 use crate::domain::{AccountId, Edge, Error, Group, GroupId, Job, JobKind};
 use crate::store::keys::{Attributes, Key};
-use crate::store::table::Table;
+use crate::store::table::{MAX_ACTIONS, Table};
 
 /// Rows that were read together, by key. Those that do not exist are absent. A row that cannot be decoded is an error only
 /// for those who need it.
@@ -18,9 +18,13 @@ impl Snapshot {
         Ok(Self::decode(table.batch_get(keys).await?))
     }
 
-    /// Reads up to a hundred rows by `TransactGetItems`: each transaction is seen whole or not at all.
+    /// Reads rows by `TransactGetItems`, a hundred at a time: of each hundred, every transaction is seen whole or not at all.
     pub(in crate::store) async fn read_serialized(table: &Table, keys: &[Key]) -> Result<Self, Error> {
-        Ok(Self::decode(table.transact_get(keys).await?))
+        let mut rows = HashMap::with_capacity(keys.len());
+        for hundred in keys.chunks(MAX_ACTIONS) {
+            rows.extend(table.transact_get(hundred).await?);
+        }
+        Ok(Self::decode(rows))
     }
 
     fn decode(rows: HashMap<Key, Attributes>) -> Self {

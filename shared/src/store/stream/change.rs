@@ -13,6 +13,8 @@ pub(crate) enum RowChange {
     AccountUpdated(AccountId, AccountVersion, Option<Actor>),
     /// An account was deleted.
     AccountDeleted(AccountId, AccountVersion, Option<Actor>),
+    /// A count shard of a group changed.
+    Counts(GroupId),
     /// A group was deleted.
     GroupDeleted(GroupId, Option<Actor>),
     /// A group has a name that searches may not have yet.
@@ -61,6 +63,9 @@ impl Record {
         }
         if images.key.as_account().is_some() {
             return account(images);
+        }
+        if let Some((group, _)) = images.key.as_count() {
+            return Ok(images.has_after().then_some(RowChange::Counts(group)));
         }
         if !images.key.is_known() {
             return Err(Error::Internal { operation: "row of an unknown type", code: images.key.row_type() });

@@ -1,6 +1,7 @@
 //! Runs transactions, and reads why one was cancelled.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
@@ -87,6 +88,16 @@ impl Commit {
 impl Table {
     /// Commits all writes or none.
     pub(in crate::store) async fn transact(&self, writes: Vec<Write>) -> Result<Commit, Error> {
+        let commit = self.transact_unless_busy(writes, usize::MAX).await?;
+        commit.ok_or_else(busy)
+    }
+
+    /// Commits all writes or none. Returns `None` after more conflicts with other transactions than `conflicts`.
+    pub(in crate::store) async fn transact_unless_busy(
+        &self,
+        writes: Vec<Write>,
+        conflicts: usize,
+    ) -> Result<Option<Commit>, Error> {
         let items: Result<Vec<_>, _> = writes.into_iter().map(|write| write.into_action(&self.name)).collect();
         let items = items.map_err(|_| Error::Internal { operation: OPERATION, code: "not made".into() })?;
         // Every attempt has the same token: a commit whose answer was lost is not repeated.
@@ -95,13 +106,20 @@ impl Table {
             .transact_write_items()
             .set_transact_items(Some(items))
             .client_request_token(super::random_text());
-        match send_with_retry(OPERATION, self.deadline(), is_retryable_write, || request.clone().send()).await? {
-            Ok(_) => Ok(Commit::Done),
+        let left = AtomicUsize::new(conflicts);
+        let may_retry = |error: &TransactWriteItemsError| {
+            let count_down = |left: usize| left.checked_sub(1);
+            is_retryable_write(error)
+                && (!is_conflict(error) || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down).is_ok())
+        };
+        match send_with_retry(OPERATION, self.deadline(), may_retry, || request.clone().send()).await? {
+            Ok(_) => Ok(Some(Commit::Done)),
+            Err(error) if is_retryable_write(&error) => Ok(None),
             Err(TransactWriteItemsError::TransactionCanceledException(cancelled))
                 if has_reason(cancelled.cancellation_reasons(), &["ConditionalCheckFailed"]) =>
             {
                 let reasons = cancelled.cancellation_reasons.unwrap_or_default();
-                Ok(Commit::ConditionFailed(reasons.into_iter().map(|reason| reason.item).collect()))
+                Ok(Some(Commit::ConditionFailed(reasons.into_iter().map(|reason| reason.item).collect())))
             }
             Err(error) => Err(internal(OPERATION)(error)),
         }
@@ -154,6 +172,16 @@ fn is_retryable_write(error: &TransactWriteItemsError) -> bool {
             !has_reason(reasons, &["ConditionalCheckFailed"]) && has_reason(reasons, RETRYABLE_REASONS)
         }
         error => is_retryable(error),
+    }
+}
+
+/// Whether a transaction was cancelled because of another one.
+fn is_conflict(error: &TransactWriteItemsError) -> bool {
+    match error {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            has_reason(cancelled.cancellation_reasons(), &["TransactionConflict"])
+        }
+        _ => false,
     }
 }
 

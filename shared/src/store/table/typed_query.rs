@@ -23,62 +23,64 @@ use super::unreadable;
 use crate::domain::Error;
 use crate::store::keys::{Attributes, Key};
 
-/// Rows of one type. The first may be of another: the row of the entity that the others belong to.
+/// Rows of one type. The first may be of others: count shards, and the row of the entity that the rest belongs to.
 #[derive(Debug)]
 pub(in crate::store) struct TypedRows<T> {
-    first: Option<Row<Value>>,
+    heads: Vec<Row<Value>>,
     rest: Vec<Row<T>>,
 }
 
-/// The row that others belong to, if it exists, and the others.
-type WithHead<H, T> = (Option<Row<H>>, Vec<Row<T>>);
-
 impl<T> Default for TypedRows<T> {
     fn default() -> Self {
-        Self { first: None, rest: Vec::new() }
+        Self { heads: Vec::new(), rest: Vec::new() }
     }
 }
 
 impl<T: DeserializeOwned> TypedRows<T> {
     /// The number of rows.
     pub(super) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+        self.heads.len() + self.rest.len()
     }
 
     /// Drops the rows past `wanted`.
     pub(super) fn truncate(&mut self, wanted: usize) {
-        self.rest.truncate(wanted.saturating_sub(usize::from(self.first.is_some())));
+        self.rest.truncate(wanted.saturating_sub(self.heads.len()));
     }
 
     /// Appends the rows of the next page.
     pub(super) fn extend(&mut self, later: Self) -> Result<(), Error> {
-        if self.first.is_none() {
+        if self.heads.is_empty() {
             *self = later;
             return Ok(());
         }
-        self.rest.extend(later.first.map(decode_first).transpose()?);
-        self.rest.extend(later.rest);
+        self.rest.extend(later.all()?);
         Ok(())
     }
 
-    /// Separates the row with the key `head`, if it exists, from the others.
-    pub(in crate::store) fn split_head<H: DeserializeOwned>(mut self, head: &Key) -> Result<WithHead<H, T>, Error> {
-        let is_head = self.first.as_ref().is_some_and(|first| first.key == *head);
-        let head = self.first.take_if(|_| is_head).map(decode_first).transpose()?;
-        Ok((head, self.all()?))
+    /// Takes the first rows, as far as their keys are such heads.
+    pub(in crate::store) fn take_heads<H: DeserializeOwned>(
+        &mut self,
+        is_head: impl Fn(&Key) -> bool,
+    ) -> Result<Vec<Row<H>>, Error> {
+        let heads = self.heads.iter().take_while(|head| is_head(&head.key)).count();
+        self.heads.drain(..heads).map(decode_head).collect()
     }
 
-    /// All rows.
+    /// Takes the row with the key `head`, if it exists and is the first.
+    pub(in crate::store) fn take_head<H: DeserializeOwned>(&mut self, head: &Key) -> Result<Option<Row<H>>, Error> {
+        let is_first = self.heads.first().is_some_and(|first| first.key == *head);
+        is_first.then(|| decode_head(self.heads.remove(0))).transpose()
+    }
+
+    /// All rows that are left.
     pub(in crate::store) fn all(self) -> Result<Vec<Row<T>>, Error> {
-        let mut rows = self.rest;
-        if let Some(first) = self.first {
-            rows.insert(0, decode_first(first)?);
-        }
+        let mut rows = self.heads.into_iter().map(decode_head).collect::<Result<Vec<_>, _>>()?;
+        rows.extend(self.rest);
         Ok(rows)
     }
 }
 
-fn decode_first<T: DeserializeOwned>(row: Row<Value>) -> Result<Row<T>, Error> {
+fn decode_head<T: DeserializeOwned>(row: Row<Value>) -> Result<Row<T>, Error> {
     let item = serde_json::from_value(row.item).map_err(|_| unreadable("row"))?;
     Ok(Row { key: row.key, item })
 }
@@ -99,7 +101,15 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TypedRowsVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<TypedRows<T>, A::Error> {
-        let mut found = TypedRows { first: rows.next_element()?, rest: Vec::new() };
+        let mut found = TypedRows { heads: Vec::new(), rest: Vec::new() };
+        while let Some(head) = rows.next_element::<Row<Value>>()? {
+            // Count shards come before their group.
+            let is_last = head.key.as_count().is_none();
+            found.heads.push(head);
+            if is_last {
+                break;
+            }
+        }
         while let Some(row) = rows.next_element()? {
             found.rest.push(row);
         }

@@ -1,0 +1,255 @@
+//! Commits planned changes of member rows: as many together as fit one transaction, with the count shards they change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::audit::{ChangeContext, write_audit_record};
+use super::plan::{MemberPlan, Place, PlannedRow};
+use crate::domain::{AccountId, Actor, Error, GroupId, Member};
+use crate::store::Store;
+use crate::store::keys::{Attribute, COUNT_SHARDS, Key, spread};
+use crate::store::rows::{MemberItem, MirrorItem, set_copies, to_row};
+use crate::store::table::{MAX_ACTIONS, Update, Write};
+
+/// Lanes of transactions that are committed side by side.
+const LANES_SIDE_BY_SIDE: usize = 8;
+
+/// How far a plan was committed.
+#[derive(Debug, Default)]
+pub(super) struct Committed {
+    /// Accounts of which a row has changed since it was read. The others' rows are committed.
+    pub(super) changed_meanwhile: BTreeSet<AccountId>,
+    /// Accounts of which only the lower groups are committed. The stream does the others.
+    pub(super) left_to_stream: BTreeSet<AccountId>,
+}
+
+/// Changes of rows that are committed together.
+#[derive(Default)]
+struct Batch<'a> {
+    rows: Vec<(&'a GroupId, &'a AccountId, &'a PlannedRow)>,
+    places: BTreeSet<Place>,
+    /// Rows of children that must be as planned, each with whether it must exist.
+    sources: BTreeMap<Place, bool>,
+    shards: BTreeMap<(GroupId, usize), Growth>,
+}
+
+/// Members and direct members that changes add to a shard.
+#[derive(Debug, Clone, Copy, Default)]
+struct Growth {
+    members: i64,
+    direct_members: i64,
+}
+
+impl<'a> Batch<'a> {
+    fn add(&mut self, plan: &'a MemberPlan, group: &'a GroupId, account: &'a AccountId, row: &'a PlannedRow) {
+        self.rows.push((group, account, row));
+        self.places.insert((*group, account.clone()));
+        for (place, exists) in plan.sources(account, row) {
+            if !self.places.contains(&place) {
+                self.sources.insert(place, exists);
+            }
+        }
+        let growth = Growth { members: row.members_added(), direct_members: row.direct_members_added() };
+        if growth.members != 0 || growth.direct_members != 0 {
+            let shard = self.shards.entry((*group, shard_of(account))).or_default();
+            shard.members += growth.members;
+            shard.direct_members += growth.direct_members;
+        }
+    }
+
+    fn actions(&self) -> usize {
+        let rows: usize = self.rows.iter().map(|(_, _, row)| action_count(row)).sum();
+        rows + self.sources.len() + self.shards.len()
+    }
+
+    fn accounts(&self) -> BTreeSet<AccountId> {
+        self.places.iter().map(|(_, account)| account.clone()).collect()
+    }
+
+    /// The writes. `direct` is the context of the changes of direct memberships.
+    fn writes(&self, direct: &ChangeContext<'_>) -> Result<Vec<Write>, Error> {
+        let mut writes = Vec::with_capacity(self.actions());
+        for (group, account, row) in &self.rows {
+            writes.extend(row_writes(group, account, row)?);
+            let system = Actor::system();
+            let derived = ChangeContext::derived(row.actor.as_ref().unwrap_or(&system), direct.now);
+            let context = if row.is_direct_decided { direct } else { &derived };
+            writes.push(write_audit_record(group, account, &row.after, context));
+        }
+        for ((group, account), exists) in &self.sources {
+            let key = Key::member(group, account);
+            writes.push(if *exists { Write::require_row(key) } else { Write::require_no_row(key) });
+        }
+        writes.extend(self.shards.iter().map(|((group, shard), growth)| add_to_count(group, *shard, *growth)));
+        Ok(writes)
+    }
+}
+
+/// Changes in the order of their commits. Lanes share no shard, so that they can be committed side by side.
+type Lane<'a> = Vec<Batch<'a>>;
+
+/// Packs the changes of a plan, account by account, each from the lowest group up. Accounts of a shard are together.
+fn pack(plan: &MemberPlan) -> Vec<Lane<'_>> {
+    let mut by_shard: BTreeMap<usize, Lane<'_>> = BTreeMap::new();
+    for (account, rows) in plan.changes() {
+        let lane = by_shard.entry(shard_of(account)).or_default();
+        let mut own = Batch::default();
+        rows.iter().for_each(|(group, row)| own.add(plan, group, account, row));
+        if lane.last().is_none_or(|last| last.actions() + own.actions() > MAX_ACTIONS) {
+            lane.push(Batch::default());
+        }
+        for (group, row) in rows {
+            let mut last = lane.pop().unwrap_or_default();
+            let mut alone = Batch { places: last.places.clone(), ..Batch::default() };
+            alone.add(plan, group, account, row);
+            if last.actions() + alone.actions() > MAX_ACTIONS {
+                lane.push(std::mem::take(&mut last));
+            }
+            last.add(plan, group, account, row);
+            lane.push(last);
+        }
+    }
+    let mut lanes: Vec<Lane<'_>> = Vec::new();
+    for mut lane in by_shard.into_values() {
+        match lanes.last_mut().map(Vec::as_mut_slice) {
+            Some([last]) if lane.len() == 1 && last.actions() + lane[0].actions() <= MAX_ACTIONS => {
+                let batch = lane.remove(0);
+                batch.rows.into_iter().for_each(|(group, account, row)| last.add(plan, group, account, row));
+            }
+            _ => lanes.push(lane),
+        }
+    }
+    lanes
+}
+
+/// The shard of an account's memberships in any group.
+pub(in crate::store) fn shard_of(account: &AccountId) -> usize {
+    spread(account.as_str(), COUNT_SHARDS)
+}
+
+/// The writes of a row, its mirror and its audit record.
+fn action_count(row: &PlannedRow) -> usize {
+    let has_mirror = row.members_added() != 0 || row.direct_members_added() != 0;
+    2 + usize::from(has_mirror)
+}
+
+fn row_writes(group: &GroupId, account: &AccountId, row: &PlannedRow) -> Result<Vec<Write>, Error> {
+    let (key, mirror) = (Key::member(group, account), Key::mirror(account, group));
+    let PlannedRow { before, after, copies, .. } = row;
+    let Some(before) = before else {
+        let Some((account, added_at)) = copies.clone() else { return Ok(Vec::new()) };
+        let member = Member { account, membership: after.clone(), added_at };
+        let member = Write::insert(to_row(&key, &MemberItem::new(&member))?);
+        return Ok(vec![member, Write::put(to_row(&mirror, &MirrorItem { direct: after.direct })?)]);
+    };
+    let unchanged = before.unchanged_since_read();
+    if !after.is_member() {
+        return Ok(vec![Write::delete_when(key, unchanged), Write::delete(mirror)]);
+    }
+    let mut update = Update::of(key).when(unchanged);
+    if after.via != before.via {
+        update = match after.via.is_empty() {
+            true => update.remove(Attribute::Via),
+            false => update.set(Attribute::Via, &after.via),
+        };
+    }
+    if let Some((account, added_at)) = copies {
+        update = set_copies(update.set(Attribute::AddedAt, *added_at), account);
+    }
+    if after.direct == before.direct {
+        return Ok(vec![update.into()]);
+    }
+    let update = update.set(Attribute::Direct, after.direct);
+    Ok(vec![update.into(), Write::put(to_row(&mirror, &MirrorItem { direct: after.direct })?)])
+}
+
+/// Counts a member less, one that is not direct.
+pub(in crate::store) fn count_one_less(group: &GroupId, account: &AccountId) -> Write {
+    add_to_count(group, shard_of(account), Growth { members: -1, direct_members: 0 })
+}
+
+fn add_to_count(group: &GroupId, shard: usize, growth: Growth) -> Write {
+    let update = Update::of(Key::count(group, shard))
+        .add(Attribute::Members, growth.members)
+        .add(Attribute::DirectMembers, growth.direct_members)
+        .add(Attribute::Revision, 1);
+    update.into()
+}
+
+impl Store {
+    /// Commits a plan. `direct` is the context of its changes of direct memberships. After so many conflicts with other
+    /// transactions as `conflicts`, where there is such a limit, the lowest group of each account is committed alone.
+    pub(super) async fn commit_plan(
+        &self,
+        plan: &MemberPlan,
+        direct: &ChangeContext<'_>,
+        conflicts: Option<usize>,
+    ) -> Result<Committed, Error> {
+        let lanes: Vec<_> =
+            pack(plan).into_iter().map(|lane| self.commit_lane(plan, lane, direct, conflicts)).collect();
+        let lanes: Vec<Committed> =
+            stream::iter(lanes).buffer_unordered(LANES_SIDE_BY_SIDE).try_collect::<Vec<_>>().await?;
+        Ok(lanes.into_iter().fold(Committed::default(), |mut all, lane| {
+            all.changed_meanwhile.extend(lane.changed_meanwhile);
+            all.left_to_stream.extend(lane.left_to_stream);
+            all
+        }))
+    }
+
+    async fn commit_lane(
+        &self,
+        plan: &MemberPlan,
+        lane: Lane<'_>,
+        direct: &ChangeContext<'_>,
+        conflicts: Option<usize>,
+    ) -> Result<Committed, Error> {
+        let mut committed = Committed::default();
+        let mut begun = BTreeSet::new();
+        for batch in lane {
+            let accounts = batch.accounts();
+            let is_skipped =
+                !accounts.is_disjoint(&committed.left_to_stream) || !accounts.is_disjoint(&committed.changed_meanwhile);
+            // Rows above those that are not committed would depend on them.
+            let is_done = !is_skipped && {
+                let commit = match conflicts {
+                    Some(limit) => self.table.transact_unless_busy(batch.writes(direct)?, limit).await?,
+                    None => Some(self.table.transact(batch.writes(direct)?).await?),
+                };
+                match commit {
+                    Some(commit) => commit.is_done(),
+                    None => {
+                        let lowest = lowest_rows(plan, &batch);
+                        if self.table.transact(lowest.writes(direct)?).await?.is_done() {
+                            begun.extend(accounts.iter().cloned());
+                        }
+                        lowest.rows.len() == batch.rows.len() && accounts.is_subset(&begun)
+                    }
+                }
+            };
+            if is_done {
+                begun.extend(accounts);
+                continue;
+            }
+            for account in accounts {
+                match begun.contains(&account) {
+                    true => committed.left_to_stream.insert(account),
+                    false => committed.changed_meanwhile.insert(account),
+                };
+            }
+        }
+        Ok(committed)
+    }
+}
+
+/// The first row of each account in a batch.
+fn lowest_rows<'a>(plan: &'a MemberPlan, batch: &Batch<'a>) -> Batch<'a> {
+    let mut lowest = Batch::default();
+    let mut seen = BTreeSet::new();
+    for (group, account, row) in &batch.rows {
+        if seen.insert(*account) {
+            lowest.add(plan, group, account, row);
+        }
+    }
+    lowest
+}
