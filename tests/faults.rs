@@ -170,7 +170,7 @@ async fn busy_table_yields_503_at_the_deadline() {
     // Half a second: through the gateway a call has ten.
     let soon = Instant::now() + Duration::from_millis(500);
     let store = api.app.store.until(soon);
-    let error = store.get_group(&read(), &GroupId::parse(&id).unwrap()).await.unwrap_err();
+    let error = store.require_group(&read(), &GroupId::parse(&id).unwrap()).await.unwrap_err();
     assert_eq!(error, Error::Unavailable { operation: "GetItem" });
     // Five seconds of tolerance for a machine that is busy with other tests.
     assert!(Instant::now() <= soon + Duration::from_secs(5), "it gave up");

@@ -37,6 +37,10 @@ impl<T, E> Unsettled<T, E> {
         Self { value, pending }
     }
 
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Unsettled<U, E> {
+        Unsettled { value: change(self.value), pending: self.pending }
+    }
+
     /// The value, without waiting for the effects.
     pub fn leave_to_stream(self) -> T {
         self.value

@@ -14,6 +14,8 @@ pub(super) struct TableContents {
     groups: BTreeMap<GroupId, ScannedGroup>,
     members: BTreeMap<(GroupId, AccountId), ScannedMember>,
     shards: BTreeMap<CountShard, ShardCounts>,
+    /// The sums of the shards' revisions.
+    revisions: BTreeMap<GroupId, i64>,
     /// Edges in the parents' partitions, and in the children's.
     children: BTreeSet<Edge>,
     parents: BTreeSet<Edge>,
@@ -36,7 +38,10 @@ impl TableContents {
             match row {
                 ScannedRow::Group(id, group) => drop(contents.groups.insert(id, group)),
                 ScannedRow::Member(group, account, member) => drop(contents.members.insert((group, account), member)),
-                ScannedRow::Count(shard, counts) => drop(contents.shards.insert(shard, counts)),
+                ScannedRow::Count(shard, counts, revision) => {
+                    *contents.revisions.entry(shard.group).or_default() += revision;
+                    contents.shards.insert(shard, counts);
+                }
                 ScannedRow::Child(edge) => drop(contents.children.insert(edge)),
                 ScannedRow::Parent(edge) => drop(contents.parents.insert(edge)),
                 ScannedRow::Account(id, account) => drop(contents.accounts.insert(id, account)),
@@ -280,6 +285,11 @@ impl TableContents {
             for (_, member) in self.members_of(group) {
                 right.members += 1;
                 right.direct_members += u64::from(member.membership.direct);
+            }
+            let is_behind = fact.counted_revision < self.revisions.get(group).copied().unwrap_or_default();
+            if is_behind {
+                violations.push(InvariantViolation::StaleCounts(*group));
+                right = GroupCounts { nested_groups: right.nested_groups, ..fact.counts };
             }
             if right != fact.counts {
                 violations.push(InvariantViolation::Counts { group: *group, stored: fact.counts, right });

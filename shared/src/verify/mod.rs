@@ -82,6 +82,7 @@ async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation
     match violation {
         InvariantViolation::Shard { shard, stored, right } => store.repair_shard(shard, *stored, *right).await,
         InvariantViolation::Counts { group, stored, right } => store.repair_counts(group, *stored, *right).await,
+        InvariantViolation::StaleCounts(group) => store.copy_counts(group).await,
         InvariantViolation::Mirror(group, account) => store.repair_mirror(group, account).await,
         InvariantViolation::Copies(group, account) => store.repair_copies(group, account).await,
         InvariantViolation::Unfounded(group, account) => store.repair_unfounded(group, account, now).await,

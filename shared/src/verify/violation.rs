@@ -35,6 +35,8 @@ pub enum InvariantViolation {
         /// The counted rows.
         right: GroupCounts,
     },
+    /// Invariant 2: the counts in a group's row are older than its shards. The stream copies them after each change.
+    StaleCounts(GroupId),
     /// Invariant 3: a member whose mirror is missing or differs, or a mirror without a member.
     Mirror(GroupId, AccountId),
     /// Invariant 4: a member is inherited through an edge and should not be, or the reverse.
@@ -92,6 +94,7 @@ impl fmt::Display for InvariantViolation {
             Self::Counts { group, stored, right } => {
                 write!(f, "2: {group}: counts {}, should count {}", counts(*stored), counts(*right))
             }
+            Self::StaleCounts(group) => write!(f, "2: {group}: the counts in its row are older than its shards"),
             Self::Mirror(group, account) => write!(f, "3: {group} {account}: the member row and its mirror differ"),
             Self::Via { edge, account, stored } => write_via(f, edge, account, *stored),
             Self::Cycle(groups) => {

@@ -44,8 +44,8 @@ struct PlannedEdge<'a> {
 }
 
 impl Store {
-    /// Nests one group in another, or finds it nested there. One `BatchGetItem`, one for each level above the first, and one
-    /// transaction, which also creates the job that adds the child's members to the parent.
+    /// Nests one group in another, or finds it nested there. One `BatchGetItem` and a `Query` for the child's exact counts side
+    /// by side, a `BatchGetItem` for each level above the first, and one transaction, which also creates the job that adds the child's members to the parent.
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::NestedGroup`], [`Error::Cycle`], [`Error::TooManyChildren`],
@@ -61,10 +61,11 @@ impl Store {
             self.find_group(parent).await?.ok_or(Missing::Group)?;
             return Err(Error::Cycle(vec![*parent, *child]));
         }
-        let nested = self
+        let nest = self
             .table
-            .retry_on_conflict(ConflictLimit::MANY_GROUPS, || self.try_to_nest(granted.actor(), parent, child, now))
-            .await?;
+            .retry_on_conflict(ConflictLimit::MANY_GROUPS, || self.try_to_nest(granted.actor(), parent, child, now));
+        let (mut nested, counts) = futures::future::try_join(nest, self.count_members(child)).await?;
+        nested.child = counts.exact(nested.child);
         let job = JobKind::Backfill(nested.edge);
         Ok(Unsettled::new(nested, Pending::Effects(job)))
     }

@@ -70,11 +70,25 @@ impl Store {
     }
 
     /// Changes fields of a group. One `UpdateItem`; with a name, one `GetItem` before it; with another name, one `GetItem`
-    /// and one transaction. When there is nothing to change, one `GetItem`.
+    /// and one transaction. When there is nothing to change, one `GetItem`. Side by side with these, one `Query` for the
+    /// exact counts.
     ///
     /// # Errors
     /// [`Missing::Group`], or [`Error::VersionMismatch`] when the group has none of the versions in `only_at`.
     pub async fn update_group(
+        &self,
+        granted: &Granted<Administer>,
+        id: &GroupId,
+        changes: &GroupChanges,
+        only_at: Option<&[Version]>,
+        now: Timestamp,
+    ) -> Result<Unsettled<Group, PendingName>, Error> {
+        let update = self.update_row(granted, id, changes, only_at, now);
+        let (updated, counts) = futures::future::try_join(update, self.count_members(id)).await?;
+        Ok(updated.map(|group| counts.exact(group)))
+    }
+
+    async fn update_row(
         &self,
         granted: &Granted<Administer>,
         id: &GroupId,

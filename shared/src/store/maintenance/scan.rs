@@ -20,8 +20,8 @@ pub enum ScannedRow {
     Member(GroupId, AccountId, ScannedMember),
     /// An edge, in the parent's partition.
     Child(Edge),
-    /// A count shard.
-    Count(CountShard, ShardCounts),
+    /// A count shard, and its revision.
+    Count(CountShard, ShardCounts, i64),
     /// An edge, in the child's partition.
     Parent(Edge),
     /// An account.
@@ -51,6 +51,8 @@ pub struct ScannedGroup {
     pub name: Option<RowsDigest>,
     /// The counts in its row, of which the members' are copies.
     pub counts: GroupCounts,
+    /// The sum of the shards' revisions when the members' counts were copied.
+    pub counted_revision: i64,
 }
 
 /// The row of an account.
@@ -145,7 +147,7 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
                 ScannedMember { membership: item.membership(), copies, shard: shard_of(account) },
             )
         }
-        AnyRow::Count(shard, item) => ScannedRow::Count(*shard, item.counts()),
+        AnyRow::Count(shard, item) => ScannedRow::Count(*shard, item.counts(), item.revision),
         AnyRow::Child(edge) => ScannedRow::Child(*edge),
         AnyRow::Nesting(item) => return Ok(item.edges().into_iter().map(ScannedRow::Parent).collect()),
         AnyRow::Account(id, item) => {
@@ -161,7 +163,7 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
 
 fn scanned_group(key: &Key, item: &GroupItem) -> Result<ScannedGroup, Error> {
     let group = item.active(key)?;
-    let mut scanned = ScannedGroup { is_active: group.is_some(), name: None, counts: item.counts() };
+    let mut scanned = ScannedGroup { is_active: group.is_some(), name: None, counts: item.counts(), counted_revision: item.counted_revision };
     if let Some(group) = group.filter(|_| !item.name_pending) {
         let mut name = RowsDigest::of(&list_entry(&group.id, &group.profile.name));
         search_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));

@@ -21,7 +21,7 @@ pub(in crate::store) struct GroupItem {
     direct_member_count: u64,
     /// The sum of the shards' revisions when they were copied.
     #[serde(default)]
-    pub(in crate::store) counted_revision: u64,
+    pub(in crate::store) counted_revision: i64,
     pub(in crate::store) nested_group_count: u64,
     created_at: Timestamp,
     pub(in crate::store) updated_at: Timestamp,
