@@ -3,6 +3,7 @@
 use futures::stream::{self, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
+use shared::store::keys::COUNT_SHARDS;
 
 use crate::harness::exchange::{T1, T2, T3, account_event, request_event};
 use crate::harness::meter::{Meter, Units};
@@ -44,7 +45,7 @@ async fn reads_cost_the_same_at_every_size() {
             api.get(path).await.ok();
             api.recorder.take()
         };
-        assert_cost(&cost(&format!("/{group}")).await, &["GetItem"], 1);
+        assert_cost(&cost(&format!("/{group}")).await, &["Query"], 1);
         assert_cost(&cost(&format!("/{group}/members/acc-00000")).await, &["BatchGetItem"], 1);
         assert_cost(&cost(&format!("/{group}/members")).await, &["Query"], 1);
         assert_cost(&cost(&format!("/{group}/members?limit=1")).await, &["Query"], 1);
@@ -58,7 +59,7 @@ async fn reads_cost_the_same_at_every_size() {
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
     api.recorder.take();
     api.get(&format!("/{group}/members?limit=100&after={after}")).await.ok();
-    assert_cost(&api.recorder.take(), &["GetItem", "Query"], 1);
+    assert_cost(&api.recorder.take(), &["Query", "Query"], 1);
     let page = api.get("?limit=5").await.ok();
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
     api.recorder.take();
@@ -109,19 +110,23 @@ async fn each_write_costs_a_fixed_number_of_requests() {
         let request = api.request(Method::POST, "").header("Idempotency-Key", "k").json(&json!({ "name": "A" }));
         assert_cost(&cost(Answer::to(request).await).await, &["TransactWriteItems"], 1);
     }
-    let read_and_commit = ["GetItem", "TransactWriteItems"];
-    assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &read_and_commit, 2);
+    // The exact counts are queried side by side.
+    let rename = ["GetItem", "Query", "TransactWriteItems"];
+    assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &rename, 2);
     for same in ["B", "b"] {
-        assert_cost(&cost(api.put(&path, json!({ "name": same })).await).await, &["GetItem", "UpdateItem"], 2);
+        let update = ["GetItem", "Query", "UpdateItem"];
+        assert_cost(&cost(api.put(&path, json!({ "name": same })).await).await, &update, 2);
     }
-    assert_cost(&cost(api.put(&path, json!({ "description": "B" })).await).await, &["UpdateItem"], 1);
-    assert_cost(&cost(api.put(&path, json!({})).await).await, &["GetItem"], 1);
+    assert_cost(&cost(api.put(&path, json!({ "description": "B" })).await).await, &["UpdateItem", "Query"], 1);
+    assert_cost(&cost(api.put(&path, json!({})).await).await, &["Query"], 1);
     let member = format!("{path}/members/acc-1");
-    let change = ["BatchGetItem", "TransactWriteItems", "GetItem"];
-    assert_cost(&cost(api.put(&member, Value::Null).await).await, &change, 3);
-    assert_cost(&cost(api.put(&member, Value::Null).await).await, &["BatchGetItem", "GetItem"], 2);
-    assert_cost(&cost(api.delete(&member).await).await, &change, 3);
-    assert_cost(&cost(api.delete(&path).await).await, &read_and_commit, 2);
+    let change = ["BatchGetItem", "TransactWriteItems"];
+    assert_cost(&cost(api.put(&member, Value::Null).await).await, &change, 2);
+    assert_cost(&cost(api.put(&member, Value::Null).await).await, &["BatchGetItem"], 1);
+    assert_cost(&cost(api.delete(&member).await).await, &change, 2);
+    // The last two look for edges.
+    let delete = ["GetItem", "TransactWriteItems", "Query", "GetItem"];
+    assert_cost(&cost(api.delete(&path).await).await, &delete, 3);
 }
 
 /// A name of 20 letters has 50 search rows. Each row of a transaction costs two units.
@@ -136,7 +141,8 @@ async fn creating_a_group_of_twenty_characters_costs_104_write_units() {
     assert_eq!(meter.take(), Units { read: 0.0, write: 104.0 });
 }
 
-/// One transaction holds 33 additions or 49 removals and the group's counts; the reads run in parallel.
+/// The accounts of one count shard share a transaction, with those of other shards as far as they fit: a change has three
+/// rows. Reads and transactions run side by side.
 #[tokio::test]
 async fn bulk_changes_share_transactions() {
     let api = Api::start().await;
@@ -145,17 +151,18 @@ async fn bulk_changes_share_transactions() {
     for account in &accounts {
         api.accounts(&[account]).await;
     }
-    api.recorder.take();
-    api.patch(&path, json!({ "add": accounts })).await.ok();
-    let requests = api.recorder.take();
-    let expected = [["BatchGetItem"; 3].as_slice(), &["TransactWriteItems"; 5], &["GetItem"]].concat();
-    assert_cost(&requests, &expected, 7);
-    let sizes: Vec<usize> =
-        requests[3..8].iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
-    assert_eq!(sizes, [97, 97, 97, 97, 17]);
-    api.patch(&path, json!({ "remove": accounts })).await.ok();
-    let requests = api.recorder.take();
-    assert_cost(&requests, &[["BatchGetItem"; 2].as_slice(), &["TransactWriteItems"; 4], &["GetItem"]].concat(), 6);
+    for (change, reads) in [("add", 3), ("remove", 2)] {
+        api.recorder.take();
+        api.patch(&path, json!({ change: accounts })).await.ok();
+        let requests = api.recorder.take();
+        let (reading, writing) = requests.split_at(reads);
+        assert_eq!(operations(reading), vec!["BatchGetItem"; reads]);
+        let sizes: Vec<usize> =
+            writing.iter().map(|request| request.body["TransactItems"].as_array().unwrap().len()).collect();
+        assert_eq!(sizes.len(), 4, "{sizes:?}");
+        assert_eq!(sizes.iter().sum::<usize>(), 3 * 100 + COUNT_SHARDS);
+        assert_eq!(sequential(&requests), 2, "rounds");
+    }
 }
 
 /// Requests by event: an addition, the same again, a removal requested before them, and an account update.
@@ -189,33 +196,54 @@ async fn forbidden_request_never_reaches_dynamodb() {
     assert!(api.recorder.take().is_empty());
 }
 
-/// A member change costs one read and one transaction per level of ancestors, however many groups a level has.
+/// A member change reads once for each level, then commits all levels in one transaction. A later change of the same group
+/// reads all levels at once.
 #[tokio::test]
-async fn member_change_costs_two_requests_per_level() {
-    let api = Api::start().await;
+async fn member_change_costs_one_read_per_level_and_one_transaction() {
+    let meter = Meter::default();
+    let api = Api::start_metered(&meter).await;
     api.accounts(&["acc-1"]).await;
-    for levels in [1, 3, 10] {
-        let bottom = api.group("Bottom").await;
-        let mut children = vec![bottom.clone()];
-        for _ in 0..levels {
-            // Two groups a level, both parents of every group of the level below.
-            let level = [api.group("A").await, api.group("B").await];
-            for parent in &level {
-                for child in &children {
-                    api.nest(parent, child).await;
-                }
-            }
-            children = level.to_vec();
-        }
-        let member = format!("/{bottom}/members/acc-1");
-        let change = ["BatchGetItem", "TransactWriteItems", "GetItem"];
-        let propagation = ["TransactGetItems", "TransactWriteItems"].repeat(levels);
-        for method in [Method::PUT, Method::DELETE] {
+    for levels in [0, 2, 19] {
+        let names: Vec<String> = (0..=levels).map(|level| format!("Level {level:02}")).collect();
+        let chain = api.chain(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let member = format!("/{}/members/acc-1", chain[levels]);
+        let first = [["BatchGetItem"].repeat(levels + 1), vec!["TransactWriteItems"]].concat();
+        for (method, expected) in [(Method::PUT, first), (Method::DELETE, vec!["BatchGetItem", "TransactWriteItems"])] {
             api.recorder.take();
+            meter.take();
             let answer = Answer::to(api.request(method, &member)).await;
             assert_eq!(answer.header("membership-settled"), Some("true"));
-            assert_cost(&api.recorder.take(), &[change.as_slice(), &propagation].concat(), 3 + 2 * levels);
+            assert_cost(&api.recorder.take(), &expected, expected.len());
+            let written = meter.take().write;
+            assert!(written <= 8.0 * (levels as f64 + 1.0), "{written} write units at {levels} levels above");
         }
+    }
+}
+
+/// Thirty groups, each nested in all above: each row changes once.
+#[tokio::test]
+async fn member_of_thirty_densely_nested_groups_costs_at_most_300_write_units() {
+    let meter = Meter::default();
+    let api = Api::start_metered(&meter).await;
+    api.accounts(&["acc-1"]).await;
+    let mut groups: Vec<String> = Vec::new();
+    for number in 0..30 {
+        let group = api.group(&format!("Group {number:02}")).await;
+        for parent in &groups {
+            api.nest(parent, &group).await;
+        }
+        groups.push(group);
+    }
+    let member = format!("/{}/members/acc-1", groups[29]);
+    for method in [Method::PUT, Method::DELETE] {
+        meter.take();
+        api.recorder.take();
+        let answer = Answer::to(api.request(method, &member)).await;
+        assert_eq!(answer.header("membership-settled"), Some("true"));
+        let written = meter.take().write;
+        assert!(written <= 300.0, "{written} write units");
+        let transactions = api.recorder.take().iter().filter(|it| it.operation == "TransactWriteItems").count();
+        assert_eq!(transactions, 2);
     }
 }
 
@@ -231,10 +259,11 @@ async fn nesting_costs_one_read_per_level_and_reads_stay_one_request() {
         api.recorder.take();
         api.nest(bottom, &child).await;
         let requests = api.recorder.take();
-        let nesting = [["BatchGetItem"].repeat(levels), vec!["TransactWriteItems"]].concat();
+        // The child's exact counts are queried side by side.
+        let reads = [vec!["BatchGetItem", "Query"], ["BatchGetItem"].repeat(levels - 1)].concat();
         // The job: reads the edge from both sides, queries the child's members, deletes the job's row.
-        let job = ["TransactGetItems", "Query", "DeleteItem"];
-        assert_cost(&requests, &[nesting, job.to_vec()].concat(), levels + 1 + job.len());
+        let commit_and_job = ["TransactWriteItems", "TransactGetItems", "Query", "DeleteItem"];
+        assert_cost(&requests, &[reads, commit_and_job.to_vec()].concat(), levels + commit_and_job.len());
 
         api.members(&child, 0..50).await;
         api.put(&format!("/{child}/groups/{}", api.group("Leaf").await), Value::Null).await.ok();

@@ -28,7 +28,7 @@ async fn reads_are_retried() {
     let id = api.group("A").await;
     api.members(&id, 0..3).await;
     for (path, operation) in [
-        (format!("/{id}"), "GetItem"),
+        (format!("/{id}"), "Query"),
         (format!("/{id}/members"), "Query"),
         (format!("/{id}/members/acc-00001"), "BatchGetItem"),
         ("?member=acc-00001".into(), "BatchGetItem"),
@@ -137,7 +137,7 @@ async fn time_budget_begins_with_each_request() {
     // On a busy machine a single request may need more than its budget.
     let mut attempts = 0;
     while let Err(error) = store.require_group(&read(), &id).await {
-        assert_eq!(error, Error::Unavailable { operation: "GetItem" });
+        assert_eq!(error, Error::Unavailable { operation: "Query" });
         attempts += 1;
         assert!(attempts < 100, "the budget has run out for good");
     }
@@ -166,16 +166,16 @@ async fn busy_table_yields_503_at_the_deadline() {
     let faults = Faults::default();
     let api = Api::start_faulty(&faults).await;
     let id = api.group("A").await;
-    faults.repeat("GetItem", Fault::Throttle, 1_000);
+    faults.repeat("Query", Fault::Throttle, 1_000);
     // Half a second: through the gateway a call has ten.
     let soon = Instant::now() + Duration::from_millis(500);
     let store = api.app.store.until(soon);
     let error = store.require_group(&read(), &GroupId::parse(&id).unwrap()).await.unwrap_err();
-    assert_eq!(error, Error::Unavailable { operation: "GetItem" });
+    assert_eq!(error, Error::Unavailable { operation: "Query" });
     // Five seconds of tolerance for a machine that is busy with other tests.
     assert!(Instant::now() <= soon + Duration::from_secs(5), "it gave up");
     let requests = api.recorder.take();
-    let tries = operations(&requests).iter().filter(|operation| **operation == "GetItem").count();
+    let tries = operations(&requests).iter().filter(|operation| **operation == "Query").count();
     assert!((2..=1_000).contains(&tries), "{tries} tries");
 
     let response = HttpResponse::from(Reply::error(&error.into(), "r"));
@@ -191,16 +191,18 @@ async fn changes_past_the_deadline_are_reported_for_retry() {
     api.numbered_accounts(0..40).await;
     let changes: Vec<MemberChange> =
         (0..40).map(|number| MemberChange::Add(AccountId::parse(&numbered(number)).unwrap())).collect();
-    // The first of the two transactions commits.
+    // One of the transactions commits.
     faults.next(TRANSACT, Fault::Passes).repeat(TRANSACT, Fault::TransactionConflict, 1_000);
     let (granted, group) = (administer(), GroupId::parse(&id).unwrap());
     let store = api.app.store.until(Instant::now() + Duration::from_secs(3));
     let outcomes = store.change_members(&granted, &group, &changes, now()).await.unwrap().leave_to_stream();
-    assert_eq!(outcomes.len(), 40);
-    assert!(outcomes[..24].iter().all(|outcome| matches!(outcome, ChangeOutcome::Add(AddOutcome::Added(_)))));
-    assert!(outcomes[24..].iter().all(|outcome| *outcome == ChangeOutcome::Retry));
+    let is_added = |outcome: &&ChangeOutcome| matches!(outcome, ChangeOutcome::Add(AddOutcome::Added(_)));
+    let added = outcomes.iter().filter(is_added).count();
+    let retried = outcomes.iter().filter(|outcome| **outcome == ChangeOutcome::Retry).count();
+    assert_eq!(added + retried, 40);
+    assert!(added > 0 && retried > 0, "{added} were added");
     let group = api.get(&format!("/{id}")).await.ok();
-    assert_eq!(group["member_count"], json!(25), "committed additions are counted");
+    assert_eq!(group["member_count"], json!(added + 1), "committed additions are counted");
 }
 
 #[tokio::test]
@@ -210,7 +212,7 @@ async fn internal_error_leaks_no_internal_detail() {
     api.accounts(&["acc-1"]).await;
     let internals = ["secret", "GROUP#", "MEMBER#", "SEARCH#", "Exception", "SdkError", "PK", &api.table];
     let calls: [(&str, Method, String, Value); 7] = [
-        ("GetItem", Method::GET, format!("/{id}"), Value::Null),
+        ("Query", Method::GET, format!("/{id}"), Value::Null),
         ("Query", Method::GET, String::new(), Value::Null),
         ("Query", Method::GET, format!("/{id}/members"), Value::Null),
         (TRANSACT, Method::POST, String::new(), json!({ "name": "A" })),

@@ -122,9 +122,9 @@ async fn policies_allow_exactly_what_functions_do() {
     // The stream consumer: a nesting, a member, a renamed account.
     let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
     api.recorder.take();
-    api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap().leave_to_stream();
     let add = MemberChange::Add(account("acc-2").id);
     api.store.change_members(&administer(), &pair[1], &[add], now()).await.unwrap().leave_to_stream();
+    api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap().leave_to_stream();
     api.store.put_account(&event_source(), &Account { version: version(2), ..account("acc-2") }).await.unwrap();
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
@@ -141,11 +141,17 @@ async fn policies_allow_exactly_what_functions_do() {
     Pump::publishing(&api).await.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
     assert!(api.recorder.take().is_empty(), "publishing sends no request to the table");
     needed.entry("publish-events").or_default();
-    // Reconciling sends these when another request changes the same member at the same moment.
+    // These are sent when a change does not fit one transaction, or others change the same rows at the same moment.
     for (function, action) in [
+        ("add-member", "dynamodb:ConditionCheckItem"),
         ("add-member", "dynamodb:DeleteItem"),
+        ("add-member", "dynamodb:GetItem"),
+        ("change-members", "dynamodb:ConditionCheckItem"),
+        ("change-members", "dynamodb:GetItem"),
         ("remove-member", "dynamodb:ConditionCheckItem"),
+        ("remove-member", "dynamodb:GetItem"),
         ("remove-member", "dynamodb:PutItem"),
+        ("unnest-group", "dynamodb:ConditionCheckItem"),
     ] {
         needed.entry(function).or_default().insert(action.to_owned());
     }

@@ -89,6 +89,13 @@ pub async fn violations(api: &Api) -> Vec<InvariantViolation> {
     find_violations(Propagation { store: &api.store, actor: None, now: now() }).await.unwrap()
 }
 
+/// Returns all invariant violations of a table whose stream nobody consumes: without the copies of counts, which lag.
+pub async fn violations_before_stream(api: &Api) -> Vec<InvariantViolation> {
+    let mut found = violations(api).await;
+    found.retain(|violation| !matches!(violation, InvariantViolation::StaleCounts(_)));
+    found
+}
+
 /// Asserts that the table has no invariant violation, and no job is left.
 #[track_caller]
 pub fn assert_sound(violations: &[InvariantViolation]) {

@@ -115,7 +115,8 @@ impl World {
             Operation::Nest(parent, child) => self.nest(parent, child).await,
             Operation::Unnest(parent, child) => self.unnest(parent, child).await,
             Operation::ReplaceGroup(group) => {
-                self.store().delete_group(&administer(), &self.groups[group], None, now()).await.unwrap();
+                let deleted = self.store().delete_group(&administer(), &self.groups[group], None, now()).await.unwrap();
+                self.settle(deleted).await;
                 self.groups[group] = self.create().await;
                 self.expected.direct.retain(|(of, _)| *of != group);
                 self.expected.nested.retain(|(parent, child)| *parent != group && *child != group);
@@ -191,6 +192,7 @@ impl World {
         match self.store().apply_request(&event_source(), &request, now()).await.unwrap() {
             RequestOutcome::UnknownAccount => return assert!(adds && !known),
             RequestOutcome::OnlyIndirect(_) => assert!(!adds),
+            RequestOutcome::TooMany => panic!("no two are of one moment"),
             RequestOutcome::Changed | RequestOutcome::Unchanged => assert!(known || !adds),
         }
         self.applied.push(request);
@@ -350,7 +352,7 @@ impl Actor {
                 let changes = GroupChanges { name, ..GroupChanges::default() };
                 store.update_group(&granted, group(index), &changes, None, now()).await.map(drop)
             }
-            Operation::ReplaceGroup(index) => store.delete_group(&granted, group(index), None, now()).await,
+            Operation::ReplaceGroup(index) => store.delete_group(&granted, group(index), None, now()).await.map(drop),
             Operation::RenameAccount(index) => {
                 let renamed = Account { version: self.next_version(), ..harness::account(account(index).as_str()) };
                 store.put_account(&event_source(), &renamed).await.map(drop)

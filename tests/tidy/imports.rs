@@ -25,7 +25,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
 /// The layers of `shared/src/store`, lowest first: at most six. A unit (a file or a folder) imports units of lower layers
 /// only.
 const LAYERS: [&[&str]; 6] = [
-    &["keys"],
+    &["keys", "hints"],
     &["table"],
     &["rows", "pagination"],
     &["jobs", "accounts", "pending"],

@@ -15,7 +15,7 @@ pub const FUNCTION: Function = Function::new("delete-group", |app, request| Box:
 pub const OPERATION: Operation = Operation {
     tag: Tag::Groups,
     summary: "Delete a group",
-    description: "The group is gone when the reply arrives, however large it was. Its members leave its ancestors afterwards.",
+    description: "The group is gone when the reply arrives, however large it was. Its members leave its ancestors at once or, with `Membership-Settled: false`, soon after.",
     access: Access::Administrators,
     parameters: &["Id", "IfMatch"],
     request_body: None,
@@ -30,7 +30,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let only_at = if_match(&request)?;
     let id = group_id(&request)?;
-    app.store.delete_group(&granted, &id, only_at.as_deref(), app.clock.now()).await?;
-    // A job removes its members from the groups above.
-    Ok(Reply::no_content().membership_settled(false))
+    let deleted = app.store.delete_group(&granted, &id, only_at.as_deref(), app.clock.now()).await?;
+    let ((), settled) = app.settle(&granted, deleted).await;
+    Ok(Reply::no_content().membership_settled(settled))
 }

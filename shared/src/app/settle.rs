@@ -6,7 +6,7 @@ use super::App;
 use crate::authz::{Granted, Permission};
 use crate::domain::{Error, JobKind};
 use crate::propagation::Propagation;
-use crate::store::{ChangedMembers, Pending, PendingName, Unsettled};
+use crate::store::{ChangedMembers, DeletedGroup, Pending, PendingName, Unsettled};
 
 /// An effect of a write that can be propagated right after it.
 pub trait Effect: Send {
@@ -27,6 +27,12 @@ impl Effect for ChangedMembers {
 impl Effect for JobKind {
     async fn propagate(self, propagation: Propagation<'_>) -> Result<(), Error> {
         propagation.complete_job(&self).await
+    }
+}
+
+impl Effect for DeletedGroup {
+    async fn propagate(self, propagation: Propagation<'_>) -> Result<(), Error> {
+        propagation.detach_group(&self.0).await
     }
 }
 

@@ -21,7 +21,7 @@ pub enum Error {
     /// The group already holds [`MAX_CHILDREN`] directly nested groups.
     #[error("a group holds at most {MAX_CHILDREN} directly nested groups")]
     TooManyChildren,
-    /// The child already has [`MAX_ANCESTORS`] parents, or the parent and its ancestors are more than that.
+    /// The child, or one of its descendants, would have more than [`MAX_ANCESTORS`] ancestors.
     #[error("a group is nested in at most {MAX_ANCESTORS} groups, counted through all levels")]
     TooManyAncestors,
     /// The account is not a direct member; it is inherited through these directly nested groups.

@@ -151,6 +151,8 @@ pub struct MembershipRequest {
 /// The result of a [`MembershipRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestOutcome {
+    /// Too many other requests for this membership were made at the same moment.
+    TooMany,
     /// The account is a direct member now and was not, or the reverse.
     Changed,
     /// It was so already, or a later decision was made, perhaps by this very request.

@@ -80,6 +80,6 @@ impl Edge {
 /// The maximum number of children of a group.
 pub const MAX_CHILDREN: u64 = 100;
 
-/// The maximum number of groups above an edge: the parent and all its ancestors. Each is a condition check in the
-/// nesting transaction, and a transaction holds 100 items. Also the maximum number of a group's parents.
+/// The maximum number of a group's ancestors. Each ancestor of a parent is a condition check in the transaction that nests a
+/// group in it, and a transaction holds 100 items.
 pub const MAX_ANCESTORS: usize = 90;

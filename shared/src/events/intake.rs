@@ -74,6 +74,9 @@ async fn apply_request(
     match outcome.map_err(|error| apply_error(&error))? {
         RequestOutcome::Changed => Ok(true),
         RequestOutcome::Unchanged => Ok(false),
+        RequestOutcome::TooMany => {
+            Err(ApplyError::Permanent("32 other requests for this membership were made at the same moment".into()))
+        }
         RequestOutcome::OnlyIndirect(groups) => Err(apply_error(&Error::OnlyIndirect(groups))),
         RequestOutcome::UnknownAccount => {
             let unknown = Missing::Account(request.change.account().to_string());

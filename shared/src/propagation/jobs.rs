@@ -132,6 +132,27 @@ impl Propagation<'_> {
         Err(Error::Internal { operation: "deletion of an edge", code: "conditions keep failing".into() })
     }
 
+    /// Deletes the edges of a deleted group. Returns those to its parents, whose members are still to be swept.
+    async fn delete_edges(&self, group: &GroupId) -> Result<Vec<Edge>, Error> {
+        let (children, parents) =
+            futures::future::try_join(self.store.children(group), self.store.parents(group)).await?;
+        for edge in children.iter().chain(&parents) {
+            self.delete_edge(edge).await?;
+        }
+        Ok(parents)
+    }
+
+    /// Removes a deleted group from its parents and children, and its members from the groups above.
+    ///
+    /// # Errors
+    /// The table did not respond. The group's job stays, and the stream completes it.
+    pub async fn detach_group(&self, group: &GroupId) -> Result<(), Error> {
+        for edge in self.delete_edges(group).await? {
+            self.complete_job(&JobKind::Sweep(edge)).await?;
+        }
+        Ok(())
+    }
+
     /// Rule 6. Starts once no read returns the edge any more.
     async fn sweep(&self, edge: &Edge, cursor: Option<&str>, reach: Reach) -> Result<StepResult, Error> {
         if cursor.is_none() && self.store.edge_state(edge).await? != EdgeState::Deleted {
@@ -169,11 +190,7 @@ impl Propagation<'_> {
                 return Ok(StepResult::default());
             }
             self.store.purge_name(group).await?;
-            let mut edges = self.store.children(group).await?;
-            edges.extend(self.store.parents(group).await?);
-            for edge in edges {
-                self.delete_edge(&edge).await?;
-            }
+            self.delete_edges(group).await?;
             return Ok(more(MEMBERS, 0));
         }
         let (accounts, _) = self.store.members_after(group, None, None, PAGE_MEMBERS).await?;

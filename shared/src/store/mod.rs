@@ -1,11 +1,12 @@
 //! The single table. Each public method for callers takes a [`Granted`](crate::authz::Granted), and each says how many
 //! requests it makes. Methods without one are for the stream, the queue and tools, which no caller reaches.
 //!
-//! Only this module imports the SDK of DynamoDB. Layers, from the bottom: `keys`, `table`, `rows` and `pagination`, `jobs`,
+//! Only this module imports the SDK of DynamoDB. Layers, from the bottom: `keys` and `hints`, `table`, `rows` and `pagination`, `jobs`,
 //! `accounts` and `pending`, `groups` and `members`, `maintenance` and `stream`. A layer uses those before it.
 
 mod accounts;
 mod groups;
+mod hints;
 mod jobs;
 pub mod keys;
 mod maintenance;
@@ -23,11 +24,11 @@ use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
 pub use self::groups::{IdempotencyKey, NestedGroup};
+use self::hints::AncestorHints;
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
-use self::members::AncestorHints;
 pub(crate) use self::members::{EdgeState, Inheritance, Reach};
 pub(crate) use self::pending::Pending;
-pub use self::pending::{ChangedMembers, Unsettled};
+pub use self::pending::{ChangedMembers, DeletedGroup, Unsettled};
 pub use self::rows::{CountShard, GroupCounts, PendingName, ShardCounts};
 pub use self::stream::{Announcement, Record, Subject, read_records};
 pub(crate) use self::stream::{MemberRowChange, RowChange, RowId};

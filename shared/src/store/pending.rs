@@ -32,6 +32,10 @@ pub struct ChangedMembers {
     pub accounts: Vec<AccountId>,
 }
 
+/// A deleted group, with its members still in the groups above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeletedGroup(pub GroupId);
+
 impl<T, E> Unsettled<T, E> {
     pub(super) const fn new(value: T, pending: Pending<E>) -> Self {
         Self { value, pending }

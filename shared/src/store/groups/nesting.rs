@@ -1,6 +1,8 @@
 //! Groups nested in groups.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
@@ -13,7 +15,7 @@ use crate::store::keys::{Attribute, Key, Range};
 use crate::store::pagination::{Scope, cut_page};
 use crate::store::pending::{Pending, Unsettled};
 use crate::store::rows::{ChildItem, NestingItem, Snapshot, State, read_group, to_row};
-use crate::store::table::{Attempt, Condition, ConflictLimit, QuerySpec, Update, Write};
+use crate::store::table::{Attempt, Condition, ConflictLimit, QuerySpec, SIDE_BY_SIDE, Update, Write};
 
 /// A group nested in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,13 +93,12 @@ impl Store {
             return Ok(Attempt::Done(NestedGroup { child: child_group, edge }));
         }
         if parent_group.nested_group_count >= MAX_CHILDREN {
-            return Err(Error::TooManyChildren);
+            let children = self.children(parent).await?.iter().map(Edge::child).collect();
+            return self.conflict_unless_all_active(children, Error::TooManyChildren).await;
         }
         let child_nesting = rows.nesting(child)?;
-        if child_nesting.is_some_and(|item| item.parents.len() >= MAX_ANCESTORS) {
-            return Err(Error::TooManyAncestors);
-        }
         let child_has_row = child_nesting.is_some();
+        let child_is_nested = child_nesting.is_some_and(|item| !item.parents.is_empty());
         let ancestors = match self.read_ancestors(parent, child, rows, &HashSet::new()).await {
             Ok(ancestors) => ancestors,
             Err(Error::Cycle(path)) => {
@@ -107,17 +108,72 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
+        let mut most = ancestors.nesting.keys().copied().collect::<BTreeSet<_>>();
+        if child_is_nested || child_group.nested_group_count > 0 {
+            most = self.most_ancestors_below(child, &most).await?;
+        }
+        if most.len() > MAX_ANCESTORS {
+            return self.conflict_unless_all_active(most, Error::TooManyAncestors).await;
+        }
         let edge = Edge { parent: *parent, id: EdgeId::new(*child, fastrand::u64(..)) };
         let planned = PlannedEdge { edge, ancestors: &ancestors, child_has_row, now, actor };
         let commit = self.table.transact(planned.writes()?).await?;
         Ok(commit.attempt(NestedGroup { child: child_group, edge }))
     }
 
+    /// Returns the ancestors that `child` or one of its descendants would have with these more: those of the group that would
+    /// have most. Reads for each level below the groups and their children, for each level above their parents.
+    async fn most_ancestors_below(
+        &self,
+        child: &GroupId,
+        more: &BTreeSet<GroupId>,
+    ) -> Result<BTreeSet<GroupId>, Error> {
+        let mut descendants = BTreeSet::from([*child]);
+        let mut level = vec![*child];
+        while !level.is_empty() {
+            let groups = self.find_groups(level).await?.into_values();
+            let with_children = groups.filter(|group| group.nested_group_count > 0);
+            let queries: Vec<_> = with_children.map(|group| async move { self.children(&group.id).await }).collect();
+            let children: Vec<Vec<Edge>> = stream::iter(queries).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
+            level = children.iter().flatten().map(Edge::child).filter(|it| descendants.insert(*it)).collect();
+        }
+        let mut parents: HashMap<GroupId, Vec<GroupId>> = HashMap::new();
+        let mut level: BTreeSet<GroupId> = descendants.clone();
+        while !level.is_empty() {
+            let rows = Snapshot::read(&self.table, &level.iter().map(Key::nesting).collect::<Vec<_>>()).await?;
+            for group in &level {
+                parents.insert(*group, rows.parents(group)?.iter().map(|edge| edge.parent).collect());
+            }
+            let above = parents.values().flatten().filter(|group| !parents.contains_key(*group));
+            level = above.copied().collect();
+        }
+        let ancestors_of = |group: &GroupId| {
+            let mut found = more.clone();
+            let mut open = vec![*group];
+            while let Some(group) = open.pop() {
+                let above = parents.get(&group).into_iter().flatten();
+                open.extend(above.filter(|parent| found.insert(**parent)).copied());
+            }
+            found
+        };
+        Ok(descendants.iter().map(ancestors_of).max_by_key(BTreeSet::len).unwrap_or_default())
+    }
+
+    /// A limit that these groups exceed. Where one of them is being deleted, its edges go away soon: a conflict.
+    async fn conflict_unless_all_active<T>(
+        &self,
+        groups: BTreeSet<GroupId>,
+        error: Error,
+    ) -> Result<Attempt<T>, Error> {
+        let active = self.find_groups(groups.iter().copied()).await?;
+        if active.len() == groups.len() { Err(error) } else { Ok(Attempt::Conflict) }
+    }
+
     /// Reads the ancestors of `parent`, level by level, but not through the groups in `left_out`. `rows` has the first
     /// level.
     ///
     /// # Errors
-    /// [`Error::Cycle`] when `child` is among them, [`Error::TooManyAncestors`].
+    /// [`Error::Cycle`] when `child` is among them.
     async fn read_ancestors(
         &self,
         parent: &GroupId,
@@ -142,9 +198,6 @@ impl Store {
             }
             if next.contains(child) {
                 return Err(Error::Cycle(ancestors.cycle(child, parent)));
-            }
-            if ancestors.nesting.len() + next.len() > MAX_ANCESTORS {
-                return Err(Error::TooManyAncestors);
             }
             rows = Snapshot::read(&self.table, &next.iter().map(Key::nesting).collect::<Vec<_>>()).await?;
             level = next;

@@ -8,7 +8,7 @@ use crate::domain::{Actor, Error, Group, GroupChanges, GroupId, GroupName, Job, 
 use crate::store::Store;
 use crate::store::jobs::insert_job;
 use crate::store::keys::{Attribute, Attributes, Key};
-use crate::store::pending::{Pending, Unsettled};
+use crate::store::pending::{DeletedGroup, Pending, Unsettled};
 use crate::store::rows::{
     GroupItem, IdempotencyItem, PendingName, State, from_row, list_entry, read_group, search_rows, to_row,
 };
@@ -70,8 +70,8 @@ impl Store {
     }
 
     /// Changes fields of a group. One `UpdateItem`; with a name, one `GetItem` before it; with another name, one `GetItem`
-    /// and one transaction. When there is nothing to change, one `GetItem`. Side by side with these, one `Query` for the
-    /// exact counts.
+    /// and one transaction. Side by side with these, one `Query` for the exact counts. When there is nothing to change, one
+    /// `Query`.
     ///
     /// # Errors
     /// [`Missing::Group`], or [`Error::VersionMismatch`] when the group has none of the versions in `only_at`.
@@ -83,6 +83,10 @@ impl Store {
         only_at: Option<&[Version]>,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
+        if changes.is_empty() {
+            let group = self.exact_group(id).await?.ok_or(Missing::Group)?;
+            return require_version(group, only_at).map(|group| Unsettled::new(group, Pending::Nothing));
+        }
         let update = self.update_row(granted, id, changes, only_at, now);
         let (updated, counts) = futures::future::try_join(update, self.count_members(id)).await?;
         Ok(updated.map(|group| counts.exact(group)))
@@ -96,9 +100,6 @@ impl Store {
         only_at: Option<&[Version]>,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
-        if changes.is_empty() {
-            return self.group_at(id, only_at).await.map(|group| Unsettled::new(group, Pending::Nothing));
-        }
         let update = || {
             changed_by(granted.actor(), id, now)
                 .set_some(Attribute::Name, changes.name.as_ref().map(GroupName::as_str))
@@ -164,7 +165,7 @@ impl Store {
         id: &GroupId,
         only_at: Option<&[Version]>,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<Unsettled<(), DeletedGroup>, Error> {
         let attempt = || async {
             let group = self.group_at(id, only_at).await?;
             let update = changed_by(granted.actor(), id, now).set(Attribute::State, State::Deleting.as_str());
@@ -175,7 +176,8 @@ impl Store {
             ]);
             Ok(commit.await?.attempt(()))
         };
-        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await?;
+        Ok(Unsettled::new((), Pending::Effects(DeletedGroup(*id))))
     }
 
     /// Updates the row of an active group at one of the versions in `only_at`, and raises its version.
@@ -225,10 +227,14 @@ impl Store {
     ) -> Result<(Group, Option<PendingName>), Error> {
         let row = self.table.get(&Key::group(id)).await?.ok_or(Missing::Group)?;
         let group = read_group(row.clone())?.ok_or(Missing::Group)?;
-        match only_at {
-            Some(versions) if !versions.contains(&group.version) => Err(Error::VersionMismatch),
-            _ => Ok((group, PendingName::read(row)?)),
-        }
+        Ok((require_version(group, only_at)?, PendingName::read(row)?))
+    }
+}
+
+fn require_version(group: Group, only_at: Option<&[Version]>) -> Result<Group, Error> {
+    match only_at {
+        Some(versions) if !versions.contains(&group.version) => Err(Error::VersionMismatch),
+        _ => Ok(group),
     }
 }
 

@@ -163,7 +163,12 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
 
 fn scanned_group(key: &Key, item: &GroupItem) -> Result<ScannedGroup, Error> {
     let group = item.active(key)?;
-    let mut scanned = ScannedGroup { is_active: group.is_some(), name: None, counts: item.counts(), counted_revision: item.counted_revision };
+    let mut scanned = ScannedGroup {
+        is_active: group.is_some(),
+        name: None,
+        counts: item.counts(),
+        counted_revision: item.counted_revision,
+    };
     if let Some(group) = group.filter(|_| !item.name_pending) {
         let mut name = RowsDigest::of(&list_entry(&group.id, &group.profile.name));
         search_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));

@@ -1,7 +1,6 @@
 //! Reads the groups above changed members, level by level, or all at once where an earlier change found them.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
 
 use super::plan::MemberPlan;
 use crate::domain::{Error, GroupId};
@@ -9,37 +8,20 @@ use crate::store::Store;
 use crate::store::keys::Key;
 use crate::store::rows::Snapshot;
 
-/// Groups whose ancestors are remembered, at most.
-const REMEMBERED_GROUPS: usize = 1_000;
-
 /// Member rows of ancestors that are read on a hint, at most.
 const HINTED_ROWS: usize = 90;
-
-/// The ancestors that an earlier change found, by group. They only say which rows to read early: each change reads all that it
-/// depends on.
-#[derive(Debug, Clone, Default)]
-pub(in crate::store) struct AncestorHints(Arc<Mutex<HashMap<GroupId, Vec<GroupId>>>>);
 
 impl Store {
     /// The ancestors of a group as an earlier change found them; none where their rows would be too many.
     pub(super) fn hinted_ancestors(&self, group: &GroupId, accounts: usize) -> Vec<GroupId> {
-        let hints = self.ancestor_hints.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ancestors = hints.get(group).cloned().unwrap_or_default();
+        let ancestors = self.ancestor_hints.get(group);
         if ancestors.len() * accounts <= HINTED_ROWS { ancestors } else { Vec::new() }
     }
 
     /// Remembers the ancestors of a group, for changes that follow.
     pub(super) fn remember_ancestors(&self, group: &GroupId, plan: &MemberPlan) {
         let ancestors: Vec<GroupId> = plan.groups().filter(|other| *other != group).copied().collect();
-        let mut hints = self.ancestor_hints.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if hints.len() >= REMEMBERED_GROUPS {
-            hints.clear();
-        }
-        if ancestors.is_empty() {
-            hints.remove(group);
-        } else {
-            hints.insert(*group, ancestors);
-        }
+        self.ancestor_hints.remember(group, ancestors);
     }
 
     /// Evaluates a plan, and reads the rows above that it depends on, until it is complete. One `BatchGetItem` for each level

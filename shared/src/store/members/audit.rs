@@ -50,6 +50,8 @@ pub(super) enum RequestState {
     Superseded,
     /// It was refused before. Whether that was reported is not known.
     Refused,
+    /// As many others as the audit record remembers decided at this moment: a repeated one could not be recognized.
+    TooMany,
 }
 
 /// The decision of a request, on the audit record that was read.
@@ -60,6 +62,9 @@ pub(in crate::store) struct RequestDecision {
     at: Moment,
     decisions: BTreeSet<String>,
 }
+
+/// Requests of one moment that an audit record remembers. An event id has up to 128 characters, and a row 400 KB.
+const MAX_DECISIONS: usize = 32;
 
 /// Marks the id of a request that was refused; no id has a space.
 const REFUSED: &str = " refused";
@@ -76,6 +81,9 @@ impl RequestState {
         }
         if is_late || decisions.contains(&request.id) {
             return Self::Superseded;
+        }
+        if decisions.len() >= MAX_DECISIONS {
+            return Self::TooMany;
         }
         Self::New(RequestDecision { read, id: request.id.clone(), at, decisions })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::audit::{ChangeContext, write_audit_record};
-use super::plan::{MemberPlan, Place, PlannedRow};
+use super::plan::{MemberKey, MemberPlan, PlannedRow};
 use crate::domain::{AccountId, Actor, Error, GroupId, Member};
 use crate::store::Store;
 use crate::store::keys::{Attribute, COUNT_SHARDS, Key, spread};
@@ -28,9 +28,9 @@ pub(super) struct Committed {
 #[derive(Default)]
 struct Batch<'a> {
     rows: Vec<(&'a GroupId, &'a AccountId, &'a PlannedRow)>,
-    places: BTreeSet<Place>,
+    places: BTreeSet<MemberKey>,
     /// Rows of children that must be as planned, each with whether it must exist.
-    sources: BTreeMap<Place, bool>,
+    sources: BTreeMap<MemberKey, bool>,
     shards: BTreeMap<(GroupId, usize), Growth>,
 }
 

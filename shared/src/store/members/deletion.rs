@@ -31,7 +31,7 @@ impl Store {
         // A limit counts rows before the filter: with a filter, a whole page is the better size.
         let wanted = filter.is_none().then_some(limit);
         let after = after.map(|account| Key::member(group, account));
-        let (rows, last) = self.table.query_page(QuerySpec { range: &range, after, wanted, filter }).await?;
+        let (rows, last) = self.table.query_page(QuerySpec { after, wanted, filter, ..QuerySpec::all(&range) }).await?;
         let account = |key: Key| key.as_member().map(|(_, account)| account);
         let accounts = rows.iter().filter_map(|row| Key::from_row(row).and_then(account));
         Ok((accounts.collect(), last.and_then(account)))

@@ -8,9 +8,16 @@ use crate::store::pagination::{Scope, cut_page};
 use crate::store::rows::{MemberItem, Snapshot, take_group};
 use crate::store::table::{Condition, QuerySpec, Row, unreadable};
 
+/// Megabytes of rows that a page reads at most. A page has at most five megabytes.
+const PAGES: usize = 6;
+
+/// Megabytes of rows that a page of one membership type reads at most: some 100,000 members.
+const FILTERED_PAGES: usize = 32;
+
 impl Store {
-    /// Lists the members of a group by account id, with their total number. `only` selects one type. First page: one
-    /// `Query`. Later pages: one `Query` and one `GetItem` side by side.
+    /// Lists the members of a group by account id, with their total number. `only` selects one type; a page of it may have
+    /// fewer members than wanted, or none, and still a cursor. First page: one `Query` for each megabyte. Later pages: one
+    /// more, side by side.
     ///
     /// # Errors
     /// [`Missing::Group`], [`Error::ForeignCursor`].
@@ -22,36 +29,37 @@ impl Store {
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<(Page<Member>, u64), Error> {
-        let scope = Scope::new("members", &[&id.to_string(), only.map_or("", MembershipType::as_str)]);
+        let scope = Scope::new("members of group", &[&id.to_string(), only.map_or("", MembershipType::as_str)]);
         let after: Option<AccountId> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let filter = only.map(of_type);
-        let (group, rows) = match after {
-            None => self.group_and_members(id, limit, filter).await?,
+        let pages = if filter.is_some() { FILTERED_PAGES } else { PAGES };
+        let (group, (rows, last)) = match after {
+            None => {
+                let range = Range::GroupAndMembers(*id);
+                let wanted = Some(limit.items() + 2 + COUNT_SHARDS);
+                let spec = QuerySpec { wanted, pages, filter, ..QuerySpec::all(&range) };
+                let (mut rows, last) = self.table.query_typed_part(spec).await?;
+                (take_group(&mut rows, id)?, (rows.all()?, last))
+            }
             Some(account) => {
                 let range = Range::Members(*id);
                 let after = Some(Key::member(id, &account));
-                let spec = QuerySpec { after, wanted: Some(limit.items() + 1), filter, ..QuerySpec::all(&range) };
-                let rows = async { self.table.query_typed(spec).await?.all() };
+                let spec =
+                    QuerySpec { after, wanted: Some(limit.items() + 1), pages, filter, ..QuerySpec::all(&range) };
+                let rows = async {
+                    let (rows, last) = self.table.query_typed_part(spec).await?;
+                    Ok((rows.all()?, last))
+                };
                 futures::future::try_join(self.exact_group(id), rows).await?
             }
         };
         let group = group.ok_or(Missing::Group)?;
         let members = rows.into_iter().map(member).collect::<Result<_, _>>()?;
-        let page = cut_page(members, limit, &scope, |member| member.account.id.clone());
+        let mut page = cut_page(members, limit, &scope, |member| member.account.id.clone());
+        // More members follow that were not read, even where none of those read is of this type.
+        let last = last.and_then(|key| key.as_member()).filter(|_| page.next.is_none());
+        page.next = page.next.or_else(|| last.map(|(_, account)| scope.cursor(&account)));
         Ok((page, count(&group, only)))
-    }
-
-    async fn group_and_members(
-        &self,
-        id: &GroupId,
-        limit: Limit,
-        filter: Option<Condition>,
-    ) -> Result<(Option<Group>, Vec<Row<MemberItem>>), Error> {
-        let range = Range::GroupAndMembers(*id);
-        let spec = QuerySpec { wanted: Some(limit.items() + 2 + COUNT_SHARDS), filter, ..QuerySpec::all(&range) };
-        let mut rows = self.table.query_typed(spec).await?;
-        let group = take_group(&mut rows, id)?;
-        Ok((group, rows.all()?))
     }
 
     /// Returns an account as a member of a group. One `BatchGetItem`: the member's row alone would outlive a deleted group.

@@ -14,7 +14,6 @@ mod list;
 mod plan;
 mod requests;
 
-pub(super) use self::ancestors::AncestorHints;
 pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
 pub(super) use self::commit::{count_one_less, shard_of};
 pub(crate) use self::edges::EdgeState;

@@ -9,7 +9,7 @@ use crate::domain::{Account, AccountId, Actor, Edge, EdgeId, GroupId, Membership
 use crate::store::rows::MemberItem;
 
 /// A member row, by its group and account.
-pub(super) type Place = (GroupId, AccountId);
+pub(super) type MemberKey = (GroupId, AccountId);
 
 /// An account that may inherit a membership through an edge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,12 +22,12 @@ pub(crate) struct Inheritance {
 
 impl Inheritance {
     /// The member row of the child.
-    pub(super) fn source(&self) -> Place {
+    pub(super) fn source(&self) -> MemberKey {
         (self.edge.child(), self.account.clone())
     }
 
     /// The member row of the parent.
-    pub(super) fn target(&self) -> Place {
+    pub(super) fn target(&self) -> MemberKey {
         (self.edge.parent, self.account.clone())
     }
 }
@@ -153,12 +153,12 @@ pub(super) struct MemberPlan {
     now: Timestamp,
     /// Who makes the changes; `None` for the actor of the change that each follows from.
     actor: Option<Actor>,
-    direct: BTreeMap<Place, DirectChange>,
-    edges: BTreeMap<Place, BTreeSet<Edge>>,
+    direct: BTreeMap<MemberKey, DirectChange>,
+    edges: BTreeMap<MemberKey, BTreeSet<Edge>>,
     actors: HashMap<Inheritance, Actor>,
-    read: BTreeMap<Place, Option<MemberItem>>,
+    read: BTreeMap<MemberKey, Option<MemberItem>>,
     parents: HashMap<GroupId, Vec<Edge>>,
-    rows: BTreeMap<Place, PlannedRow>,
+    rows: BTreeMap<MemberKey, PlannedRow>,
     levels: HashMap<GroupId, usize>,
 }
 
@@ -180,7 +180,7 @@ impl MemberPlan {
     }
 
     /// Adds a member row as read.
-    pub(super) fn add_row(&mut self, place: Place, row: Option<MemberItem>) {
+    pub(super) fn add_row(&mut self, place: MemberKey, row: Option<MemberItem>) {
         self.read.insert(place, row);
     }
 
@@ -190,7 +190,7 @@ impl MemberPlan {
     }
 
     /// Plans a change of a direct membership.
-    pub(super) fn change_direct(&mut self, place: Place, change: DirectChange) {
+    pub(super) fn change_direct(&mut self, place: MemberKey, change: DirectChange) {
         self.direct.insert(place, change);
     }
 
@@ -205,7 +205,7 @@ impl MemberPlan {
     }
 
     /// Plans all rows that were read. Returns the rows that the plan also depends on, to be read with their groups' parents.
-    pub(super) fn evaluate(&mut self) -> BTreeSet<Place> {
+    pub(super) fn evaluate(&mut self) -> BTreeSet<MemberKey> {
         self.rows = self.read.iter().map(|(place, row)| (place.clone(), PlannedRow::read(row.clone()))).collect();
         for (place, change) in &self.direct {
             if let Some(row) = self.rows.get_mut(place) {
@@ -239,7 +239,7 @@ impl MemberPlan {
     }
 
     /// The places of rows, those of children before those of their parents.
-    fn places_upwards(&mut self) -> Vec<Place> {
+    fn places_upwards(&mut self) -> Vec<MemberKey> {
         let groups: BTreeSet<GroupId> = self.rows.keys().map(|(group, _)| *group).collect();
         let checked = self.edges.values().flatten();
         let edges: BTreeSet<Edge> = self.parents.values().flatten().chain(checked).copied().collect();
@@ -258,7 +258,7 @@ impl MemberPlan {
                 break;
             }
         }
-        let mut places: Vec<Place> = self.rows.keys().cloned().collect();
+        let mut places: Vec<MemberKey> = self.rows.keys().cloned().collect();
         places.sort_by_key(|(group, _)| self.levels[group]);
         places
     }
@@ -297,7 +297,7 @@ impl MemberPlan {
         &'a self,
         account: &'a AccountId,
         row: &'a PlannedRow,
-    ) -> impl Iterator<Item = (Place, bool)> + 'a {
+    ) -> impl Iterator<Item = (MemberKey, bool)> + 'a {
         row.sources().map(move |child| {
             let place = (child, account.clone());
             let exists = self.rows.get(&place).is_some_and(|row| row.after.is_member());

@@ -47,6 +47,7 @@ impl Store {
         let decision = match RequestState::of(request, rows.audit_record(group, account)?) {
             RequestState::New(decision) => decision,
             RequestState::Superseded => return Ok(Attempt::Done(RequestOutcome::Unchanged)),
+            RequestState::TooMany => return Ok(Attempt::Done(RequestOutcome::TooMany)),
             RequestState::Refused => {
                 return Ok(Attempt::Done(match Plan::of(group, change, rows, now)? {
                     Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {

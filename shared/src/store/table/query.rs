@@ -21,6 +21,8 @@ pub(in crate::store) struct QuerySpec<'a> {
     pub(in crate::store) after: Option<Key>,
     /// The number of rows wanted; all of them when `None`.
     pub(in crate::store) wanted: Option<usize>,
+    /// Pages of a megabyte to read at most.
+    pub(in crate::store) pages: usize,
     /// The condition that a row must meet to be returned.
     pub(in crate::store) filter: Option<Condition>,
 }
@@ -28,7 +30,7 @@ pub(in crate::store) struct QuerySpec<'a> {
 impl<'a> QuerySpec<'a> {
     /// All rows of a range.
     pub(in crate::store) const fn all(range: &'a Range) -> Self {
-        Self { range, after: None, wanted: None, filter: None }
+        Self { range, after: None, wanted: None, pages: usize::MAX, filter: None }
     }
 
     fn wanted(&self) -> usize {
@@ -54,6 +56,17 @@ impl Table {
     where
         T: DeserializeOwned + Debug + Send + Sync + 'static,
     {
+        self.query_typed_part(spec).await.map(|(rows, _)| rows)
+    }
+
+    /// As [`Table::query_typed`]. Also returns the last key it looked at, when more follow.
+    pub(in crate::store) async fn query_typed_part<T>(
+        &self,
+        spec: QuerySpec<'_>,
+    ) -> Result<(TypedRows<T>, Option<Key>), Error>
+    where
+        T: DeserializeOwned + Debug + Send + Sync + 'static,
+    {
         let (wanted, mut found) = (spec.wanted(), TypedRows::default());
         let take = |page: TypedRows<T>| {
             found.extend(page)?;
@@ -64,34 +77,35 @@ impl Table {
                 .await?;
             sent.map_err(internal(OPERATION))
         };
-        self.query_pages(spec, page, take).await?;
+        let last = self.query_pages(spec, page, take).await?;
         found.truncate(wanted);
-        Ok(found)
+        Ok((found, last.as_ref().and_then(Key::from_row)))
     }
 
-    /// Reads pages until there are as many rows as wanted, or no more. `take` keeps a page and returns how many rows it has.
+    /// Reads pages until there are as many rows as wanted, or no more may be read. `take` keeps a page and returns how many rows it has.
     async fn query_pages<P, F: Future<Output = Result<(P, Option<Attributes>), Error>>>(
         &self,
         spec: QuerySpec<'_>,
         page: impl Fn(QueryFluentBuilder) -> F,
         mut take: impl FnMut(P) -> Result<usize, Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Attributes>, Error> {
         let wanted = spec.wanted();
-        let QuerySpec { range, after, filter, .. } = spec;
+        let QuerySpec { range, after, pages, filter, .. } = spec;
         // A limit counts rows before the filter: with a filter, a whole page is the better size.
         let is_limited = filter.is_none();
         let request = self.request(range, filter);
         let mut start = after.as_ref().map(Key::to_attributes);
         let mut left = wanted;
-        loop {
+        for _ in 0..pages {
             let limit = i32::try_from(left).ok().filter(|_| is_limited);
             let (rows, last) = page(request.clone().set_limit(limit).set_exclusive_start_key(start)).await?;
             left = wanted.saturating_sub(take(rows)?);
             start = last;
             if start.is_none() || left == 0 {
-                return Ok(());
+                break;
             }
         }
+        Ok(start)
     }
 
     /// One `Query` of the table: the rows of up to a megabyte, and the last key it looked at when more follow.
