@@ -10,13 +10,13 @@ use groups_local::functions::{ENDPOINTS, Endpoint};
 use lambda_simulator::{InvocationStatus, Simulator};
 use serde_json::{Value, json};
 use shared::api::operation::Access;
-use shared::domain::{GroupId, MemberChange};
 
+use crate::harness::exchange::{T3, request_event};
 use crate::harness::log;
 use crate::harness::meter::Meter;
 use crate::harness::schemas::assert_valid;
 use crate::harness::workspace::{function, recorded};
-use crate::harness::{Api, account, administer, config, is_embedded, now, template};
+use crate::harness::{Api, config, is_embedded, template};
 
 /// The process of a function, under its own Runtime API.
 struct Process {
@@ -136,13 +136,9 @@ async fn propagate_answers_its_recorded_event() {
     let api = Api::start().await;
     demo::fill(&api.store, &config("any").policy).await.unwrap();
     api.accounts(&["acc-146"]).await;
-    let on_call = GroupId::parse("grp-018d0cab-c440-7000-8000-000000000004").unwrap();
-    let account = account("acc-146").id;
-    api.store
-        .change_members(&administer(), &on_call, &[MemberChange::Add(account)], now())
-        .await
-        .unwrap()
-        .leave_to_stream();
+    let on_call = "grp-018d0cab-c440-7000-8000-000000000004";
+    // A request by event leaves the groups above to the stream.
+    assert!(api.hand(&[request_event("add", on_call, "acc-146", T3)]).await.is_empty());
     let backend_team = "/grp-018d0cab-c440-7000-8000-000000000002";
     let member = format!("{backend_team}/members/acc-146");
     api.get(&member).await.not_found();

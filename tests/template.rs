@@ -119,6 +119,11 @@ async fn policies_allow_exactly_what_functions_do() {
     note("delete-group", Answer::to(never).await);
     note("unnest-group", api.delete(&format!("/{parent}/groups/{id}")).await);
     note("delete-group", api.delete(&format!("/{id}")).await);
+    let nested = api.group("Nested").await;
+    api.put(&format!("/{nested}/members/acc-1"), Value::Null).await.ok();
+    api.nest(&grandparent, &nested).await;
+    api.recorder.take();
+    note("delete-group", api.delete(&format!("/{nested}")).await);
     // The stream consumer: a nesting, a member, a renamed account.
     let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
     api.recorder.take();
@@ -148,6 +153,7 @@ async fn policies_allow_exactly_what_functions_do() {
         ("add-member", "dynamodb:GetItem"),
         ("change-members", "dynamodb:ConditionCheckItem"),
         ("change-members", "dynamodb:GetItem"),
+        ("delete-group", "dynamodb:ConditionCheckItem"),
         ("remove-member", "dynamodb:ConditionCheckItem"),
         ("remove-member", "dynamodb:GetItem"),
         ("remove-member", "dynamodb:PutItem"),

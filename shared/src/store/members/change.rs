@@ -148,7 +148,7 @@ impl Store {
         }
         self.read_ancestors_of(&mut plan).await?;
         self.remember_ancestors(group, &plan);
-        let committed = self.commit_plan(&plan, context, Some(CONFLICTS)).await?;
+        let committed = self.commit_plan(&plan, context, Some(CONFLICTS)).await;
         let mut state = Outcomes::lock(outcomes);
         for (index, account, outcome) in planned {
             if !committed.changed_meanwhile.contains(account) {
@@ -156,6 +156,7 @@ impl Store {
             }
         }
         state.left_to_stream.extend(committed.left_to_stream);
+        committed.error.map_or(Ok(()), Err)?;
         Ok(Attempt::when(committed.changed_meanwhile.is_empty(), ()))
     }
 
@@ -173,7 +174,8 @@ impl Store {
         plan.add_row((*group, account.clone()), read.cloned());
         plan.change_direct((*group, account.clone()), change);
         plan.evaluate();
-        Ok(self.commit_plan(&plan, context, None).await?.changed_meanwhile.is_empty())
+        let committed = self.commit_plan(&plan, context, None).await;
+        committed.error.map_or(Ok(committed.changed_meanwhile.is_empty()), Err)
     }
 }
 

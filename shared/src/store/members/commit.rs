@@ -1,8 +1,9 @@
 //! Commits planned changes of member rows: as many together as fit one transaction, with the count shards they change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 
 use super::audit::{ChangeContext, write_audit_record};
 use super::plan::{MemberKey, MemberPlan, PlannedRow};
@@ -10,7 +11,7 @@ use crate::domain::{AccountId, Actor, Error, GroupId, Member};
 use crate::store::Store;
 use crate::store::keys::{Attribute, COUNT_SHARDS, Key, spread};
 use crate::store::rows::{MemberItem, MirrorItem, set_copies, to_row};
-use crate::store::table::{MAX_ACTIONS, Update, Write};
+use crate::store::table::{Commit, MAX_ACTIONS, Update, Write};
 
 /// Lanes of transactions that are committed side by side.
 const LANES_SIDE_BY_SIDE: usize = 8;
@@ -18,10 +19,12 @@ const LANES_SIDE_BY_SIDE: usize = 8;
 /// How far a plan was committed.
 #[derive(Debug, Default)]
 pub(super) struct Committed {
-    /// Accounts of which a row has changed since it was read. The others' rows are committed.
+    /// Accounts of which nothing is committed: a row has changed since it was read, or there was an error.
     pub(super) changed_meanwhile: BTreeSet<AccountId>,
     /// Accounts of which only the lower groups are committed. The stream does the others.
     pub(super) left_to_stream: BTreeSet<AccountId>,
+    /// Why some accounts are not committed, as far as is known.
+    pub(super) error: Option<Error>,
 }
 
 /// Changes of rows that are committed together.
@@ -56,6 +59,10 @@ impl<'a> Batch<'a> {
             shard.members += growth.members;
             shard.direct_members += growth.direct_members;
         }
+    }
+
+    fn append(&mut self, plan: &'a MemberPlan, other: Self) {
+        other.rows.into_iter().for_each(|(group, account, row)| self.add(plan, group, account, row));
     }
 
     fn actions(&self) -> usize {
@@ -94,33 +101,51 @@ fn pack(plan: &MemberPlan) -> Vec<Lane<'_>> {
     let mut by_shard: BTreeMap<usize, Lane<'_>> = BTreeMap::new();
     for (account, rows) in plan.changes() {
         let lane = by_shard.entry(shard_of(account)).or_default();
-        let mut own = Batch::default();
-        rows.iter().for_each(|(group, row)| own.add(plan, group, account, row));
-        if lane.last().is_none_or(|last| last.actions() + own.actions() > MAX_ACTIONS) {
-            lane.push(Batch::default());
-        }
-        for (group, row) in rows {
-            let mut last = lane.pop().unwrap_or_default();
-            let mut alone = Batch { places: last.places.clone(), ..Batch::default() };
-            alone.add(plan, group, account, row);
-            if last.actions() + alone.actions() > MAX_ACTIONS {
-                lane.push(std::mem::take(&mut last));
+        for batch in cut(plan, account, &rows) {
+            match lane.last_mut() {
+                Some(last) if last.actions() + batch.actions() <= MAX_ACTIONS => last.append(plan, batch),
+                _ => lane.push(batch),
             }
-            last.add(plan, group, account, row);
-            lane.push(last);
         }
     }
     let mut lanes: Vec<Lane<'_>> = Vec::new();
     for mut lane in by_shard.into_values() {
         match lanes.last_mut().map(Vec::as_mut_slice) {
             Some([last]) if lane.len() == 1 && last.actions() + lane[0].actions() <= MAX_ACTIONS => {
-                let batch = lane.remove(0);
-                batch.rows.into_iter().for_each(|(group, account, row)| last.add(plan, group, account, row));
+                last.append(plan, lane.remove(0));
             }
             _ => lanes.push(lane),
         }
     }
     lanes
+}
+
+/// Cuts the changes of an account into as few batches as possible. Each row of a later one has conditions on rows of earlier
+/// ones, so that either the first batches or the last ones are best full.
+fn cut<'a>(plan: &'a MemberPlan, account: &'a AccountId, rows: &[(&'a GroupId, &'a PlannedRow)]) -> Vec<Batch<'a>> {
+    let batch = |range: Range<usize>| {
+        let mut batch = Batch::default();
+        rows[range].iter().for_each(|(group, row)| batch.add(plan, group, account, row));
+        batch
+    };
+    let fits = |range: &Range<usize>| batch(range.clone()).actions() <= MAX_ACTIONS;
+    let (mut from_below, mut start) = (Vec::new(), 0);
+    while start < rows.len() {
+        let end = (start + 1..=rows.len()).rev().find(|end| fits(&(start..*end))).unwrap_or(start + 1);
+        from_below.push(batch(start..end));
+        start = end;
+    }
+    if from_below.len() < 2 {
+        return from_below;
+    }
+    let (mut from_above, mut end) = (Vec::new(), rows.len());
+    while end > 0 {
+        let start = (0..end).find(|start| fits(&(*start..end))).unwrap_or(end - 1);
+        from_above.insert(0, batch(start..end));
+        end = start;
+    }
+    let cost = |batches: &[Batch<'_>]| (batches.len(), batches.iter().map(Batch::actions).sum::<usize>());
+    if cost(&from_above) < cost(&from_below) { from_above } else { from_below }
 }
 
 /// The shard of an account's memberships in any group.
@@ -185,16 +210,16 @@ impl Store {
         plan: &MemberPlan,
         direct: &ChangeContext<'_>,
         conflicts: Option<usize>,
-    ) -> Result<Committed, Error> {
+    ) -> Committed {
         let lanes: Vec<_> =
             pack(plan).into_iter().map(|lane| self.commit_lane(plan, lane, direct, conflicts)).collect();
-        let lanes: Vec<Committed> =
-            stream::iter(lanes).buffer_unordered(LANES_SIDE_BY_SIDE).try_collect::<Vec<_>>().await?;
-        Ok(lanes.into_iter().fold(Committed::default(), |mut all, lane| {
+        let lanes: Vec<Committed> = stream::iter(lanes).buffer_unordered(LANES_SIDE_BY_SIDE).collect().await;
+        lanes.into_iter().fold(Committed::default(), |mut all, lane| {
             all.changed_meanwhile.extend(lane.changed_meanwhile);
             all.left_to_stream.extend(lane.left_to_stream);
+            all.error = all.error.or(lane.error);
             all
-        }))
+        })
     }
 
     async fn commit_lane(
@@ -203,32 +228,27 @@ impl Store {
         lane: Lane<'_>,
         direct: &ChangeContext<'_>,
         conflicts: Option<usize>,
-    ) -> Result<Committed, Error> {
+    ) -> Committed {
         let mut committed = Committed::default();
         let mut begun = BTreeSet::new();
         for batch in lane {
             let accounts = batch.accounts();
-            let is_skipped =
-                !accounts.is_disjoint(&committed.left_to_stream) || !accounts.is_disjoint(&committed.changed_meanwhile);
             // Rows above those that are not committed would depend on them.
-            let is_done = !is_skipped && {
-                let commit = match conflicts {
-                    Some(limit) => self.table.transact_unless_busy(batch.writes(direct)?, limit).await?,
-                    None => Some(self.table.transact(batch.writes(direct)?).await?),
-                };
-                match commit {
-                    Some(commit) => commit.is_done(),
-                    None => {
-                        let lowest = lowest_rows(plan, &batch);
-                        if self.table.transact(lowest.writes(direct)?).await?.is_done() {
-                            begun.extend(accounts.iter().cloned());
-                        }
-                        lowest.rows.len() == batch.rows.len() && accounts.is_subset(&begun)
-                    }
-                }
+            let is_skipped = committed.error.is_some()
+                || !accounts.is_disjoint(&committed.left_to_stream)
+                || !accounts.is_disjoint(&committed.changed_meanwhile);
+            let commit = match is_skipped {
+                true => Ok(BatchCommit::Nothing),
+                false => self.commit_batch(plan, &batch, direct, conflicts).await,
             };
-            if is_done {
-                begun.extend(accounts);
+            let commit = commit.unwrap_or_else(|error| {
+                committed.error = Some(error);
+                BatchCommit::Nothing
+            });
+            if commit != BatchCommit::Nothing {
+                begun.extend(accounts.iter().cloned());
+            }
+            if commit == BatchCommit::All {
                 continue;
             }
             for account in accounts {
@@ -238,8 +258,36 @@ impl Store {
                 };
             }
         }
-        Ok(committed)
+        committed
     }
+
+    async fn commit_batch(
+        &self,
+        plan: &MemberPlan,
+        batch: &Batch<'_>,
+        direct: &ChangeContext<'_>,
+        conflicts: Option<usize>,
+    ) -> Result<BatchCommit, Error> {
+        let all = |commit: Commit| if commit.is_done() { BatchCommit::All } else { BatchCommit::Nothing };
+        let Some(limit) = conflicts else {
+            return self.table.transact(batch.writes(direct)?).await.map(all);
+        };
+        if let Some(commit) = self.table.transact_unless_busy(batch.writes(direct)?, limit).await? {
+            return Ok(all(commit));
+        }
+        let lowest = lowest_rows(plan, batch);
+        let is_all = lowest.rows.len() == batch.rows.len();
+        let commit = self.table.transact(lowest.writes(direct)?).await?;
+        Ok(if commit.is_done() && !is_all { BatchCommit::LowestGroups } else { all(commit) })
+    }
+}
+
+/// How much of a batch is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BatchCommit {
+    All,
+    LowestGroups,
+    Nothing,
 }
 
 /// The first row of each account in a batch.

@@ -123,7 +123,8 @@ impl Store {
         }
         let system = Actor::system();
         let context = ChangeContext::derived(actor.unwrap_or(&system), now);
-        let committed = self.commit_plan(&plan, &context, None).await?;
+        let committed = self.commit_plan(&plan, &context, None).await;
+        committed.error.map_or(Ok(()), Err)?;
         let is_left = |it: &&Inheritance| committed.changed_meanwhile.contains(&it.account);
         Ok(inheritances.iter().filter(is_left).cloned().collect())
     }
