@@ -193,3 +193,34 @@ async fn request_from_before_the_accounts_deletion_does_not_apply() {
     assert_eq!(api.membership(&group, "acc-1").await, Some("direct".into()));
     assert!(api.dead_letter_reasons().is_empty());
 }
+
+/// The audit record remembers 32 requests of one moment. One more would look like a repeated one.
+#[tokio::test]
+async fn requests_of_one_moment_are_bounded() {
+    let api = Api::start().await;
+    api.accounts(&["acc-1"]).await;
+    let group = api.group("A").await;
+    let request = |number: usize| {
+        let mut event = request_event(if number % 2 == 0 { "add" } else { "remove" }, &group, "acc-1", T1);
+        event["id"] = json!(format!("{number:0128}"));
+        event
+    };
+    for number in 0..32 {
+        assert!(api.hand(&[request(number)]).await.is_empty());
+    }
+    assert_eq!(api.dead_letter_reasons(), Vec::<String>::new());
+    assert_eq!(api.membership(&group, "acc-1").await, None);
+
+    assert!(api.hand(&[request(32)]).await.is_empty());
+
+    let reason = "32 other requests for this membership were made at the same moment";
+    assert_eq!(api.dead_letter_reasons(), [reason]);
+    assert_eq!(api.membership(&group, "acc-1").await, None, "it changes nothing");
+    for number in [0, 30] {
+        assert!(api.hand(&[request(number)]).await.is_empty());
+    }
+    assert_eq!(api.membership(&group, "acc-1").await, None, "those before are still recognized");
+    // A later request decides as ever.
+    assert!(api.hand(&[request_event("add", &group, "acc-1", T3)]).await.is_empty());
+    assert_eq!(api.membership(&group, "acc-1").await.as_deref(), Some("direct"));
+}

@@ -31,6 +31,28 @@ async fn deleted_group_disappears_from_every_route_at_once() {
     assert_eq!(ids(api.all_items("?member=acc-00001", "groups").await), [] as [Value; 0]);
 }
 
+/// Without a consumer of the stream: the call itself removes the edges, and the members above.
+#[tokio::test]
+async fn deletion_shows_at_once_in_the_groups_above_and_below() {
+    let api = Api::start().await;
+    let [parent, deleted, child] = groups(&api, ["Parent", "Deleted", "Child"]).await;
+    api.nest(&parent, &deleted).await;
+    api.nest(&deleted, &child).await;
+    api.members(&child, 0..2).await;
+    api.members(&deleted, 2..3).await;
+
+    let answer = api.delete(&format!("/{deleted}")).await;
+
+    assert_eq!((answer.status.as_u16(), answer.header("membership-settled")), (204, Some("true")));
+    let above = api.get(&format!("/{parent}")).await.ok();
+    assert_eq!((&above["nested_group_count"], &above["member_count"]), (&json!(0), &json!(0)));
+    assert_eq!(api.get(&format!("/{child}")).await.ok()["member_count"], json!(2));
+    // The limit of nested groups counts those that are there.
+    for number in 0..100 {
+        api.nest(&parent, &api.group(&format!("Other {number:03}")).await).await;
+    }
+}
+
 #[tokio::test]
 async fn if_match_guards_a_deletion() {
     let api = Api::start().await;

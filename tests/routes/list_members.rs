@@ -1,6 +1,10 @@
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
+use shared::domain::{AccountId, EdgeId, GroupId};
+use shared::store::client_for;
+use shared::store::keys::Key;
 
-use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, numbered};
+use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, numbered, version};
 
 fn ids(members: &Value) -> Vec<String> {
     members.as_array().unwrap().iter().map(|member| member["id"].as_str().unwrap().to_owned()).collect()
@@ -120,5 +124,47 @@ async fn unknown_group_is_404() {
     for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
         api.get(&format!("/{id}/members")).await.not_found();
         api.get(&format!("/{id}/members?limit=1&membership_type=direct")).await.not_found();
+    }
+}
+
+/// Members with so many edges that three fill a megabyte: a page stops while it reads, and so does one of a type that no
+/// member has.
+#[tokio::test]
+async fn page_stops_reading_at_its_bounds() {
+    let api = Api::start().await;
+    let group = GroupId::parse(&api.group("Dense").await).unwrap();
+    let client = client_for(&api.endpoint, |builder| builder);
+    let edges: Vec<String> = (0..6_000).map(|nonce| EdgeId::new(group, nonce).to_string()).collect();
+    let version = AttributeValue::S(version(1).to_string());
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    for number in 0..100 {
+        let mut row = Key::member(&group, &AccountId::parse(&numbered(number)).unwrap()).to_attributes();
+        row.extend([
+            ("direct".into(), AttributeValue::Bool(false)),
+            ("via".into(), AttributeValue::Ss(edges.clone())),
+            ("added_at".into(), text("2024-01-15T10:30:00Z")),
+            ("name".into(), text("a")),
+            ("email".into(), text("")),
+            ("status".into(), text("active")),
+            ("account_version".into(), version.clone()),
+        ]);
+        client.put_item().table_name(&api.table).set_item(Some(row)).send().await.unwrap();
+    }
+    for (query, most_requests) in [("limit=10000", 6), ("membership_type=direct", 32)] {
+        let (mut found, mut pages, mut after) = (0, 0, String::new());
+        loop {
+            api.recorder.take();
+            let page = api.get(&format!("/{group}/members?{query}{after}")).await.ok();
+            let requests = api.recorder.take().len();
+            assert!(requests <= most_requests + 1, "{query}: {requests} requests");
+            found += page["members"].as_array().unwrap().len();
+            pages += 1;
+            match page["pageInfo"]["endCursor"].as_str() {
+                Some(cursor) => after = format!("&after={cursor}"),
+                None => break,
+            }
+        }
+        assert!(pages > 1, "{query}: more than a page");
+        assert_eq!(found, if query == "limit=10000" { 100 } else { 0 });
     }
 }

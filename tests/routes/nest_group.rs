@@ -137,6 +137,21 @@ async fn group_has_at_most_90_ancestors() {
     let answer = api.put(&format!("/{bottom}/members/acc-00000"), Value::Null).await;
     assert_eq!(answer.header("membership-settled"), Some("true"));
     assert_eq!(api.member_types(top).await, [("acc-00000".to_owned(), "indirect".to_owned())]);
+
+    // From the other side: the bottom would have one more with a group above the top, whichever edge comes last.
+    let above = &one_more;
+    let too_many = "a group is nested in at most 90 groups, counted through all levels";
+    let answer = api.put(&format!("/{above}/groups/{top}"), Value::Null).await;
+    assert_eq!(answer.refused(409, "CONFLICT"), too_many);
+    let first_edge = format!("/{top}/groups/{}", levels[1]);
+    assert_eq!(api.delete(&first_edge).await.status, 204);
+    api.nest(above, top).await;
+    let answer = api.put(&first_edge, Value::Null).await;
+    assert_eq!(answer.refused(409, "CONFLICT"), too_many);
+    // Undoing both leads back.
+    assert_eq!(api.delete(&format!("/{above}/groups/{top}")).await.status, 204);
+    api.put(&first_edge, Value::Null).await.ok();
+    assert_eq!(api.member_types(top).await.len(), 1);
 }
 
 /// Of concurrent nestings that together would make a cycle, one always fails. `GROUPS_TEST_TRIES` sets the number of

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AccountId, Actor, Error, GroupId, Membership, MembershipRequest, Moment, Timestamp};
+use crate::domain::{AccountId, Actor, EdgeId, Error, GroupId, Membership, MembershipRequest, Moment, Timestamp};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Key, Range};
 use crate::store::rows::{AuditItem, MemberItem};
@@ -129,7 +129,9 @@ pub(in crate::store) fn write_audit_record(
         .add(Attribute::Revision, 1);
     update =
         if after.is_member() { update.set(Attribute::Direct, after.direct) } else { update.remove(Attribute::Direct) };
-    update = if after.via.is_empty() { update.remove(Attribute::Via) } else { update.set(Attribute::Via, &after.via) };
+    // In the short form: in a dense graph, this record is as large as the member row.
+    let via: BTreeSet<String> = after.via.iter().map(EdgeId::compact).collect();
+    update = if via.is_empty() { update.remove(Attribute::Via) } else { update.set(Attribute::Via, &via) };
     let update = match origin {
         ChangeOrigin::Derived => update,
         // In whole seconds, as requests name their time: one of the same second is not late.
