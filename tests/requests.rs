@@ -201,7 +201,7 @@ async fn requests_of_one_moment_are_bounded() {
     api.accounts(&["acc-1"]).await;
     let group = api.group("A").await;
     let request = |number: usize| {
-        let mut event = request_event(if number % 2 == 0 { "add" } else { "remove" }, &group, "acc-1", T1);
+        let mut event = request_event(if number.is_multiple_of(2) { "add" } else { "remove" }, &group, "acc-1", T1);
         event["id"] = json!(format!("{number:0128}"));
         event
     };

@@ -81,6 +81,7 @@ pub enum InvariantViolation {
 }
 
 impl fmt::Display for InvariantViolation {
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Membership { group, account, stored: true } => {

@@ -108,10 +108,8 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let mut most = ancestors.nesting.keys().copied().collect::<BTreeSet<_>>();
-        if child_is_nested || child_group.nested_group_count > 0 {
-            most = self.most_ancestors_below(child, &most).await?;
-        }
+        let is_alone = !child_is_nested && child_group.nested_group_count == 0;
+        let most = self.most_ancestors_below(child, is_alone, &ancestors).await?;
         if most.len() > MAX_ANCESTORS {
             return self.conflict_unless_all_active(most, Error::TooManyAncestors).await;
         }
@@ -122,12 +120,18 @@ impl Store {
     }
 
     /// Returns the ancestors that `child` or one of its descendants would have with these more: those of the group that would
-    /// have most. Reads for each level below the groups and their children, for each level above their parents.
+    /// have most. Unless the child is alone, reads for each level below the groups and their children, for each level above
+    /// their parents.
     async fn most_ancestors_below(
         &self,
         child: &GroupId,
-        more: &BTreeSet<GroupId>,
+        is_alone: bool,
+        more: &Ancestors,
     ) -> Result<BTreeSet<GroupId>, Error> {
+        let more: BTreeSet<GroupId> = more.nesting.keys().copied().collect();
+        if is_alone {
+            return Ok(more);
+        }
         let mut descendants = BTreeSet::from([*child]);
         let mut level = vec![*child];
         while !level.is_empty() {

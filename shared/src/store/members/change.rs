@@ -107,57 +107,61 @@ impl Store {
         context: &ChangeContext<'_>,
     ) -> Result<Attempt<()>, Error> {
         let open = Outcomes::lock(outcomes).open();
-        let accounts: Vec<&AccountId> = open.iter().map(|index| changes[*index].account()).collect();
-        let hinted = self.hinted_ancestors(group, accounts.len());
-        let mut keys = vec![Key::group(group), Key::nesting(group)];
-        keys.extend(hinted.iter().map(Key::nesting));
-        for group in std::iter::once(group).chain(&hinted) {
-            keys.extend(accounts.iter().map(|account| Key::member(group, account)));
-        }
-        let added = open.iter().filter(|index| matches!(changes[**index], MemberChange::Add(_)));
-        keys.extend(added.map(|index| Key::account(changes[*index].account())));
-        let rows = Snapshot::read(&self.table, &keys).await?;
-        rows.group(group)?.ok_or(Missing::Group)?;
-
+        let open: Vec<(usize, &MemberChange)> = open.into_iter().map(|index| (index, &changes[index])).collect();
         let mut plan = MemberPlan::new(Reach::AllLevels, Some(context.actor), context.now);
-        let mut planned = Vec::new();
-        for index in open {
-            let (change, account) = (&changes[index], changes[index].account());
-            let (outcome, direct) = match Plan::of(group, change, &rows, context.now)? {
-                Plan::Unchanged(outcome) => {
-                    // An earlier change may not have reached the groups above yet.
-                    let is_member = matches!(outcome, ChangeOutcome::Add(AddOutcome::AlreadyMember(_)));
-                    (outcome, is_member.then_some(DirectChange { direct: true, copies: None }))
-                }
-                Plan::Change(outcome, direct) => (outcome, Some(direct)),
-            };
-            match direct {
-                Some(direct) => {
-                    plan.change_direct((*group, account.clone()), direct);
-                    planned.push((index, account, outcome));
-                }
-                None => Outcomes::lock(outcomes).outcomes[index] = outcome,
-            }
-        }
+        let rows = self.read_for_changes(group, &open, &mut plan).await?;
         Outcomes::lock(outcomes).was_read = true;
-        for group in std::iter::once(group).chain(&hinted) {
-            plan.add_parents(*group, rows.parents(group)?);
-            for account in &accounts {
-                plan.add_row((*group, (*account).clone()), rows.member(group, account)?.cloned());
-            }
+        let mut planned = Vec::new();
+        for (index, change) in open {
+            let account = change.account();
+            let (outcome, direct) = match Plan::of(group, change, &rows, context.now)? {
+                Plan::Change(outcome, direct) => (outcome, direct),
+                // An earlier change may not have reached the groups above yet.
+                Plan::Unchanged(outcome @ ChangeOutcome::Add(AddOutcome::AlreadyMember(_))) => {
+                    (outcome, DirectChange { direct: true, copies: None })
+                }
+                Plan::Unchanged(outcome) => {
+                    Outcomes::lock(outcomes).outcomes[index] = outcome;
+                    continue;
+                }
+            };
+            plan.change_direct((*group, account.clone()), direct);
+            planned.push((index, account, outcome));
         }
         self.read_ancestors_of(&mut plan).await?;
         self.remember_ancestors(group, &plan);
         let committed = self.commit_plan(&plan, context, Some(CONFLICTS)).await;
         let mut state = Outcomes::lock(outcomes);
-        for (index, account, outcome) in planned {
-            if !committed.changed_meanwhile.contains(account) {
-                state.outcomes[index] = outcome;
+        planned.retain(|(_, account, _)| !committed.changed_meanwhile.contains(*account));
+        planned.into_iter().for_each(|(index, _, outcome)| state.outcomes[index] = outcome);
+        state.left_to_stream.extend(committed.left_to_stream);
+        committed.error.map_or(Ok(Attempt::when(committed.changed_meanwhile.is_empty(), ())), Err)
+    }
+
+    /// Reads the rows that changes of direct members depend on, and those of the ancestors as far as they are known. Adds the
+    /// member rows and the groups' parents to the plan.
+    async fn read_for_changes(
+        &self,
+        group: &GroupId,
+        changes: &[(usize, &MemberChange)],
+        plan: &mut MemberPlan,
+    ) -> Result<Snapshot, Error> {
+        let accounts: Vec<&AccountId> = changes.iter().map(|(_, change)| change.account()).collect();
+        let groups = [vec![*group], self.hinted_ancestors(group, accounts.len())].concat();
+        let added = changes.iter().filter(|(_, change)| matches!(change, MemberChange::Add(_)));
+        let mut keys = vec![Key::group(group)];
+        keys.extend(groups.iter().map(Key::nesting));
+        keys.extend(groups.iter().flat_map(|group| accounts.iter().map(|account| Key::member(group, account))));
+        keys.extend(added.map(|(_, change)| Key::account(change.account())));
+        let rows = Snapshot::read(&self.table, &keys).await?;
+        rows.group(group)?.ok_or(Missing::Group)?;
+        for group in &groups {
+            plan.add_parents(*group, rows.parents(group)?);
+            for account in &accounts {
+                plan.add_row((*group, (*account).clone()), rows.member(group, account)?.cloned());
             }
         }
-        state.left_to_stream.extend(committed.left_to_stream);
-        committed.error.map_or(Ok(()), Err)?;
-        Ok(Attempt::when(committed.changed_meanwhile.is_empty(), ()))
+        Ok(rows)
     }
 
     /// Commits one change of a direct membership in its own group. The stream propagates it. Returns whether the member row

@@ -80,59 +80,61 @@ impl Store {
         reach: Reach,
     ) -> Result<Vec<Inheritance>, Error> {
         let mut plan = MemberPlan::new(reach, actor, now);
-        // A plain read could miss a transaction in progress and find nothing to do.
-        let reads: Vec<_> = chunks(inheritances).into_iter().map(|chunk| self.read_deciding_rows(chunk)).collect();
-        let reads: Vec<(&[Inheritance], Snapshot)> =
-            stream::iter(reads).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
-        let (mut edges, mut sources) = (HashSet::new(), HashSet::new());
-        for (chunk, rows) in &reads {
-            for inheritance in *chunk {
-                let parents = rows.parents(&inheritance.edge.child())?;
-                if parents.contains(&inheritance.edge) {
-                    edges.insert(inheritance.edge);
-                }
-                plan.add_parents(inheritance.edge.child(), parents);
-                for place in [inheritance.source(), inheritance.target()] {
-                    let row = rows.member(&place.0, &place.1)?.cloned();
-                    if row.is_some() {
-                        sources.insert(place.clone());
-                    }
-                    plan.add_row(place, row);
-                }
-                plan.check_edge(inheritance);
-            }
-        }
+        self.read_for_inheritances(inheritances, &mut plan).await?;
         plan.evaluate();
         if plan.changes().is_empty() && reach == Reach::ChangedRows {
             return Ok(Vec::new());
         }
         self.read_parents_of_targets(&mut plan, inheritances).await?;
         self.read_ancestors_of(&mut plan).await?;
-        let without_actor = plan.without_actor();
-        if actor.is_none() && !without_actor.is_empty() {
-            let keys: HashSet<Key> = without_actor.iter().flat_map(Inheritance::actor_rows).collect();
-            // In the transactions of the changes that these follow from, which may still be in progress.
-            let rows = Snapshot::read_serialized(&self.table, &keys.into_iter().collect::<Vec<_>>()).await?;
-            for inheritance in without_actor {
-                let has_source = sources.contains(&inheritance.source());
-                if let Some(actor) = inheritance.actor(&rows, edges.contains(&inheritance.edge), has_source)? {
-                    plan.set_actor(inheritance, actor);
-                }
-            }
-            plan.evaluate();
-        }
+        self.find_actors(&mut plan).await?;
         let system = Actor::system();
         let context = ChangeContext::derived(actor.unwrap_or(&system), now);
         let committed = self.commit_plan(&plan, &context, None).await;
-        committed.error.map_or(Ok(()), Err)?;
         let is_left = |it: &&Inheritance| committed.changed_meanwhile.contains(&it.account);
-        Ok(inheritances.iter().filter(is_left).cloned().collect())
+        let left = inheritances.iter().filter(is_left).cloned().collect();
+        committed.error.map_or(Ok(left), Err)
     }
 
-    async fn read_deciding_rows<'a>(&self, chunk: &'a [Inheritance]) -> Result<(&'a [Inheritance], Snapshot), Error> {
-        let keys: HashSet<Key> = chunk.iter().flat_map(Inheritance::deciding_rows).collect();
+    /// Reads the rows that decide inheritances, and adds them to the plan. Transactional reads: a plain read could miss a
+    /// transaction in progress and find nothing to do.
+    async fn read_for_inheritances(&self, inheritances: &[Inheritance], plan: &mut MemberPlan) -> Result<(), Error> {
+        let chunks = chunks(inheritances);
+        let keys = |chunk: &[Inheritance]| chunk.iter().flat_map(Inheritance::deciding_rows).collect::<HashSet<Key>>();
+        let keys: Vec<Vec<Key>> = chunks.iter().map(|chunk| keys(chunk).into_iter().collect()).collect();
+        let reads: Vec<_> = keys.iter().map(|keys| Snapshot::read_serialized(&self.table, keys)).collect();
+        let snapshots: Vec<Snapshot> = stream::iter(reads).buffered(SIDE_BY_SIDE).try_collect().await?;
+        for (chunk, rows) in chunks.into_iter().zip(snapshots) {
+            for inheritance in chunk {
+                let child = inheritance.edge.child();
+                plan.add_parents(child, rows.parents(&child)?);
+                for (group, account) in [inheritance.source(), inheritance.target()] {
+                    let row = rows.member(&group, &account)?.cloned();
+                    plan.add_row((group, account), row);
+                }
+                plan.check_edge(inheritance);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds who made the changes that those of a plan follow from, where it does not know.
+    async fn find_actors(&self, plan: &mut MemberPlan) -> Result<(), Error> {
+        let without_actor = plan.without_actor();
+        if without_actor.is_empty() {
+            return Ok(());
+        }
+        let keys: HashSet<Key> = without_actor.iter().flat_map(Inheritance::actor_rows).collect();
+        // In the transactions of the changes that these follow from, which may still be in progress.
         let rows = Snapshot::read_serialized(&self.table, &keys.into_iter().collect::<Vec<_>>()).await?;
-        Ok((chunk, rows))
+        for inheritance in without_actor {
+            let has_source = plan.is_member(&inheritance.source());
+            if let Some(actor) = inheritance.actor(&rows, plan.has_edge(&inheritance.edge), has_source)? {
+                plan.set_actor(inheritance, actor);
+            }
+        }
+        plan.evaluate();
+        Ok(())
     }
 
     async fn read_parents_of_targets(&self, plan: &mut MemberPlan, inheritances: &[Inheritance]) -> Result<(), Error> {

@@ -279,12 +279,24 @@ impl MemberPlan {
     pub(super) fn without_actor(&self) -> Vec<Inheritance> {
         let changed = |it: &Inheritance| {
             let target = self.rows.get(&it.target());
-            target.is_some_and(|row| row.actor.is_none() && row.decided.contains_key(&it.edge.id) && row.is_changed())
+            self.actor.is_none()
+                && target
+                    .is_some_and(|row| row.actor.is_none() && row.decided.contains_key(&it.edge.id) && row.is_changed())
         };
         let edges = self.edges.iter().flat_map(|((_, account), edges)| {
             edges.iter().map(|edge| Inheritance { edge: *edge, account: account.clone() })
         });
         edges.filter(changed).collect()
+    }
+
+    /// Whether the account is a member, as read.
+    pub(super) fn is_member(&self, place: &MemberKey) -> bool {
+        self.read.get(place).is_some_and(Option::is_some)
+    }
+
+    /// Whether the edge exists, as read.
+    pub(super) fn has_edge(&self, edge: &Edge) -> bool {
+        self.parents.get(&edge.child()).is_some_and(|parents| parents.contains(edge))
     }
 
     /// The groups of the plan, with all whose parents were read.
