@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde_json::json;
 use shared::domain::{FoldedText, GroupId, JobKind, Timestamp};
 use shared::propagation::Propagation;
 use shared::store::client_for;
-use shared::store::keys::Key;
+use shared::store::keys::{COUNT_SHARDS, Key};
 use shared::verify::repair;
 
 use crate::harness::pump::{Pump, violations};
@@ -299,7 +300,7 @@ async fn wrong_list_entries_are_found_and_corrected() {
 }
 
 /// A table of the first design has search rows in the groups' partitions, index keys and jobs with other keys. It has no
-/// rows for lists and searches.
+/// rows for lists and searches, and no count shards.
 #[tokio::test]
 async fn table_of_the_first_design_is_found_and_becomes_one_of_this_design() {
     let mut table = Table::new().await;
@@ -314,6 +315,10 @@ async fn table_of_the_first_design_is_found_and_becomes_one_of_this_design() {
         let sort = text(&format!("{}\u{1}{id}", name.as_str()));
         for (attribute, value) in [("GSI1PK", text("GROUPS")), ("GSI1SK", sort), ("name_rows", number(6))] {
             table.tamper(&Key::group(&id), attribute, value).await;
+        }
+        table.tamper(&Key::group(&id), "counted_revision", None).await;
+        for shard in 0..COUNT_SHARDS {
+            table.lose(&Key::count(&id, shard)).await;
         }
     }
     for id in [top, gone] {
@@ -347,6 +352,9 @@ async fn table_of_the_first_design_is_found_and_becomes_one_of_this_design() {
     assert!(found.contains(&"job: delete_group: a row of the first design".to_owned()), "{found:?}");
     assert_eq!(table.api.all_items("", "groups").await.len(), 3);
     assert_eq!(table.api.all_items("?search=o", "groups").await.len(), 2);
+    for (group, members) in [(top, 2), (table.bottom, 2)] {
+        assert_eq!(table.api.get(&format!("/{group}")).await.ok()["member_count"], json!(members));
+    }
     let row = table.row(&Key::group(&top)).await;
     assert!(!["GSI1PK", "GSI1SK", "name_rows"].iter().any(|attribute| row.contains_key(*attribute)), "{row:?}");
 }

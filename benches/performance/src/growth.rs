@@ -19,7 +19,12 @@ struct Dimension {
     grows: &'static str,
     /// Column and value of a size that does not grow.
     fixed: Option<(&'static str, &'static str)>,
+    /// Columns that are plotted, one panel each.
+    measures: &'static [&'static str],
 }
+
+/// The columns of `cargo measure`.
+const COSTS: &[&str] = &["requests", "read units", "write units"];
 
 const DIMENSIONS: [Dimension; 3] = [
     Dimension {
@@ -29,6 +34,7 @@ const DIMENSIONS: [Dimension; 3] = [
         line: "call",
         grows: "members",
         fixed: Some(("levels", "1")),
+        measures: COSTS,
     },
     Dimension {
         file: "depth.svg",
@@ -37,6 +43,7 @@ const DIMENSIONS: [Dimension; 3] = [
         line: "call",
         grows: "levels",
         fixed: Some(("members", "1000")),
+        measures: COSTS,
     },
     Dimension {
         file: "groups.svg",
@@ -45,24 +52,50 @@ const DIMENSIONS: [Dimension; 3] = [
         line: "term",
         grows: "groups",
         fixed: None,
+        measures: COSTS,
     },
 ];
 
-/// Columns that are plotted, one panel each.
-const MEASURES: [&str; 3] = ["requests", "read units", "write units"];
+/// The plot of the loads: the time of an addition, in both designs.
+const LOADS: Dimension = Dimension {
+    file: "load.svg",
+    title: "One caller adds members at a depth: median milliseconds",
+    measured: "load.txt",
+    line: "design",
+    grows: "levels",
+    fixed: Some(("load", "one caller")),
+    measures: &["p50 ms"],
+};
 
 /// Returns the section and its plots, as file names in `docs/performance` and images.
 pub(crate) fn section(root: &Path) -> (String, Vec<(&'static str, String)>) {
     let mut text = INTRODUCTION.to_owned();
     let mut plots = Vec::new();
     for dimension in &DIMENSIONS {
-        let measured = Rows::read(root, dimension.measured).swap_remove(0);
-        let panels = MEASURES.iter().map(|measure| panel(dimension, &measured, measure));
-        let panels: Vec<Panel> = panels.filter(|panel| !panel.lines.is_empty()).collect();
-        plots.push((dimension.file, svg(dimension.title, &panels)));
+        plots.push((dimension.file, plot(root, dimension)));
         text.push_str(&format!("\n![{}](performance/{})\n", dimension.title, dimension.file));
     }
+    let loads = std::fs::read_to_string(root.join("benches").join(LOADS.measured)).expect("loads were measured");
+    let loads = markdown(&loads);
+    plots.push((LOADS.file, plot(root, &LOADS)));
+    text.push_str(&format!("\n{CONTENTION}\n{loads}\n![{}](performance/{})\n", LOADS.title, LOADS.file));
     (text, plots)
+}
+
+/// A table of Markdown.
+fn markdown(rows: &str) -> String {
+    let mut lines = rows.lines();
+    let columns = lines.next().unwrap_or_default();
+    let rule = "|---".repeat(columns.split(" | ").count());
+    let rows = lines.map(|row| format!("| {row} |\n"));
+    format!("| {columns} |\n{rule}|\n{}", rows.collect::<String>())
+}
+
+fn plot(root: &Path, dimension: &Dimension) -> String {
+    let measured = Rows::read(root, dimension.measured).swap_remove(0);
+    let panels = dimension.measures.iter().map(|measure| panel(dimension, &measured, measure));
+    let panels: Vec<Panel> = panels.filter(|panel| !panel.lines.is_empty()).collect();
+    svg(dimension.title, &panels)
 }
 
 fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
@@ -92,4 +125,10 @@ fn panel(dimension: &Dimension, measured: &Rows, measure: &str) -> Panel {
 const INTRODUCTION: &str = "## Growth of the cost
 
 From the same files. Both axes are logarithmic. Calls with equal costs share a line; a call without a cost has none.
+";
+
+const CONTENTION: &str = "## Many callers at once
+
+`cargo run --release --bin measure -- load` puts a model of DynamoDB's latency, conflicts and throttled partitions in front of the table
+(`tests/harness/contention.rs` has its assumptions). Times are of one run; the model's own delays are most of them.
 ";

@@ -46,8 +46,11 @@ struct Growth {
 
 impl<'a> Batch<'a> {
     fn add(&mut self, plan: &'a MemberPlan, group: &'a GroupId, account: &'a AccountId, row: &'a PlannedRow) {
+        let place = (*group, account.clone());
         self.rows.push((group, account, row));
-        self.places.insert((*group, account.clone()));
+        // A transaction has one action for each row: the change of a row is its condition, too.
+        self.sources.remove(&place);
+        self.places.insert(place);
         for (place, exists) in plan.sources(account, row) {
             if !self.places.contains(&place) {
                 self.sources.insert(place, exists);
@@ -300,4 +303,88 @@ fn lowest_rows<'a>(plan: &'a MemberPlan, batch: &Batch<'a>) -> Batch<'a> {
         }
     }
     lowest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Account, AccountVersion, Edge, EdgeId, Timestamp};
+    use crate::store::members::plan::{DirectChange, Reach};
+
+    fn group(number: u8) -> GroupId {
+        GroupId::new(u64::from(number), 0)
+    }
+
+    fn account(number: usize) -> Account {
+        let id = AccountId::parse(&format!("acc-{number}")).unwrap();
+        let text = String::new;
+        Account { id, name: text(), email: text(), status: text(), version: AccountVersion::EARLIEST }
+    }
+
+    /// Groups from 0 up, each nested in all above it; these accounts are added to the lowest.
+    fn additions(groups: u8, accounts: usize) -> MemberPlan {
+        let now = Timestamp::from_unix_seconds(0);
+        let mut plan = MemberPlan::new(Reach::AllLevels, Some(&Actor::new("admin")), now);
+        for child in 0..groups {
+            let edge = |parent| Edge { parent: group(parent), id: EdgeId::new(group(child), u64::from(parent)) };
+            plan.add_parents(group(child), (child + 1..groups).map(edge).collect());
+            (0..accounts).for_each(|number| plan.add_row((group(child), account(number).id), None));
+        }
+        for number in 0..accounts {
+            let change = DirectChange { direct: true, copies: Some((account(number), now)) };
+            plan.change_direct((group(0), account(number).id), change);
+        }
+        assert!(plan.evaluate().is_empty(), "all rows are read");
+        plan
+    }
+
+    fn batches(plan: &MemberPlan) -> Vec<Batch<'_>> {
+        pack(plan).into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn row_in_a_dense_graph_changes_once() {
+        let plan = additions(30, 1);
+        let changes = plan.changes();
+        let rows = &changes[&account(0).id];
+        let via: Vec<usize> = rows.iter().map(|(_, row)| row.after.via.len()).collect();
+        assert_eq!(via, (0..30).collect::<Vec<_>>(), "each row has an edge to all groups below");
+    }
+
+    #[test]
+    fn all_groups_of_an_account_fit_a_transaction_up_to_25() {
+        let plan = additions(25, 1);
+        let batches = batches(&plan);
+        assert_eq!(batches.iter().map(Batch::actions).collect::<Vec<_>>(), [100]);
+        assert!(batches[0].sources.is_empty(), "each child's row changes in the same transaction");
+    }
+
+    #[test]
+    fn more_groups_are_cut_where_they_need_fewest_conditions() {
+        let plan = additions(30, 1);
+        let batches = batches(&plan);
+        let sizes: Vec<(usize, usize)> = batches.iter().map(|batch| (batch.rows.len(), batch.sources.len())).collect();
+        assert_eq!(sizes, [(7, 0), (23, 7)]);
+        assert!(batches.iter().all(|batch| batch.actions() <= MAX_ACTIONS));
+    }
+
+    #[test]
+    fn every_batch_fits_a_transaction_and_no_two_lanes_share_a_shard() {
+        for (groups, accounts) in [(1, 500), (3, 240), (26, 40), (91, 3)] {
+            let plan = additions(groups, accounts);
+            let lanes = pack(&plan);
+            let mut rows = 0;
+            let mut seen = BTreeSet::new();
+            for lane in lanes {
+                let shards: BTreeSet<_> = lane.iter().flat_map(|batch| batch.shards.keys().copied()).collect();
+                assert!(shards.iter().all(|shard| seen.insert(*shard)), "{groups} groups: a shard of two lanes");
+                for batch in lane {
+                    assert!(batch.actions() <= MAX_ACTIONS, "{groups} groups, {accounts} accounts");
+                    assert!(batch.sources.keys().all(|source| !batch.places.contains(source)));
+                    rows += batch.rows.len();
+                }
+            }
+            assert_eq!(rows, usize::from(groups) * accounts);
+        }
+    }
 }
