@@ -194,9 +194,10 @@ async fn request_from_before_the_accounts_deletion_does_not_apply() {
     assert!(api.dead_letter_reasons().is_empty());
 }
 
-/// The audit record remembers 32 requests of one moment. One more would look like a repeated one.
+/// The audit record remembers 32 requests of one moment. One more becomes a dead letter, because a repetition of it could not
+/// be recognized.
 #[tokio::test]
-async fn requests_of_one_moment_are_bounded() {
+async fn request_beyond_32_of_one_moment_becomes_a_dead_letter() {
     let api = Api::start().await;
     api.accounts(&["acc-1"]).await;
     let group = api.group("A").await;

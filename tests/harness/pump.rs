@@ -89,7 +89,7 @@ pub async fn violations(api: &Api) -> Vec<InvariantViolation> {
     find_violations(Propagation { store: &api.store, actor: None, now: now() }).await.unwrap()
 }
 
-/// Returns all invariant violations of a table whose stream nobody consumes: without the copies of counts, which lag.
+/// Returns the invariant violations of a table whose stream is not consumed, except copied counts that are out of date.
 pub async fn violations_before_stream(api: &Api) -> Vec<InvariantViolation> {
     let mut found = violations(api).await;
     found.retain(|violation| !matches!(violation, InvariantViolation::StaleCounts(_)));

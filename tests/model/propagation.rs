@@ -200,7 +200,7 @@ fn gained_edge_without_recheck_leaves_phantoms() {
 }
 
 #[test]
-fn edge_checked_with_plain_reads_is_wrong() {
+fn edge_checked_with_plain_reads_leaves_phantoms() {
     assert_breaks(one_nesting(), Defect::EdgeCheckedWithPlainReads, PHANTOM);
 }
 
@@ -215,7 +215,7 @@ fn deleted_row_without_propagation_leaves_phantoms() {
 }
 
 #[test]
-fn row_without_condition_is_wrong() {
+fn row_changed_without_condition_miscounts() {
     assert_breaks(direct_and_inherited(), Defect::RowWithoutCondition, COUNT);
 }
 

@@ -31,7 +31,7 @@ async fn deleted_group_disappears_from_every_route_at_once() {
     assert_eq!(ids(api.all_items("?member=acc-00001", "groups").await), [] as [Value; 0]);
 }
 
-/// Without a consumer of the stream: the call itself removes the edges, and the members above.
+/// Without a consumer of the stream: the call itself removes the edges, and the members its ancestors inherited.
 #[tokio::test]
 async fn deletion_shows_at_once_in_the_groups_above_and_below() {
     let api = Api::start().await;

@@ -3,8 +3,10 @@
 //! Takes a batch of messages and returns those to retry (`ReportBatchItemFailures`). Repeated, late or reordered messages have
 //! the same result. An event that can never be applied, or not in time, becomes a dead letter with its reason.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt};
 use shared::app::{ApplyEventsDeps, QueueFunction, QueueMessage};
 use shared::bus::DeadLetter;
 use shared::events::IncomingEvent;
@@ -13,8 +15,21 @@ use shared::events::IncomingEvent;
 pub const FUNCTION: QueueFunction<ApplyEventsDeps> =
     QueueFunction::new("apply-events", |deps, messages| Box::pin(handler(deps, messages)));
 
-/// Handles a batch of messages. Returns the ids of those to retry.
+/// Accounts of one batch whose messages are applied side by side.
+const SIDE_BY_SIDE: usize = 10;
+
+/// Handles a batch of messages. Returns the ids of those to retry. Messages about one account are applied in their order, those
+/// about others side by side.
 pub async fn handler(deps: &ApplyEventsDeps, messages: Vec<QueueMessage>) -> Vec<String> {
+    let mut by_account: HashMap<Option<String>, Vec<QueueMessage>> = HashMap::new();
+    for message in messages {
+        by_account.entry(IncomingEvent::account_of(&message.body)).or_default().push(message);
+    }
+    let lanes: Vec<_> = by_account.into_values().map(|messages| apply_in_order(deps, messages)).collect();
+    stream::iter(lanes).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.concat()
+}
+
+async fn apply_in_order(deps: &ApplyEventsDeps, messages: Vec<QueueMessage>) -> Vec<String> {
     let mut failed = Vec::new();
     for message in messages {
         if !apply(deps, &message).await {

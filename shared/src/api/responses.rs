@@ -69,7 +69,7 @@ impl<'a> From<(&'a Group, MembershipType)> for GroupResponse<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "PageInfo")]
 pub struct PageInfoResponse<'a> {
-    /// Exact: the next page is never empty.
+    /// Whether more may follow. In a list of one `membership_type`, a page may be empty and still have a next one.
     has_next_page: bool,
     /// Send it as `after` with the same other parameters; null on the last page.
     end_cursor: Option<&'a str>,

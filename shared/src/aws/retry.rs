@@ -12,7 +12,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::domain::Error;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause between attempts.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause after a conflict of transactions. One lasts some twenty milliseconds, so that the next attempt need not
+/// wait as long as after throttling.
+pub(crate) const LONGEST_PAUSE_AFTER_CONFLICT: Duration = Duration::from_millis(150);
 
 /// The time limit for a request and its retries.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +66,19 @@ pub(crate) async fn send_with_retry<T, E, F>(
 where
     F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
+    send_with_backoff(operation, deadline, |error| is_retryable(error).then_some(LONGEST_PAUSE), send).await
+}
+
+/// As [`send_with_retry`]. `longest_pause` returns the longest pause after an error, or `None` for one that is final.
+pub(crate) async fn send_with_backoff<T, E, F>(
+    operation: &'static str,
+    deadline: Instant,
+    longest_pause: impl Fn(&E) -> Option<Duration>,
+    send: impl Fn() -> F,
+) -> Result<Result<T, E>, Error>
+where
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+{
     let mut backoff = Backoff::new(operation, deadline);
     loop {
         // A request that is sent past the deadline could still take effect.
@@ -68,11 +86,14 @@ where
             return Err(Error::Unavailable { operation });
         }
         let response = timeout_at(deadline, send()).await;
+        let mut longest = LONGEST_PAUSE;
         let cause = match response.map_err(|_| Error::Unavailable { operation })? {
             Ok(output) => return Ok(Ok(output)),
             Err(SdkError::ServiceError(error)) => {
-                if !is_retryable(error.err()) && error.raw().status().as_u16() < 500 {
-                    return Ok(Err(error.into_err()));
+                match longest_pause(error.err()) {
+                    Some(pause) => longest = pause,
+                    None if error.raw().status().as_u16() < 500 => return Ok(Err(error.into_err())),
+                    None => {}
                 }
                 "retryable error"
             }
@@ -84,7 +105,7 @@ where
             }
         };
         tracing::debug!(operation, cause, "retrying");
-        backoff.pause().await?;
+        backoff.pause_at_most(longest).await?;
     }
 }
 
@@ -107,7 +128,11 @@ impl Backoff {
     /// # Errors
     /// [`Error::Unavailable`], at once, when the pause would pass the deadline.
     pub(crate) async fn pause(&mut self) -> Result<(), Error> {
-        let pause = self.longest.mul_f64(fastrand::f64());
+        self.pause_at_most(LONGEST_PAUSE).await
+    }
+
+    async fn pause_at_most(&mut self, longest: Duration) -> Result<(), Error> {
+        let pause = self.longest.min(longest).mul_f64(fastrand::f64());
         self.longest = (self.longest * 2).min(LONGEST_PAUSE);
         if Instant::now() + pause >= self.deadline {
             return Err(Error::Unavailable { operation: self.operation });

@@ -48,7 +48,7 @@ pub struct Cursor(pub String);
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
-    /// The cursor of the next page; `None` when no item follows. A list of one membership type may have a cursor, and no more
-    /// items: a page reads so many members at most.
+    /// The cursor of the next page; `None` when no item follows. A list of one membership type may have a cursor although
+    /// no item follows, because a page reads a limited number of members.
     pub next: Option<Cursor>,
 }

@@ -54,6 +54,15 @@ const ACTION: &str = "add or remove";
 const GROUP: &str = "a group's id";
 
 impl IncomingEvent {
+    /// The account that the text of an event names, if it names one: what is applied in order. It may not be valid.
+    #[must_use]
+    pub fn account_of(body: &str) -> Option<String> {
+        let event: Value = serde_json::from_str(body).ok()?;
+        let detail = &event["detail"];
+        let account = detail["account_id"].as_str().or_else(|| detail["id"].as_str());
+        account.map(str::to_owned)
+    }
+
     /// Parses an event as EventBridge delivers it: an envelope with `id`, `source`, `time`, `detail-type` and `detail`.
     /// Other fields are ignored.
     ///

@@ -59,7 +59,7 @@ impl From<&MemberRowChange> for MemberChanges {
 
 impl Propagation<'_> {
     /// Propagates to all ancestors that accounts became members of a group or ceased to be. One `GetItem`, then the reads and
-    /// transactions of [`Store::reconcile_inherited`].
+    /// transactions of `Store::reconcile_inherited`.
     ///
     /// # Errors
     /// The table did not respond. The stream finishes the rest.
@@ -69,7 +69,8 @@ impl Propagation<'_> {
         self.store.reconcile_inherited(&inheritances(&changed, &parents), self.actor, self.now, Reach::AllLevels).await
     }
 
-    /// Reconciles the groups above changed member rows, as far as rows come or go. Each of these has its own record.
+    /// Reconciles the ancestors of changed member rows, wherever a row is created or deleted. Each changed row has its own
+    /// stream record.
     pub(super) async fn reconcile(&self, changes: &MemberChanges) -> Result<(), Error> {
         let members = changes.added_or_removed.union(&changes.added_or_promoted);
         let groups: BTreeSet<GroupId> = members.map(|(group, _)| *group).collect();

@@ -36,14 +36,7 @@ pub async fn propagate(propagation: Propagation<'_>, records: &[Record]) -> Vec<
         }
     }
     propagation.reconcile_all(&members, &mut failed).await;
-    let copies: Vec<_> = counted
-        .into_iter()
-        .map(|(group, records)| async move { (records, propagation.store.copy_counts(&group).await) })
-        .collect();
-    let copies: Vec<_> = stream::iter(copies).buffer_unordered(COPIES_SIDE_BY_SIDE).collect().await;
-    for (records, copied) in copies {
-        records.into_iter().for_each(|record| note(record, copied.clone(), &mut failed));
-    }
+    propagation.copy_counts(counted, &mut failed).await;
     let steps: Vec<_> = jobs
         .iter()
         .map(|(record, kind, revision)| async move { (*record, propagation.step(kind, *revision).await) })
@@ -102,6 +95,23 @@ impl Propagation<'_> {
 
     async fn create_job(&self, kind: JobKind, actor: Option<&Actor>) -> Result<(), Error> {
         self.store.create_job(kind, actor, self.now).await
+    }
+
+    /// Copies the counts of groups whose shards changed, each once.
+    async fn copy_counts(&self, counted: BTreeMap<GroupId, Vec<&Record>>, failed: &mut BTreeSet<String>) {
+        let copies: Vec<_> = counted
+            .into_iter()
+            .map(|(group, records)| async move { (records, self.store.copy_counts(&group).await) })
+            .collect();
+        let copies: Vec<_> = stream::iter(copies).buffer_unordered(COPIES_SIDE_BY_SIDE).collect().await;
+        for (records, copied) in copies {
+            if let Err(error @ Error::Internal { .. }) = &copied {
+                // A retry would block the records behind. `verify` finds counts that are not copied.
+                tracing::error!(reason = %error, "the counts of a group are not copied");
+                continue;
+            }
+            records.into_iter().for_each(|record| note(record, copied.clone(), failed));
+        }
     }
 
     /// Rule 9.

@@ -1,4 +1,5 @@
-//! Hints which rows a change will need. They only say what to read early: each change reads all that it depends on.
+//! Remembers which rows a change will probably need, so that they are read early. A change still reads all that it depends
+//! on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

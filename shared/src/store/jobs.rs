@@ -14,6 +14,11 @@ pub(super) fn insert_job(job: &Job) -> Result<Write, Error> {
     Ok(Write::insert(job_row(job)?))
 }
 
+/// Creates a job in the transaction of the change that it follows from, in place of one that is left over.
+pub(super) fn put_job(job: &Job) -> Result<Write, Error> {
+    Ok(Write::put(job_row(job)?))
+}
+
 fn job_row(job: &Job) -> Result<Attributes, Error> {
     to_row(&Key::job(&job.kind), &JobItem::new(job))
 }

@@ -13,7 +13,8 @@ use crate::store::{
 pub(super) struct TableContents {
     groups: BTreeMap<GroupId, ScannedGroup>,
     members: BTreeMap<(GroupId, AccountId), ScannedMember>,
-    shards: BTreeMap<CountShard, ShardCounts>,
+    /// The count shards, each with its revision.
+    shards: BTreeMap<CountShard, (ShardCounts, i64)>,
     /// The sums of the shards' revisions.
     revisions: BTreeMap<GroupId, i64>,
     /// Edges in the parents' partitions, and in the children's.
@@ -40,7 +41,7 @@ impl TableContents {
                 ScannedRow::Member(group, account, member) => drop(contents.members.insert((group, account), member)),
                 ScannedRow::Count(shard, counts, revision) => {
                     *contents.revisions.entry(shard.group).or_default() += revision;
-                    contents.shards.insert(shard, counts);
+                    contents.shards.insert(shard, (counts, revision));
                 }
                 ScannedRow::Child(edge) => drop(contents.children.insert(edge)),
                 ScannedRow::Parent(edge) => drop(contents.parents.insert(edge)),
@@ -266,13 +267,11 @@ impl TableContents {
             counts.direct_members += i64::from(member.membership.direct);
         }
         for (shard, right) in right {
-            let stored = self.shards.get(&shard).copied();
-            let is_wrong = match self.groups.get(&shard.group) {
-                Some(group) => group.is_active && stored.unwrap_or_default() != right,
-                None => true,
-            };
-            if is_wrong {
-                violations.push(InvariantViolation::Shard { shard, stored: stored.unwrap_or_default(), right });
+            let (stored, revision) = self.shards.get(&shard).copied().unwrap_or_default();
+            let group = self.groups.get(&shard.group);
+            if group.is_none_or(|group| group.is_active && stored != right) {
+                let has_group = group.is_some();
+                violations.push(InvariantViolation::Shard { shard, revision, has_group, stored, right });
             }
         }
     }
@@ -286,8 +285,8 @@ impl TableContents {
                 right.members += 1;
                 right.direct_members += u64::from(member.membership.direct);
             }
-            let is_behind = fact.counted_revision < self.revisions.get(group).copied().unwrap_or_default();
-            if is_behind {
+            let is_copied = fact.counted_revision == self.revisions.get(group).copied().unwrap_or_default();
+            if !is_copied {
                 violations.push(InvariantViolation::StaleCounts(*group));
                 right = GroupCounts { nested_groups: right.nested_groups, ..fact.counts };
             }

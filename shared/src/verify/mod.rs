@@ -3,15 +3,15 @@
 mod contents;
 mod violation;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use self::contents::TableContents;
 pub use self::violation::InvariantViolation;
-use crate::domain::{Error, JobKind};
+use crate::domain::{AccountId, Error, GroupId, JobKind};
 use crate::propagation::Propagation;
 use crate::store::{Inheritance, Reach};
 
-/// Rounds of repairs. One shows violations of the next level, so that each level of nesting takes a round.
+/// The most rounds of repairs. A repair may reveal further violations, which the next round repairs.
 const REPAIR_ROUNDS: usize = 100;
 
 /// Checks the table, at rest. A table in use is read twice, and only violations seen both times count.
@@ -54,6 +54,9 @@ pub async fn repair(propagation: Propagation<'_>) -> Result<Vec<InvariantViolati
     Ok(violations)
 }
 
+/// Edges of one member row that a repair reconciles together: its transaction has a condition for each.
+const EDGES_OF_A_ROW: usize = 60;
+
 async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolation]) -> Result<(), Error> {
     let mut inheritances = HashSet::new();
     let mut members = BTreeSet::new();
@@ -71,18 +74,26 @@ async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolati
         }
     }
     let Propagation { store, actor, now } = propagation;
-    let inheritances: Vec<Inheritance> = inheritances.into_iter().collect();
     store.repair_names(&names).await?;
-    store.reconcile_inherited(&inheritances, actor, now, Reach::ChangedRows).await?;
+    let mut by_row: HashMap<(GroupId, AccountId), Vec<Inheritance>> = HashMap::new();
+    for inheritance in inheritances {
+        by_row.entry((inheritance.edge.parent, inheritance.account.clone())).or_default().push(inheritance);
+    }
+    while !by_row.is_empty() {
+        let some = by_row.values_mut().flat_map(|edges| edges.split_off(edges.len().saturating_sub(EDGES_OF_A_ROW)));
+        store.reconcile_inherited(&some.collect::<Vec<_>>(), actor, now, Reach::ChangedRows).await?;
+        by_row.retain(|_, edges| !edges.is_empty());
+    }
     store.update_members(&members, now).await
 }
 
 async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation) -> Result<(), Error> {
     let Propagation { store, actor, now } = propagation;
     match violation {
-        InvariantViolation::Shard { shard, stored, right } => store.repair_shard(shard, *stored, *right).await,
+        InvariantViolation::Shard { shard, has_group: false, .. } => store.delete_orphaned_shard(shard).await,
+        InvariantViolation::Shard { shard, revision, right, .. } => store.repair_shard(shard, *revision, *right).await,
         InvariantViolation::Counts { group, stored, right } => store.repair_counts(group, *stored, *right).await,
-        InvariantViolation::StaleCounts(group) => store.copy_counts(group).await,
+        InvariantViolation::StaleCounts(group) => store.repair_copied_counts(group).await,
         InvariantViolation::Mirror(group, account) => store.repair_mirror(group, account).await,
         InvariantViolation::Copies(group, account) => store.repair_copies(group, account).await,
         InvariantViolation::Unfounded(group, account) => store.repair_unfounded(group, account, now).await,

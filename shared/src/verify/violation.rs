@@ -21,6 +21,10 @@ pub enum InvariantViolation {
     Shard {
         /// The shard.
         shard: CountShard,
+        /// Its revision, by which a repair recognizes that it has not changed.
+        revision: i64,
+        /// Whether the group's row can be read. A shard without a group is deleted.
+        has_group: bool,
         /// The stored counts.
         stored: ShardCounts,
         /// The counted rows.
@@ -35,7 +39,7 @@ pub enum InvariantViolation {
         /// The counted rows.
         right: GroupCounts,
     },
-    /// Invariant 2: the counts in a group's row are older than its shards. The stream copies them after each change.
+    /// Invariant 2: the counts in a group's row are not copies of its present shards. The stream copies them after each change.
     StaleCounts(GroupId),
     /// Invariant 3: a member whose mirror is missing or differs, or a mirror without a member.
     Mirror(GroupId, AccountId),
@@ -88,14 +92,14 @@ impl fmt::Display for InvariantViolation {
                 write!(f, "1: {group} {account}: has a member row and should not")
             }
             Self::Membership { group, account, .. } => write!(f, "1: {group} {account}: should have a member row"),
-            Self::Shard { shard: CountShard { group, number }, stored, right } => {
+            Self::Shard { shard: CountShard { group, number }, stored, right, .. } => {
                 let (stored, right) = (shard_counts(*stored), shard_counts(*right));
                 write!(f, "2: {group}: shard {number} counts {stored}, should count {right}")
             }
             Self::Counts { group, stored, right } => {
                 write!(f, "2: {group}: counts {}, should count {}", counts(*stored), counts(*right))
             }
-            Self::StaleCounts(group) => write!(f, "2: {group}: the counts in its row are older than its shards"),
+            Self::StaleCounts(group) => write!(f, "2: {group}: the counts in its row are not those of its shards"),
             Self::Mirror(group, account) => write!(f, "3: {group} {account}: the member row and its mirror differ"),
             Self::Via { edge, account, stored } => write_via(f, edge, account, *stored),
             Self::Cycle(groups) => {

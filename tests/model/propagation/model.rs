@@ -10,7 +10,7 @@ use crate::model::items::Group;
 /// A part left out of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Defect {
-    /// An edge is reconciled without the condition that the child's row is there, or not, as it was read.
+    /// Checks an edge without the condition that the child's row still exists, or still does not.
     SourceWithoutCondition,
     /// Marks an account as deleted after its memberships have been listed instead of before.
     AccountMarkedAfterListing,
@@ -28,7 +28,7 @@ pub(super) enum Defect {
     AccountCheckedBeforeMirror,
     /// The record of a row that appears in a deleted group does not purge it.
     LateRowNotPurged,
-    /// The record of a row that gained an edge does not check whether the edge and the child's row still exist.
+    /// The record of a row that gained an edge does not check whether the edge still exists.
     GainNotRechecked,
     /// An edge is checked with plain reads instead of a transactional one.
     EdgeCheckedWithPlainReads,

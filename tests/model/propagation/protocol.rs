@@ -187,7 +187,8 @@ impl Step<'_> {
             && !changed.is_empty()
             && !self.is(Defect::SourceWithoutCondition)
         {
-            // The child's row is not in the transaction; the rows above the parent's have theirs in it.
+            // The transaction does not write the child's row, so it needs a condition. It writes the rows of all further levels
+            // itself.
             let source = self.state.rows[edge.child].unlocked()?;
             unchanged_since_read &= Some(source.exists()) == reads.rows[edge.child].map(Row::exists);
         }

@@ -46,8 +46,9 @@ struct PlannedEdge<'a> {
 }
 
 impl Store {
-    /// Nests one group in another, or finds it nested there. One `BatchGetItem` and a `Query` for the child's exact counts side
-    /// by side, a `BatchGetItem` for each level above the first, and one transaction, which also creates the job that adds the child's members to the parent.
+    /// Nests one group in another, or finds it nested there. One `BatchGetItem`, and a `Query` for the child's exact counts
+    /// side by side; a `BatchGetItem` for each level above the parent; for a child with children or parents, up to two rounds
+    /// for each level of descendants and one for each level of their ancestors; one transaction, which also creates the job that adds the child's members to the parent.
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::NestedGroup`], [`Error::Cycle`], [`Error::TooManyChildren`],

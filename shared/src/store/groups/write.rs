@@ -6,7 +6,7 @@ use super::names::{is_at_version, replace_list_entry, replace_search_rows};
 use crate::authz::{Administer, Granted};
 use crate::domain::{Actor, Error, Group, GroupChanges, GroupId, GroupName, Job, JobKind, Missing, Timestamp, Version};
 use crate::store::Store;
-use crate::store::jobs::insert_job;
+use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::pending::{DeletedGroup, Pending, Unsettled};
 use crate::store::rows::{
@@ -172,7 +172,7 @@ impl Store {
             let commit = self.table.transact(vec![
                 only_if_unchanged(update, &group).into(),
                 Write::delete(Key::list_entry(&group.profile.name.sort_key(), id)),
-                insert_job(&Job::new(JobKind::DeleteGroup(*id), now, Some(granted.actor())))?,
+                put_job(&Job::new(JobKind::DeleteGroup(*id), now, Some(granted.actor())))?,
             ]);
             Ok(commit.await?.attempt(()))
         };

@@ -61,7 +61,7 @@ pub enum Attribute {
     Parents,
     /// Counts the changes of a group's parents.
     Rev,
-    /// Counts the writes to a job, or the changes of a membership.
+    /// Counts the writes to a job, or the changes of a membership or of a count shard.
     Revision,
     /// Where the next step of a job starts.
     Cursor,

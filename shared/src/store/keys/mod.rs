@@ -28,7 +28,7 @@ const SEPARATOR: char = '\u{1}';
 /// The partition of the list of all groups.
 const GROUPS: &str = "GROUPS";
 
-/// Returns the partition of a text among this many, from 0: a fixed hash, on which stored keys depend.
+/// Returns the partition of a text, from 0 to `partitions - 1`, by a fixed hash. Stored keys depend on it.
 #[must_use]
 pub fn spread(text: &str, partitions: usize) -> usize {
     let digest = Sha256::digest(text);

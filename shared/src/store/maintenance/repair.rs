@@ -4,41 +4,42 @@ use crate::domain::{AccountId, Actor, Edge, Error, GroupId, Membership, Timestam
 use crate::store::Store;
 use crate::store::groups::nesting::delete_edge_rows;
 use crate::store::keys::{Attribute, Key};
-use crate::store::members::{ChangeContext, count_one_less, require_unchanged, write_audit_record};
+use crate::store::members::{ChangeContext, require_unchanged, subtract_indirect_member, write_audit_record};
 use crate::store::rows::{
     AccountItem, CountShard, GroupCounts, MemberItem, MirrorItem, ShardCounts, from_row, set_copies, to_row,
 };
 use crate::store::table::{Condition, Update, Write};
 
 impl Store {
-    /// Corrects a count shard, unless it has changed since it was found. That of a group that does not exist is deleted.
+    /// Corrects a count shard, unless it has changed since it had this revision; 0 for one that was not there.
     ///
     /// # Errors
     /// The table did not respond.
     pub(crate) async fn repair_shard(
         &self,
         shard: &CountShard,
-        stored: ShardCounts,
+        revision: i64,
         right: ShardCounts,
     ) -> Result<(), Error> {
-        let key = Key::count(&shard.group, shard.number);
-        let unchanged = Condition::equals(Attribute::Members, stored.members)
-            .and(Condition::equals(Attribute::DirectMembers, stored.direct_members));
-        let unchanged =
-            if stored == ShardCounts::default() { Condition::row_absent().or(unchanged) } else { unchanged };
-        if right == ShardCounts::default() {
-            let no_group = Write::require_no_row(Key::group(&shard.group));
-            if self.table.transact(vec![Write::delete_when(key.clone(), unchanged.clone()), no_group]).await?.is_done()
-            {
-                return Ok(());
-            }
-        }
-        let update = Update::of(key)
+        let unchanged = match revision {
+            0 => Condition::row_absent(),
+            _ => Condition::equals(Attribute::Revision, revision),
+        };
+        let update = Update::of(Key::count(&shard.group, shard.number))
             .set(Attribute::Members, right.members)
             .set(Attribute::DirectMembers, right.direct_members)
             .add(Attribute::Revision, 1)
             .when(unchanged);
         self.table.update(update).await.map(drop)
+    }
+
+    /// Deletes a count shard of a group that does not exist.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn delete_orphaned_shard(&self, shard: &CountShard) -> Result<(), Error> {
+        let key = Key::count(&shard.group, shard.number);
+        self.repair(vec![Write::delete(key), Write::require_no_row(Key::group(&shard.group))]).await
     }
 
     /// Corrects the counts in a group's row, unless they have changed since they were found.
@@ -99,7 +100,7 @@ impl Store {
         self.repair(vec![
             Write::delete_when(Key::member(group, account), item.unchanged_since_read()),
             Write::delete(Key::mirror(account, group)),
-            count_one_less(group, account),
+            subtract_indirect_member(group, account),
             system_record(group, account, &Membership::default(), now),
         ])
         .await

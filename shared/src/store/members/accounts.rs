@@ -56,7 +56,7 @@ impl Store {
             let rows = Snapshot::read(&self.table, &keys).await?;
             self.try_to_update_member(group, id, &rows, now).await
         };
-        self.table.retry_on_conflict(ConflictLimit::SINGLE_GROUP, update).await
+        self.table.retry_on_conflict(ConflictLimit::MEMBERSHIP, update).await
     }
 
     async fn try_to_update_member(

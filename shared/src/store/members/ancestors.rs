@@ -20,7 +20,7 @@ impl Store {
 
     /// Remembers the ancestors of a group, for changes that follow.
     pub(super) fn remember_ancestors(&self, group: &GroupId, plan: &MemberPlan) {
-        let ancestors: Vec<GroupId> = plan.groups().filter(|other| *other != group).copied().collect();
+        let ancestors = plan.ancestors_of(group);
         self.ancestor_hints.remember(group, ancestors);
     }
 

@@ -16,11 +16,15 @@ use crate::store::pending::{ChangedMembers, Pending, Unsettled};
 use crate::store::rows::{AccountItem, MemberItem, Snapshot};
 use crate::store::table::{Attempt, ConflictLimit, busy};
 
-/// Conflicts with other transactions after which a change is committed in its own group alone: the groups above are busy.
-const CONFLICTS: usize = 6;
+/// Changes that are planned together. Each has a row in every group above, of which there may be ninety.
+const CHANGES_TOGETHER: usize = 100;
+
+/// After more conflicts with other transactions than this, a change is committed in its own group alone.
+const MAX_CONFLICTS: usize = 12;
 
 impl Store {
-    /// Adds one direct member. One `BatchGetItem`, one transaction.
+    /// Adds one direct member. One `BatchGetItem` for the group and one for each level of ancestors not yet known; one
+    /// transaction for up to 25 groups. After repeated conflicts, one more for the group alone.
     ///
     /// # Errors
     /// [`Missing::Group`]; [`Error::Unavailable`] when the time budget ends.
@@ -42,7 +46,7 @@ impl Store {
         }
     }
 
-    /// Removes one direct member. One `BatchGetItem`, one transaction.
+    /// Removes one direct member. The same requests as [`Store::add_member`].
     ///
     /// # Errors
     /// [`Missing::Group`]; [`Error::Unavailable`] when the time budget ends.
@@ -62,8 +66,9 @@ impl Store {
         }
     }
 
-    /// Adds and removes direct members; no account may be named twice. Reads side by side, then one transaction for as many
-    /// changes as fit. Each change happens or does not, with its counts, independent of the others.
+    /// Adds and removes direct members; no account may be named twice. A round of `BatchGetItem`s for the group and one for
+    /// each level of ancestors not yet known; then transactions of up to 100 actions, side by side. Each account's change in
+    /// the group itself is atomic, with its counts.
     ///
     /// # Errors
     /// [`Missing::Group`]; [`Error::Internal`]. Changes that the time budget left undone are [`ChangeOutcome::Retry`].
@@ -78,7 +83,7 @@ impl Store {
         let outcomes = Mutex::new(Outcomes::new(changes.len()));
         let all_done = self
             .table
-            .retry_on_conflict(ConflictLimit::SINGLE_GROUP, || self.try_to_change(group, changes, &outcomes, &context))
+            .retry_on_conflict(ConflictLimit::MEMBERSHIP, || self.try_to_change(group, changes, &outcomes, &context))
             .await;
         let Outcomes { outcomes, was_read, left_to_stream } =
             outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -86,6 +91,9 @@ impl Store {
             Ok(()) => {}
             // Some changes may be committed, so each outcome is returned instead of an error.
             Err(Error::Unavailable { .. }) if was_read => {}
+            Err(error) if outcomes.iter().any(|outcome| *outcome != ChangeOutcome::Retry) => {
+                tracing::error!(reason = %error, "changes of members are left undone");
+            }
             Err(error) => return Err(error),
         }
         let pending = if outcomes.contains(&ChangeOutcome::Retry) {
@@ -107,7 +115,22 @@ impl Store {
         context: &ChangeContext<'_>,
     ) -> Result<Attempt<()>, Error> {
         let open = Outcomes::lock(outcomes).open();
-        let open: Vec<(usize, &MemberChange)> = open.into_iter().map(|index| (index, &changes[index])).collect();
+        for some in open.chunks(CHANGES_TOGETHER) {
+            let some: Vec<(usize, &MemberChange)> = some.iter().map(|index| (*index, &changes[*index])).collect();
+            self.try_to_change_some(group, some, outcomes, context).await?;
+        }
+        let is_done = Outcomes::lock(outcomes).open().is_empty();
+        Ok(Attempt::when(is_done, ()))
+    }
+
+    /// Makes some changes. Those whose rows have changed meanwhile stay without an outcome.
+    async fn try_to_change_some(
+        &self,
+        group: &GroupId,
+        open: Vec<(usize, &MemberChange)>,
+        outcomes: &Mutex<Outcomes>,
+        context: &ChangeContext<'_>,
+    ) -> Result<(), Error> {
         let mut plan = MemberPlan::new(Reach::AllLevels, Some(context.actor), context.now);
         let rows = self.read_for_changes(group, &open, &mut plan).await?;
         Outcomes::lock(outcomes).was_read = true;
@@ -120,6 +143,9 @@ impl Store {
                 Plan::Unchanged(outcome @ ChangeOutcome::Add(AddOutcome::AlreadyMember(_))) => {
                     (outcome, DirectChange { direct: true, copies: None })
                 }
+                Plan::Unchanged(outcome @ ChangeOutcome::Remove(RemoveOutcome::NotMember)) => {
+                    (outcome, DirectChange { direct: false, copies: None })
+                }
                 Plan::Unchanged(outcome) => {
                     Outcomes::lock(outcomes).outcomes[index] = outcome;
                     continue;
@@ -130,12 +156,12 @@ impl Store {
         }
         self.read_ancestors_of(&mut plan).await?;
         self.remember_ancestors(group, &plan);
-        let committed = self.commit_plan(&plan, context, Some(CONFLICTS)).await;
+        let committed = self.commit_plan(&plan, context, Some(MAX_CONFLICTS)).await;
         let mut state = Outcomes::lock(outcomes);
-        planned.retain(|(_, account, _)| !committed.changed_meanwhile.contains(*account));
+        planned.retain(|(_, account, _)| !committed.not_committed.contains(*account));
         planned.into_iter().for_each(|(index, _, outcome)| state.outcomes[index] = outcome);
         state.left_to_stream.extend(committed.left_to_stream);
-        committed.error.map_or(Ok(Attempt::when(committed.changed_meanwhile.is_empty(), ())), Err)
+        committed.error.map_or(Ok(()), Err)
     }
 
     /// Reads the rows that changes of direct members depend on, and those of the ancestors as far as they are known. Adds the
@@ -179,7 +205,7 @@ impl Store {
         plan.change_direct((*group, account.clone()), change);
         plan.evaluate();
         let committed = self.commit_plan(&plan, context, None).await;
-        committed.error.map_or(Ok(committed.changed_meanwhile.is_empty()), Err)
+        committed.error.map_or(Ok(committed.not_committed.is_empty()), Err)
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use futures::stream::{self, StreamExt};
 
-use super::audit::{ChangeContext, write_audit_record};
+use super::audit::{ChangeContext, require_unchanged, write_audit_record};
 use super::plan::{MemberKey, MemberPlan, PlannedRow};
 use crate::domain::{AccountId, Actor, Error, GroupId, Member};
 use crate::store::Store;
@@ -14,14 +14,14 @@ use crate::store::rows::{MemberItem, MirrorItem, set_copies, to_row};
 use crate::store::table::{Commit, MAX_ACTIONS, Update, Write};
 
 /// Lanes of transactions that are committed side by side.
-const LANES_SIDE_BY_SIDE: usize = 8;
+const LANES_SIDE_BY_SIDE: usize = 16;
 
 /// How far a plan was committed.
 #[derive(Debug, Default)]
 pub(super) struct Committed {
-    /// Accounts of which nothing is committed: a row has changed since it was read, or there was an error.
-    pub(super) changed_meanwhile: BTreeSet<AccountId>,
-    /// Accounts of which only the lower groups are committed. The stream does the others.
+    /// Accounts of which nothing is committed: a condition failed, or an error came first.
+    pub(super) not_committed: BTreeSet<AccountId>,
+    /// Accounts committed only in their lower groups. The stream completes the ancestors.
     pub(super) left_to_stream: BTreeSet<AccountId>,
     /// Why some accounts are not committed, as far as is known.
     pub(super) error: Option<Error>,
@@ -34,12 +34,12 @@ struct Batch<'a> {
     places: BTreeSet<MemberKey>,
     /// Rows of children that must be as planned, each with whether it must exist.
     sources: BTreeMap<MemberKey, bool>,
-    shards: BTreeMap<(GroupId, usize), Growth>,
+    shards: BTreeMap<(GroupId, usize), CountChange>,
 }
 
 /// Members and direct members that changes add to a shard.
 #[derive(Debug, Clone, Copy, Default)]
-struct Growth {
+struct CountChange {
     members: i64,
     direct_members: i64,
 }
@@ -48,7 +48,7 @@ impl<'a> Batch<'a> {
     fn add(&mut self, plan: &'a MemberPlan, group: &'a GroupId, account: &'a AccountId, row: &'a PlannedRow) {
         let place = (*group, account.clone());
         self.rows.push((group, account, row));
-        // A transaction has one action for each row: the change of a row is its condition, too.
+        // A transaction may name a key once, and the write of a row already has its condition.
         self.sources.remove(&place);
         self.places.insert(place);
         for (place, exists) in plan.sources(account, row) {
@@ -56,7 +56,7 @@ impl<'a> Batch<'a> {
                 self.sources.insert(place, exists);
             }
         }
-        let growth = Growth { members: row.members_added(), direct_members: row.direct_members_added() };
+        let growth = CountChange { members: row.members_added(), direct_members: row.direct_members_added() };
         if growth.members != 0 || growth.direct_members != 0 {
             let shard = self.shards.entry((*group, shard_of(account))).or_default();
             shard.members += growth.members;
@@ -81,6 +81,10 @@ impl<'a> Batch<'a> {
     fn writes(&self, direct: &ChangeContext<'_>) -> Result<Vec<Write>, Error> {
         let mut writes = Vec::with_capacity(self.actions());
         for (group, account, row) in &self.rows {
+            if !row.is_changed() {
+                writes.push(require_unchanged(group, account, row.before.as_deref()));
+                continue;
+            }
             writes.extend(row_writes(group, account, row)?);
             let system = Actor::system();
             let derived = ChangeContext::derived(row.actor.as_ref().unwrap_or(&system), direct.now);
@@ -99,7 +103,7 @@ impl<'a> Batch<'a> {
 /// Changes in the order of their commits. Lanes share no shard, so that they can be committed side by side.
 type Lane<'a> = Vec<Batch<'a>>;
 
-/// Packs the changes of a plan, account by account, each from the lowest group up. Accounts of a shard are together.
+/// Packs changes into batches, account by account, from the lowest group up. Accounts of one shard share a lane.
 fn pack(plan: &MemberPlan) -> Vec<Lane<'_>> {
     let mut by_shard: BTreeMap<usize, Lane<'_>> = BTreeMap::new();
     for (account, rows) in plan.changes() {
@@ -123,18 +127,18 @@ fn pack(plan: &MemberPlan) -> Vec<Lane<'_>> {
     lanes
 }
 
-/// Cuts the changes of an account into as few batches as possible. Each row of a later one has conditions on rows of earlier
-/// ones, so that either the first batches or the last ones are best full.
+/// Cuts the changes of an account into batches that fit a transaction. A later batch has conditions on rows of earlier ones.
+/// Tries to fill the first batches, then the last ones; returns the cut with fewer batches, then actions.
 fn cut<'a>(plan: &'a MemberPlan, account: &'a AccountId, rows: &[(&'a GroupId, &'a PlannedRow)]) -> Vec<Batch<'a>> {
     let batch = |range: Range<usize>| {
         let mut batch = Batch::default();
         rows[range].iter().for_each(|(group, row)| batch.add(plan, group, account, row));
         batch
     };
-    let fits = |range: &Range<usize>| batch(range.clone()).actions() <= MAX_ACTIONS;
+    let fits = |range: Range<usize>| batch(range).actions() <= MAX_ACTIONS;
     let (mut from_below, mut start) = (Vec::new(), 0);
     while start < rows.len() {
-        let end = (start + 1..=rows.len()).rev().find(|end| fits(&(start..*end))).unwrap_or(start + 1);
+        let end = (start + 2..=rows.len()).take_while(|end| fits(start..*end)).last().unwrap_or(start + 1);
         from_below.push(batch(start..end));
         start = end;
     }
@@ -143,7 +147,7 @@ fn cut<'a>(plan: &'a MemberPlan, account: &'a AccountId, rows: &[(&'a GroupId, &
     }
     let (mut from_above, mut end) = (Vec::new(), rows.len());
     while end > 0 {
-        let start = (0..end).find(|start| fits(&(*start..end))).unwrap_or(end - 1);
+        let start = (0..end - 1).rev().take_while(|start| fits(*start..end)).last().unwrap_or(end - 1);
         from_above.insert(0, batch(start..end));
         end = start;
     }
@@ -156,8 +160,11 @@ pub(in crate::store) fn shard_of(account: &AccountId) -> usize {
     spread(account.as_str(), COUNT_SHARDS)
 }
 
-/// The writes of a row, its mirror and its audit record.
+/// Returns how many actions a row takes, with its mirror and audit record. One that does not change is a condition.
 fn action_count(row: &PlannedRow) -> usize {
+    if !row.is_changed() {
+        return 1;
+    }
     let has_mirror = row.members_added() != 0 || row.direct_members_added() != 0;
     2 + usize::from(has_mirror)
 }
@@ -192,12 +199,12 @@ fn row_writes(group: &GroupId, account: &AccountId, row: &PlannedRow) -> Result<
     Ok(vec![update.into(), Write::put(to_row(&mirror, &MirrorItem { direct: after.direct })?)])
 }
 
-/// Counts a member less, one that is not direct.
-pub(in crate::store) fn count_one_less(group: &GroupId, account: &AccountId) -> Write {
-    add_to_count(group, shard_of(account), Growth { members: -1, direct_members: 0 })
+/// Subtracts an indirect member from its count shard.
+pub(in crate::store) fn subtract_indirect_member(group: &GroupId, account: &AccountId) -> Write {
+    add_to_count(group, shard_of(account), CountChange { members: -1, direct_members: 0 })
 }
 
-fn add_to_count(group: &GroupId, shard: usize, growth: Growth) -> Write {
+fn add_to_count(group: &GroupId, shard: usize, growth: CountChange) -> Write {
     let update = Update::of(Key::count(group, shard))
         .add(Attribute::Members, growth.members)
         .add(Attribute::DirectMembers, growth.direct_members)
@@ -206,8 +213,8 @@ fn add_to_count(group: &GroupId, shard: usize, growth: Growth) -> Write {
 }
 
 impl Store {
-    /// Commits a plan. `direct` is the context of its changes of direct memberships. After so many conflicts with other
-    /// transactions as `conflicts`, where there is such a limit, the lowest group of each account is committed alone.
+    /// Commits a plan. `direct` is the context of its direct changes. After more than `conflicts` conflicts with other
+    /// transactions, commits only the lowest group of each account; `None` sets no limit.
     pub(super) async fn commit_plan(
         &self,
         plan: &MemberPlan,
@@ -218,7 +225,7 @@ impl Store {
             pack(plan).into_iter().map(|lane| self.commit_lane(plan, lane, direct, conflicts)).collect();
         let lanes: Vec<Committed> = stream::iter(lanes).buffer_unordered(LANES_SIDE_BY_SIDE).collect().await;
         lanes.into_iter().fold(Committed::default(), |mut all, lane| {
-            all.changed_meanwhile.extend(lane.changed_meanwhile);
+            all.not_committed.extend(lane.not_committed);
             all.left_to_stream.extend(lane.left_to_stream);
             all.error = all.error.or(lane.error);
             all
@@ -239,7 +246,7 @@ impl Store {
             // Rows above those that are not committed would depend on them.
             let is_skipped = committed.error.is_some()
                 || !accounts.is_disjoint(&committed.left_to_stream)
-                || !accounts.is_disjoint(&committed.changed_meanwhile);
+                || !accounts.is_disjoint(&committed.not_committed);
             let commit = match is_skipped {
                 true => Ok(BatchCommit::Nothing),
                 false => self.commit_batch(plan, &batch, direct, conflicts).await,
@@ -257,7 +264,7 @@ impl Store {
             for account in accounts {
                 match begun.contains(&account) {
                     true => committed.left_to_stream.insert(account),
-                    false => committed.changed_meanwhile.insert(account),
+                    false => committed.not_committed.insert(account),
                 };
             }
         }
@@ -352,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn all_groups_of_an_account_fit_a_transaction_up_to_25() {
+    fn up_to_25_groups_of_an_account_fit_one_transaction() {
         let plan = additions(25, 1);
         let batches = batches(&plan);
         assert_eq!(batches.iter().map(Batch::actions).collect::<Vec<_>>(), [100]);

@@ -78,12 +78,14 @@ impl Store {
         Ok(())
     }
 
-    /// Returns whether a group exists and is not being deleted. One `GetItem`.
+    /// Returns whether a group exists and is not being deleted. One `TransactGetItems`: the job of a deletion may run before the
+    /// group's row shows it.
     ///
     /// # Errors
     /// The table did not respond.
     pub(crate) async fn is_active(&self, group: &GroupId) -> Result<bool, Error> {
-        Ok(self.find_group(group).await?.is_some())
+        let rows = Snapshot::read_serialized(&self.table, &[Key::group(group)]).await?;
+        Ok(rows.group(group)?.is_some())
     }
 
     /// Removes the last rows of a deleted group, once its members are gone. Returns whether they are removed; they are not
@@ -102,7 +104,7 @@ impl Store {
             let unchanged = Condition::equals(Attribute::Rev, nesting.rev.cast_signed());
             writes.push(Write::delete_when(nesting_key, unchanged));
         }
-        // A member that left before the deletion has left its shard.
+        // A shard still exists if all its members left before the deletion.
         writes.extend((0..COUNT_SHARDS).map(|shard| Write::delete(Key::count(group, shard))));
         if rows.exists(&group_key) {
             let is_deleting = Condition::equals(Attribute::State, State::Deleting.as_str());

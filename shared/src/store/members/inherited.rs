@@ -45,11 +45,11 @@ impl Inheritance {
 }
 
 impl Store {
-    /// Reconciles member rows of parents, and of the groups above them as far as rows come or go. An account is a member
-    /// through an edge exactly when the edge exists and the account is a member of the child. The audit record names
-    /// `actor` or, for `None`, the actor of the change that caused this one. A `TransactGetItems` for some fifty
-    /// inheritances, side by side; where something changes, a `BatchGetItem` for each level above, and one transaction for
-    /// as many accounts as fit.
+    /// Reconciles the member rows of parents, then of further ancestors where a row was created or deleted. An account is a
+    /// member through an edge exactly when the edge exists and the account is a member of the child. The audit record
+    /// names `actor` or, for `None`, the actor of the change that caused this one. A `TransactGetItems` for some fifty
+    /// inheritances, side by side. Where a row changes, and always with [`Reach::AllLevels`]: a `BatchGetItem` for the
+    /// parents and one for each further level, a `TransactGetItems` for unknown actors, then transactions.
     ///
     /// # Errors
     /// The table did not respond. Transactions committed before stay.
@@ -71,7 +71,7 @@ impl Store {
         self.table.retry_on_conflict(ConflictLimit::RECONCILIATION, reconcile).await
     }
 
-    /// Returns the inheritances whose rows have changed meanwhile.
+    /// Returns the inheritances whose rows are not all committed, because some have changed meanwhile.
     async fn try_to_reconcile(
         &self,
         inheritances: &[Inheritance],
@@ -91,13 +91,15 @@ impl Store {
         let system = Actor::system();
         let context = ChangeContext::derived(actor.unwrap_or(&system), now);
         let committed = self.commit_plan(&plan, &context, None).await;
-        let is_left = |it: &&Inheritance| committed.changed_meanwhile.contains(&it.account);
+        let is_left = |it: &&Inheritance| {
+            committed.not_committed.contains(&it.account) || committed.left_to_stream.contains(&it.account)
+        };
         let left = inheritances.iter().filter(is_left).cloned().collect();
         committed.error.map_or(Ok(left), Err)
     }
 
-    /// Reads the rows that decide inheritances, and adds them to the plan. Transactional reads: a plain read could miss a
-    /// transaction in progress and find nothing to do.
+    /// Reads the rows that decide inheritances, and adds them to the plan. Reads in transactions: a plain read may see a
+    /// transaction half applied, and decide wrongly.
     async fn read_for_inheritances(&self, inheritances: &[Inheritance], plan: &mut MemberPlan) -> Result<(), Error> {
         let chunks = chunks(inheritances);
         let keys = |chunk: &[Inheritance]| chunk.iter().flat_map(Inheritance::deciding_rows).collect::<HashSet<Key>>();

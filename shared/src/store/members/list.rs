@@ -8,11 +8,11 @@ use crate::store::pagination::{Scope, cut_page};
 use crate::store::rows::{MemberItem, Snapshot, take_group};
 use crate::store::table::{Condition, QuerySpec, Row, unreadable};
 
-/// Megabytes of rows that a page reads at most. A page has at most five megabytes.
-const PAGES: usize = 6;
+/// The most megabytes of rows that one list request reads; its response has at most 5 MiB.
+const MAX_MEGABYTES: usize = 6;
 
-/// Megabytes of rows that a page of one membership type reads at most: some 100,000 members.
-const FILTERED_PAGES: usize = 32;
+/// The same for a list of one membership type: some 100,000 members.
+const MAX_MEGABYTES_FILTERED: usize = 32;
 
 impl Store {
     /// Lists the members of a group by account id, with their total number. `only` selects one type; a page of it may have
@@ -32,7 +32,7 @@ impl Store {
         let scope = Scope::new("members of group", &[&id.to_string(), only.map_or("", MembershipType::as_str)]);
         let after: Option<AccountId> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let filter = only.map(of_type);
-        let pages = if filter.is_some() { FILTERED_PAGES } else { PAGES };
+        let pages = if filter.is_some() { MAX_MEGABYTES_FILTERED } else { MAX_MEGABYTES };
         let (group, (rows, last)) = match after {
             None => {
                 let range = Range::GroupAndMembers(*id);
@@ -92,7 +92,7 @@ fn count(group: &Group, only: Option<MembershipType>) -> u64 {
     }
 }
 
-/// Selects the members of one type, and the group's own row before them, which has no such attribute.
+/// Selects members of one type. Also passes the count shards and the group's row before them, which have no `direct`.
 fn of_type(only: MembershipType) -> Condition {
     Condition::equals(Attribute::Direct, only == MembershipType::Direct).or(Condition::absent(Attribute::Direct))
 }

@@ -15,6 +15,6 @@ mod plan;
 mod requests;
 
 pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
-pub(super) use self::commit::{count_one_less, shard_of};
+pub(super) use self::commit::{shard_of, subtract_indirect_member};
 pub(crate) use self::edges::EdgeState;
 pub(crate) use self::plan::{Inheritance, Reach};

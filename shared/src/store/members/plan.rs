@@ -1,9 +1,10 @@
 //! Planned changes of member rows, in all groups that they concern. Pure.
 //!
-//! A plan starts from changes of direct memberships, and from edges to check. It goes up the edges as far as a row comes or
-//! goes, and decides the final state of each row: in a dense graph a row changes once, not once for each edge.
+//! A plan starts from changes of direct memberships and from edges to check. It propagates to ancestors wherever a row is
+//! created or deleted. It decides the final state of each row, so a row changes once, not once for each edge.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::domain::{Account, AccountId, Actor, Edge, EdgeId, GroupId, Membership, Timestamp};
 use crate::store::rows::MemberItem;
@@ -32,14 +33,14 @@ impl Inheritance {
     }
 }
 
-/// How far a plan goes up.
+/// Which rows a plan propagates to the parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Not at all: the stream does.
+    /// None. The stream propagates.
     OneGroup,
-    /// From rows that come or go. Each row that changes has its own record in the stream.
+    /// Rows that are created or deleted. The stream checks each again.
     ChangedRows,
-    /// From rows that depend on nothing else, too: an earlier change of them may not have reached the groups above.
+    /// Also rows that do not change but that this plan decides completely: an earlier change may not have been propagated.
     AllLevels,
 }
 
@@ -55,7 +56,7 @@ pub(super) struct DirectChange {
 /// A member row: as read, and as planned.
 #[derive(Debug, Clone)]
 pub(super) struct PlannedRow {
-    pub(super) before: Option<MemberItem>,
+    pub(super) before: Option<Arc<MemberItem>>,
     pub(super) after: Membership,
     /// The account's fields and the time for a new row, or one that becomes direct.
     pub(super) copies: Option<(Account, Timestamp)>,
@@ -69,14 +70,14 @@ pub(super) struct PlannedRow {
 }
 
 impl PlannedRow {
-    fn read(before: Option<MemberItem>) -> Self {
-        let after = before.as_ref().map(MemberItem::membership).unwrap_or_default();
+    fn read(before: Option<Arc<MemberItem>>) -> Self {
+        let after = before.as_ref().map(|item| item.membership()).unwrap_or_default();
         let decided = BTreeMap::new();
         Self { before, after, copies: None, actor: None, is_direct_decided: false, decided }
     }
 
     pub(super) fn is_changed(&self) -> bool {
-        let before = self.before.as_ref().map(MemberItem::membership).unwrap_or_default();
+        let before = self.before.as_ref().map(|item| item.membership()).unwrap_or_default();
         before != self.after || (self.before.is_some() && self.copies.is_some())
     }
 
@@ -90,13 +91,17 @@ impl PlannedRow {
         i64::from(self.after.direct) - i64::from(self.before.as_ref().is_some_and(|item| item.direct))
     }
 
+    /// Whether the plan decides the row, changed or not.
+    fn is_decided(&self) -> bool {
+        self.is_direct_decided || !self.decided.is_empty()
+    }
+
     fn ascends(&self, reach: Reach) -> bool {
-        let is_decided = self.is_direct_decided || !self.decided.is_empty();
         let depends_on_plan = || {
             let direct = !self.after.direct || self.is_direct_decided;
             direct && self.after.via.iter().all(|id| self.decided.contains_key(id))
         };
-        is_decided
+        self.is_decided()
             && match reach {
                 Reach::OneGroup => false,
                 Reach::ChangedRows => self.members_added() != 0,
@@ -104,7 +109,7 @@ impl PlannedRow {
             }
     }
 
-    /// The children whose rows must be as planned, or there is no reason for this change.
+    /// The children whose member rows this change depends on.
     fn sources(&self) -> impl Iterator<Item = GroupId> {
         let before = self.before.as_ref().map(|item| item.via.clone()).unwrap_or_default();
         let changed = move |id: &EdgeId| before.contains(id) != self.after.via.contains(id);
@@ -132,7 +137,7 @@ impl PlannedRow {
     /// The account's fields, when it is a member.
     fn account(&self, id: &AccountId) -> Option<Account> {
         let copied = self.copies.as_ref().map(|(account, _)| account.clone());
-        let account = copied.or_else(|| Some(self.before.clone()?.member(id.clone()).account));
+        let account = copied.or_else(|| Some(MemberItem::clone(self.before.as_ref()?).member(id.clone()).account));
         account.filter(|_| self.after.is_member())
     }
 }
@@ -156,7 +161,7 @@ pub(super) struct MemberPlan {
     direct: BTreeMap<MemberKey, DirectChange>,
     edges: BTreeMap<MemberKey, BTreeSet<Edge>>,
     actors: HashMap<Inheritance, Actor>,
-    read: BTreeMap<MemberKey, Option<MemberItem>>,
+    read: BTreeMap<MemberKey, Option<Arc<MemberItem>>>,
     parents: HashMap<GroupId, Vec<Edge>>,
     rows: BTreeMap<MemberKey, PlannedRow>,
     levels: HashMap<GroupId, usize>,
@@ -181,7 +186,7 @@ impl MemberPlan {
 
     /// Adds a member row as read.
     pub(super) fn add_row(&mut self, place: MemberKey, row: Option<MemberItem>) {
-        self.read.insert(place, row);
+        self.read.insert(place, row.map(Arc::new));
     }
 
     /// Adds the edges from a group to its parents, as read.
@@ -263,12 +268,14 @@ impl MemberPlan {
         places
     }
 
-    /// The changed rows of each account, in the order of the levels.
+    /// The rows of each account that change, in the order of the levels; and those among them that the plan found right, for a
+    /// condition: another change may be about to make them wrong.
     pub(super) fn changes(&self) -> BTreeMap<&AccountId, Vec<(&GroupId, &PlannedRow)>> {
         let mut changes: BTreeMap<&AccountId, Vec<(&GroupId, &PlannedRow)>> = BTreeMap::new();
-        for ((group, account), row) in self.rows.iter().filter(|(_, row)| row.is_changed()) {
+        for ((group, account), row) in self.rows.iter().filter(|(_, row)| row.is_decided()) {
             changes.entry(account).or_default().push((group, row));
         }
+        changes.retain(|_, rows| rows.iter().any(|(_, row)| row.is_changed()));
         for rows in changes.values_mut() {
             rows.sort_by_key(|(group, _)| self.levels[*group]);
         }
@@ -299,7 +306,22 @@ impl MemberPlan {
         self.parents.get(&edge.child()).is_some_and(|parents| parents.contains(edge))
     }
 
-    /// The groups of the plan, with all whose parents were read.
+    /// The ancestors of a group, as far as they were read.
+    pub(super) fn ancestors_of(&self, group: &GroupId) -> Vec<GroupId> {
+        let mut ancestors = Vec::new();
+        let mut open = vec![*group];
+        while let Some(group) = open.pop() {
+            for edge in self.parents.get(&group).into_iter().flatten() {
+                if !ancestors.contains(&edge.parent) {
+                    ancestors.push(edge.parent);
+                    open.push(edge.parent);
+                }
+            }
+        }
+        ancestors
+    }
+
+    /// The groups whose parents were read.
     pub(super) fn groups(&self) -> impl Iterator<Item = &GroupId> {
         self.parents.keys()
     }

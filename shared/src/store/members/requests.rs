@@ -32,7 +32,7 @@ impl Store {
             let rows = Snapshot::read(&self.table, &keys).await?;
             self.try_to_apply(actor, request, &rows, now).await
         };
-        self.table.retry_on_conflict(ConflictLimit::SINGLE_GROUP, apply).await
+        self.table.retry_on_conflict(ConflictLimit::MEMBERSHIP, apply).await
     }
 
     async fn try_to_apply(

@@ -21,7 +21,7 @@ pub(in crate::store) struct QuerySpec<'a> {
     pub(in crate::store) after: Option<Key>,
     /// The number of rows wanted; all of them when `None`.
     pub(in crate::store) wanted: Option<usize>,
-    /// Pages of a megabyte to read at most.
+    /// The most requests to send; each returns up to a megabyte.
     pub(in crate::store) pages: usize,
     /// The condition that a row must meet to be returned.
     pub(in crate::store) filter: Option<Condition>,

@@ -10,7 +10,9 @@ use aws_sdk_dynamodb::types::{CancellationReason, Get, TransactGetItem};
 
 use super::Table;
 use super::write::Write;
-use crate::aws::retry::{Backoff, internal, is_retryable, send_with_retry};
+use crate::aws::retry::{
+    Backoff, LONGEST_PAUSE, LONGEST_PAUSE_AFTER_CONFLICT, internal, is_retryable, send_with_backoff, send_with_retry,
+};
 use crate::domain::Error;
 use crate::store::keys::{Attributes, Key};
 
@@ -31,8 +33,9 @@ pub(in crate::store) struct ConflictLimit {
 }
 
 impl ConflictLimit {
-    /// For changes of one group's rows. Nobody makes twenty others between our requests: the rows contradict each other.
-    pub(in crate::store) const SINGLE_GROUP: Self = Self { attempts: 20, then: contradiction };
+    /// For changes of an account's membership. Twenty changes of the same member rows in a row are unlikely: the rows contradict
+    /// each other.
+    pub(in crate::store) const MEMBERSHIP: Self = Self { attempts: 20, then: contradiction };
     /// For changes that depend on many groups: these may be busy for long.
     pub(in crate::store) const MANY_GROUPS: Self = Self { attempts: 20, then: busy };
     /// For reconciling members of a group that others are added to.
@@ -107,12 +110,18 @@ impl Table {
             .set_transact_items(Some(items))
             .client_request_token(super::random_text());
         let left = AtomicUsize::new(conflicts);
-        let may_retry = |error: &TransactWriteItemsError| {
+        let longest_pause = |error: &TransactWriteItemsError| {
             let count_down = |left: usize| left.checked_sub(1);
-            is_retryable_write(error)
-                && (!is_conflict(error) || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down).is_ok())
+            if !is_retryable_write(error) {
+                return None;
+            }
+            if !is_conflict(error) {
+                return Some(LONGEST_PAUSE);
+            }
+            let counted = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down);
+            counted.is_ok().then_some(LONGEST_PAUSE_AFTER_CONFLICT)
         };
-        match send_with_retry(OPERATION, self.deadline(), may_retry, || request.clone().send()).await? {
+        match send_with_backoff(OPERATION, self.deadline(), longest_pause, || request.clone().send()).await? {
             Ok(_) => Ok(Some(Commit::Done)),
             Err(error) if is_retryable_write(&error) => Ok(None),
             Err(TransactWriteItemsError::TransactionCanceledException(cancelled))

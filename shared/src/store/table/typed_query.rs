@@ -57,7 +57,7 @@ impl<T: DeserializeOwned> TypedRows<T> {
         Ok(())
     }
 
-    /// Takes the first rows, as far as their keys are such heads.
+    /// Takes rows from the front while `is_head` accepts their keys.
     pub(in crate::store) fn take_heads<H: DeserializeOwned>(
         &mut self,
         is_head: impl Fn(&Key) -> bool,
