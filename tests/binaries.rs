@@ -178,7 +178,10 @@ async fn apply_events_answers_its_recorded_event() {
         assert_eq!(api.get(&format!("{on_call}/members/acc-123")).await.ok()["membership_type"], json!("direct"));
         assert_eq!(api.dead_letter_reasons().len(), 2 * round);
     }
-    assert_eq!(api.dead_letter_reasons()[..2], ["the group does not exist", "the event is not JSON"]);
+    let mut reasons = api.dead_letter_reasons();
+    reasons.sort();
+    reasons.dedup();
+    assert_eq!(reasons, ["the event is not JSON", "the group does not exist"]);
     let (out, err) = process.end();
     assert_eq!(err, "");
     assert_discreet(&out, &api);

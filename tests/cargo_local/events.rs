@@ -107,9 +107,11 @@ async fn dead_letters_are_listed_and_can_be_redriven() {
     assert_eq!(bad.status().as_u16(), 400);
     server.wait_until_idle().await;
     let letters = server.dead_letters().await;
-    let listed: Vec<_> = letters.as_array().unwrap().iter().map(|it| (&it["event"], &it["reason"])).collect();
-    let reasons = [json!("the group does not exist"), json!("event must be a JSON object")];
-    assert_eq!(listed, [(&never, &reasons[0]), (&json!("text"), &reasons[1])]);
+    let mut listed: Vec<_> = letters.as_array().unwrap().iter().map(|it| (&it["event"], &it["reason"])).collect();
+    // Events that name no account in common are applied side by side.
+    listed.sort_by_key(|(_, reason)| reason.as_str());
+    let reasons = [json!("event must be a JSON object"), json!("the group does not exist")];
+    assert_eq!(listed, [(&json!("text"), &reasons[0]), (&never, &reasons[1])]);
     let redriven = server.client.post(format!("{}/_local/dead-letters/redrive", server.base)).send().await.unwrap();
     assert_eq!((redriven.status().as_u16(), redriven.json().await.unwrap()), (202, json!({ "redriven": 2 })));
     server.wait_until_idle().await;

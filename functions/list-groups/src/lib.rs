@@ -22,7 +22,8 @@ pub const OPERATION: Operation = Operation {
     summary: "List groups",
     description: "Returns all groups by name, ignoring case. With `search`, returns the groups whose names contain the text, \
                   ordered by the name from the first match on. With `member`, returns the groups that the account is in, \
-                  each with its `membership_type`. A group that exists while all pages are read appears exactly once.",
+                  each with its `membership_type`. A group that exists while all pages are read appears exactly once. \
+                  Member counts may be a moment old; those of a single group are exact.",
     access: Access::Readers,
     parameters: &["Search", "Member", "GroupsLimit", "After"],
     request_body: None,

@@ -19,7 +19,7 @@ pub const OPERATION: Operation = Operation {
     tag: Tag::Members,
     summary: "List members",
     description: "Returns accounts only, each once, by id. An indirect member lists in `via` the directly nested groups that it \
-                  comes through.",
+                  comes through. With `membership_type`, a page may have few members or none, and still a cursor.",
     access: Access::Readers,
     parameters: &["Id", "MembershipType", "MembersLimit", "After"],
     request_body: None,

@@ -17,7 +17,8 @@ pub const FUNCTION: Function = Function::new("list-nested-groups", |app, request
 pub const OPERATION: Operation = Operation {
     tag: Tag::Nesting,
     summary: "List nested groups",
-    description: "Returns the groups nested directly in a group, by name, ignoring case.",
+    description: "Returns the groups nested directly in a group, by name, ignoring case. Member counts may be a moment old; \
+                  those of a single group are exact.",
     access: Access::Readers,
     parameters: &["Id", "GroupsLimit", "After"],
     request_body: None,
