@@ -115,7 +115,8 @@ impl Store {
         context: &ChangeContext<'_>,
     ) -> Result<Attempt<()>, Error> {
         let open = Outcomes::lock(outcomes).open();
-        for some in open.chunks(CHANGES_TOGETHER) {
+        // No change at all finds out whether the group exists.
+        for some in open.chunks(CHANGES_TOGETHER).chain(open.is_empty().then_some([].as_slice())) {
             let some: Vec<(usize, &MemberChange)> = some.iter().map(|index| (*index, &changes[*index])).collect();
             self.try_to_change_some(group, some, outcomes, context).await?;
         }

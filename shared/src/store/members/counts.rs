@@ -22,7 +22,7 @@ impl Store {
         self.write_counts(group, counts, is_older).await
     }
 
-    /// Copies a group's counts into its row, where it has those of any other revision. A shard that was lost and came again
+    /// Copies a group's counts into its row, where it has those of any other revision. A shard that was lost and written anew
     /// counts its changes from the beginning.
     ///
     /// # Errors
