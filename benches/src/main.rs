@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use harness::meter::Meter;
-use harness::pump::{assert_sound, violations};
+use harness::pump::{assert_sound, violations_before_stream};
 use harness::recorder::sequential;
 use harness::{Answer, Api};
 use reqwest::Method;
@@ -94,7 +94,7 @@ async fn calls(levels: usize, members: usize, table: &mut String) {
     let api = Api::start_metered(&meter).await;
     let ids = seed::chain(&api, levels, members).await;
     if members <= 1_000 {
-        assert_sound(&violations(&api).await);
+        assert_sound(&violations_before_stream(&api).await);
     }
     let (top, bottom) = (&ids[0], &ids[levels - 1]);
     let child = api.group("Child").await;
@@ -161,7 +161,7 @@ async fn jobs(members: usize) -> String {
     let propagation = Propagation { store: &api.app.store, actor: None, now: harness::now() };
     propagation.complete_job(&kind).await.unwrap();
     record("deletion", started);
-    assert_sound(&violations(&api).await);
+    assert_sound(&violations_before_stream(&api).await);
     report
 }
 
@@ -192,7 +192,7 @@ async fn waiting() -> String {
     waits.sort_unstable();
     let (median, longest) = (waits[CALLS / 2].as_millis(), waits[CALLS - 1].as_millis());
     let conflicts = meter.take_conflicts();
-    assert_sound(&violations(&api).await);
+    assert_sound(&violations_before_stream(&api).await);
     format!(
         "{CALLS} additions to a group while {MEMBERS} accounts are backfilled into it: {conflicts} conflicts on both sides, \
          median wait {median} ms, longest {longest} ms here"

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures::stream::{self, StreamExt};
 use shared::domain::GroupId;
 use shared::store::client_for;
-use shared::store::keys::{Attribute, Attributes, Key};
+use shared::store::keys::{Attribute, Attributes, COUNT_SHARDS, Key, spread};
 
 use crate::harness::{Api, account, numbered};
 
@@ -89,10 +89,24 @@ async fn write(client: &Client, table: &str, rows: Vec<Attributes>) {
     client.batch_write_item().request_items(table, requests).send().await.unwrap();
 }
 
+/// Writes the count shards of a group with these members, and the copies of their sums in its row.
 async fn count(client: &Client, table: &str, group: &GroupId, members: usize, direct: bool) {
-    let mut row = get(client, table, &Key::group(group)).await;
     let number = |value: usize| AttributeValue::N(value.to_string());
+    let mut shards = [0; COUNT_SHARDS];
+    (0..members).for_each(|account| shards[spread(&numbered(account), COUNT_SHARDS)] += 1);
+    let shard_row = |(shard, members): (usize, &usize)| {
+        let mut row = Key::count(group, shard).to_attributes();
+        row.insert(Attribute::Members.as_str().into(), number(*members));
+        row.insert(Attribute::DirectMembers.as_str().into(), number(if direct { *members } else { 0 }));
+        row.insert(Attribute::Revision.as_str().into(), number(*members));
+        row
+    };
+    let with_members = shards.iter().enumerate().filter(|(_, members)| **members > 0);
+    let mut rows: Vec<Attributes> = with_members.map(shard_row).collect();
+    let mut row = get(client, table, &Key::group(group)).await;
     row.insert(Attribute::MemberCount.as_str().into(), number(members));
     row.insert(Attribute::DirectMemberCount.as_str().into(), number(if direct { members } else { 0 }));
-    write(client, table, vec![row]).await;
+    row.insert(Attribute::CountedRevision.as_str().into(), number(members));
+    rows.push(row);
+    write(client, table, rows).await;
 }
