@@ -3,8 +3,8 @@
 use crate::domain::{Error, GroupId};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Key, Range};
-use crate::store::rows::{CountItem, GroupItem};
-use crate::store::table::{Condition, QuerySpec, Row, Update};
+use crate::store::rows::{AnyRow, CountItem, decode_row};
+use crate::store::table::{Condition, QuerySpec, Update, unreadable};
 
 impl Store {
     /// Copies a group's counts into its row, unless it has them or later ones. One `Query` and, where they are older, one
@@ -22,7 +22,7 @@ impl Store {
         self.write_counts(group, counts, is_older).await
     }
 
-    /// Copies a group's counts into its row, where it has those of any other revision. A shard that was lost and written anew
+    /// Copies a group's counts into its row, where it has those of any other revision. A shard that was lost and is back
     /// counts its changes from the beginning.
     ///
     /// # Errors
@@ -40,12 +40,17 @@ impl Store {
     }
 
     async fn copied_revision_and_counts(&self, group: &GroupId) -> Result<Option<(i64, CountItem)>, Error> {
-        let range = Range::CountsAndGroup(*group);
-        let mut rows = self.table.query_typed::<CountItem>(QuerySpec::all(&range)).await?;
-        let shards = rows.take_heads::<CountItem>(|key| key.as_count().is_some())?;
-        let group = rows.take_head::<GroupItem>(&Key::group(group))?;
-        let counts = shards.into_iter().map(|Row { item, .. }| item).sum();
-        Ok(group.map(|Row { item, .. }| (item.counted_revision, counts)))
+        // Few rows: the decoder of long lists would make the stream consumer larger.
+        let (mut copied, mut counts) = (None, CountItem::default());
+        for row in self.table.query(QuerySpec::all(&Range::CountsAndGroup(*group))).await? {
+            let key = Key::from_row(&row).ok_or_else(|| unreadable("row key"))?;
+            match decode_row(&key, row)? {
+                AnyRow::Count(_, shard) => counts = counts + shard,
+                AnyRow::Group(_, item) => copied = Some(item.counted_revision),
+                _ => {}
+            }
+        }
+        Ok(copied.map(|copied| (copied, counts)))
     }
 
     async fn write_counts(&self, group: &GroupId, counts: CountItem, condition: Condition) -> Result<(), Error> {
