@@ -130,5 +130,5 @@ From the same files. Both axes are logarithmic. Calls with equal costs share a l
 const CONTENTION: &str = "## Many callers at once
 
 `cargo run --release --bin measure -- load` puts a model of DynamoDB's latency, conflicts and throttled partitions in front of the table
-(`tests/harness/contention.rs` has its assumptions). Times are of one run; the model's own delays are most of them.
+(`tests/harness/contention.rs` has its assumptions). Times are of one run on two cores that also ran the gateway, the emulator and the stream.
 ";
