@@ -120,8 +120,8 @@ async fn policies_allow_exactly_what_functions_do() {
     note("unnest-group", api.delete(&format!("/{parent}/groups/{id}")).await);
     note("delete-group", api.delete(&format!("/{id}")).await);
     let nested = api.group("Nested").await;
-    api.put(&format!("/{nested}/members/acc-1"), Value::Null).await.ok();
-    api.nest(&grandparent, &nested).await;
+    api.put(&format!("/{nested}/members/acc-3"), Value::Null).await.ok();
+    api.nest(&parent, &nested).await;
     api.recorder.take();
     note("delete-group", api.delete(&format!("/{nested}")).await);
     // The stream consumer: a nesting, a member, a renamed account.

@@ -54,13 +54,14 @@ const ACTION: &str = "add or remove";
 const GROUP: &str = "a group's id";
 
 impl IncomingEvent {
-    /// The account that the text of an event names, if it names one: what is applied in order. It may not be valid.
+    /// The account that the event is about.
     #[must_use]
-    pub fn account_of(body: &str) -> Option<String> {
-        let event: Value = serde_json::from_str(body).ok()?;
-        let detail = &event["detail"];
-        let account = detail["account_id"].as_str().or_else(|| detail["id"].as_str());
-        account.map(str::to_owned)
+    pub const fn account(&self) -> &AccountId {
+        match self {
+            Self::Account { event: AccountEvent::Described(account), .. } => &account.id,
+            Self::Account { event: AccountEvent::Deleted(id, _), .. } => id,
+            Self::Membership { request, .. } => request.change.account(),
+        }
     }
 
     /// Parses an event as EventBridge delivers it: an envelope with `id`, `source`, `time`, `detail-type` and `detail`.

@@ -36,17 +36,20 @@ impl ApplyError {
 }
 
 impl IncomingEvent {
-    /// Parses an event and applies it. Returns whether that changed anything: a late or repeated event changes nothing.
+    /// Parses the text of an event.
+    ///
+    /// # Errors
+    /// [`ApplyError::Permanent`].
+    pub fn read(body: &str) -> Result<Self, ApplyError> {
+        let event = serde_json::from_str(body).map_err(|_| ApplyError::Permanent("the event is not JSON".into()))?;
+        Self::parse(event).map_err(|errors| ApplyError::Permanent(errors.to_string()))
+    }
+
+    /// Applies the event. Returns whether that changed anything: a late or repeated event changes nothing.
     ///
     /// # Errors
     /// Why the event is not applied. The reason has no value of the event but ids.
-    pub async fn parse_and_apply(body: &str, store: &Store, now: Timestamp) -> Result<bool, ApplyError> {
-        let event = serde_json::from_str(body).map_err(|_| ApplyError::Permanent("the event is not JSON".into()))?;
-        let event = Self::parse(event).map_err(|errors| ApplyError::Permanent(errors.to_string()))?;
-        event.apply(store, now).await
-    }
-
-    async fn apply(&self, store: &Store, now: Timestamp) -> Result<bool, ApplyError> {
+    pub async fn apply(&self, store: &Store, now: Timestamp) -> Result<bool, ApplyError> {
         match self {
             Self::Account { event, source } => {
                 let actor = Actor::new(source);

@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::store::keys::{Attribute, Key, Range};
 use crate::store::rows::{MirrorItem, Snapshot, from_row, set_copies};
 use crate::store::table::{
-    Attempt, Condition, ConflictLimit, MAX_ACTIONS, QuerySpec, SIDE_BY_SIDE, Update, UpdateResult, unreadable,
+    Attempt, Condition, ConflictLimit, QuerySpec, SIDE_BY_SIDE, Update, UpdateResult, unreadable,
 };
 
 impl Store {
@@ -29,9 +29,7 @@ impl Store {
     ) -> Result<(), Error> {
         // Accounts are read only once the mirrors of all these rows are visible: a later change of an account finds them.
         let mirrors: Vec<Key> = members.iter().map(|(group, id)| Key::mirror(id, group)).collect();
-        for chunk in mirrors.chunks(MAX_ACTIONS) {
-            self.table.transact_get(chunk).await?;
-        }
+        self.table.transact_get(&mirrors).await?;
         let keys = members.iter().map(|(group, id)| Key::member(group, id));
         let accounts: BTreeSet<Key> = members.iter().map(|(_, id)| Key::account(id)).collect();
         let keys: Vec<Key> = keys.chain(accounts).collect();

@@ -1,7 +1,5 @@
 //! Reads the groups above changed members, level by level, or all at once where an earlier change found them.
 
-use std::collections::BTreeSet;
-
 use super::plan::MemberPlan;
 use crate::domain::{Error, GroupId};
 use crate::store::Store;
@@ -32,16 +30,13 @@ impl Store {
             if missing.is_empty() {
                 return Ok(());
             }
-            let known: BTreeSet<GroupId> = plan.groups().copied().collect();
-            let groups: BTreeSet<GroupId> = missing.iter().map(|(group, _)| *group).collect();
-            let new: Vec<GroupId> = groups.difference(&known).copied().collect();
-            let members = missing.iter().map(|(group, account)| Key::member(group, account));
-            let keys: Vec<Key> = new.iter().map(Key::nesting).chain(members).collect();
+            let members = missing.rows.iter().map(|(group, account)| Key::member(group, account));
+            let keys: Vec<Key> = missing.groups.iter().map(Key::nesting).chain(members).collect();
             let rows = Snapshot::read(&self.table, &keys).await?;
-            for group in new {
+            for group in missing.groups {
                 plan.add_parents(group, rows.parents(&group)?);
             }
-            for place in missing {
+            for place in missing.rows {
                 let row = rows.member(&place.0, &place.1)?.cloned();
                 plan.add_row(place, row);
             }

@@ -56,11 +56,11 @@ impl<'a> Batch<'a> {
                 self.sources.insert(place, exists);
             }
         }
-        let growth = CountChange { members: row.members_added(), direct_members: row.direct_members_added() };
-        if growth.members != 0 || growth.direct_members != 0 {
+        let change = CountChange { members: row.members_added(), direct_members: row.direct_members_added() };
+        if change.members != 0 || change.direct_members != 0 {
             let shard = self.shards.entry((*group, shard_of(account))).or_default();
-            shard.members += growth.members;
-            shard.direct_members += growth.direct_members;
+            shard.members += change.members;
+            shard.direct_members += change.direct_members;
         }
     }
 
@@ -95,7 +95,7 @@ impl<'a> Batch<'a> {
             let key = Key::member(group, account);
             writes.push(if *exists { Write::require_row(key) } else { Write::require_no_row(key) });
         }
-        writes.extend(self.shards.iter().map(|((group, shard), growth)| add_to_count(group, *shard, *growth)));
+        writes.extend(self.shards.iter().map(|((group, shard), change)| add_to_count(group, *shard, *change)));
         Ok(writes)
     }
 }
@@ -204,10 +204,10 @@ pub(in crate::store) fn subtract_indirect_member(group: &GroupId, account: &Acco
     add_to_count(group, shard_of(account), CountChange { members: -1, direct_members: 0 })
 }
 
-fn add_to_count(group: &GroupId, shard: usize, growth: CountChange) -> Write {
+fn add_to_count(group: &GroupId, shard: usize, change: CountChange) -> Write {
     let update = Update::of(Key::count(group, shard))
-        .add(Attribute::Members, growth.members)
-        .add(Attribute::DirectMembers, growth.direct_members)
+        .add(Attribute::Members, change.members)
+        .add(Attribute::DirectMembers, change.direct_members)
         .add(Attribute::Revision, 1);
     update.into()
 }

@@ -1,6 +1,6 @@
 //! Reconciles inherited members: member rows of parents with the edges and the children's rows.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -48,8 +48,8 @@ impl Store {
     /// Reconciles the member rows of parents, then of further ancestors where a row was created or deleted. An account is a
     /// member through an edge exactly when the edge exists and the account is a member of the child. The audit record
     /// names `actor` or, for `None`, the actor of the change that caused this one. A `TransactGetItems` for some fifty
-    /// inheritances, side by side. Where a row changes, and always with [`Reach::AllLevels`]: a `BatchGetItem` for the
-    /// parents and one for each further level, a `TransactGetItems` for unknown actors, then transactions.
+    /// inheritances, side by side. Where a row is propagated, as `reach` says, a `BatchGetItem` for the parents and one for
+    /// each further level. Where a row changes, a `TransactGetItems` for unknown actors, then transactions.
     ///
     /// # Errors
     /// The table did not respond. Transactions committed before stay.
@@ -81,11 +81,6 @@ impl Store {
     ) -> Result<Vec<Inheritance>, Error> {
         let mut plan = MemberPlan::new(reach, actor, now);
         self.read_for_inheritances(inheritances, &mut plan).await?;
-        plan.evaluate();
-        if plan.changes().is_empty() && reach == Reach::ChangedRows {
-            return Ok(Vec::new());
-        }
-        self.read_parents_of_targets(&mut plan, inheritances).await?;
         self.read_ancestors_of(&mut plan).await?;
         self.find_actors(&mut plan).await?;
         let system = Actor::system();
@@ -136,17 +131,6 @@ impl Store {
             }
         }
         plan.evaluate();
-        Ok(())
-    }
-
-    async fn read_parents_of_targets(&self, plan: &mut MemberPlan, inheritances: &[Inheritance]) -> Result<(), Error> {
-        let known: BTreeSet<_> = plan.groups().copied().collect();
-        let targets: BTreeSet<_> = inheritances.iter().map(|it| it.edge.parent).collect();
-        let new: Vec<_> = targets.difference(&known).copied().collect();
-        let rows = Snapshot::read(&self.table, &new.iter().map(Key::nesting).collect::<Vec<_>>()).await?;
-        for group in new {
-            plan.add_parents(group, rows.parents(&group)?);
-        }
         Ok(())
     }
 }

@@ -151,6 +151,22 @@ struct Source {
     actor: Option<Actor>,
 }
 
+/// Rows that a plan depends on and that were not read.
+#[derive(Debug, Default)]
+pub(super) struct UnreadRows {
+    /// Member rows.
+    pub(super) rows: BTreeSet<MemberKey>,
+    /// Groups whose parents are not known.
+    pub(super) groups: BTreeSet<GroupId>,
+}
+
+impl UnreadRows {
+    /// Whether the plan is complete.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.groups.is_empty()
+    }
+}
+
 /// Member rows and the changes planned for them.
 #[derive(Debug)]
 pub(super) struct MemberPlan {
@@ -209,8 +225,9 @@ impl MemberPlan {
         self.actors.insert(inheritance, actor);
     }
 
-    /// Plans all rows that were read. Returns the rows that the plan also depends on, to be read with their groups' parents.
-    pub(super) fn evaluate(&mut self) -> BTreeSet<MemberKey> {
+    /// Plans all rows that were read. Returns those that the plan also depends on. The parents of a missing row's group are read with
+    /// it: the row may be propagated in turn.
+    pub(super) fn evaluate(&mut self) -> UnreadRows {
         self.rows = self.read.iter().map(|(place, row)| (place.clone(), PlannedRow::read(row.clone()))).collect();
         for (place, change) in &self.direct {
             if let Some(row) = self.rows.get_mut(place) {
@@ -220,13 +237,14 @@ impl MemberPlan {
                 row.is_direct_decided = true;
             }
         }
-        let mut missing = BTreeSet::new();
+        let mut missing = UnreadRows::default();
         for place in self.places_upwards() {
             let Some(source) = self.rows.get(&place).cloned() else { continue };
             let parents = self.parents.get(&place.0).cloned().unwrap_or_default();
             let mut edges = self.edges.get(&place).cloned().unwrap_or_default();
             if source.ascends(self.reach) {
                 edges.extend(&parents);
+                missing.groups.insert(place.0);
             }
             for edge in edges {
                 let inheritance = Inheritance { edge, account: place.1.clone() };
@@ -236,10 +254,14 @@ impl MemberPlan {
                 let source = Source { has_edge: parents.contains(&edge), account: source.account(&place.1), actor };
                 match self.rows.get_mut(&inheritance.target()) {
                     Some(target) => target.decide(edge.id, &source, self.now),
-                    None => drop(missing.insert(inheritance.target())),
+                    None => {
+                        missing.groups.insert(edge.parent);
+                        missing.rows.insert(inheritance.target());
+                    }
                 }
             }
         }
+        missing.groups.retain(|group| !self.parents.contains_key(group));
         missing
     }
 
@@ -319,11 +341,6 @@ impl MemberPlan {
             }
         }
         ancestors
-    }
-
-    /// The groups whose parents were read.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &GroupId> {
-        self.parents.keys()
     }
 
     /// The children's rows that a change depends on, each with whether it exists as planned.

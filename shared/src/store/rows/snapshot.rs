@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{AccountItem, AnyRow, AuditItem, GroupItem, MemberItem, NestingItem, decode_row};
 use crate::domain::{AccountId, Edge, Error, Group, GroupId, Job, JobKind};
 use crate::store::keys::{Attributes, Key};
-use crate::store::table::{MAX_ACTIONS, Table};
+use crate::store::table::Table;
 
 /// Rows that were read together, by key. Those that do not exist are absent. A row that cannot be decoded is an error only
 /// for those who need it.
@@ -20,11 +20,7 @@ impl Snapshot {
 
     /// Reads rows by `TransactGetItems`, a hundred at a time: of each hundred, every transaction is seen whole or not at all.
     pub(in crate::store) async fn read_serialized(table: &Table, keys: &[Key]) -> Result<Self, Error> {
-        let mut rows = HashMap::with_capacity(keys.len());
-        for hundred in keys.chunks(MAX_ACTIONS) {
-            rows.extend(table.transact_get(hundred).await?);
-        }
-        Ok(Self::decode(rows))
+        Ok(Self::decode(table.transact_get(keys).await?))
     }
 
     fn decode(rows: HashMap<Key, Attributes>) -> Self {

@@ -134,10 +134,18 @@ impl Table {
         }
     }
 
-    /// `TransactGetItems` of up to a hundred keys; rows that do not exist are left out. Sees each committed transaction
-    /// whole and nothing of one in progress. A plain read may see one row from before a transaction and the next from
-    /// after it.
+    /// `TransactGetItems`, a request for each hundred keys; rows that do not exist are left out. Of each hundred, sees each
+    /// committed transaction whole and nothing of one in progress. A plain read may see one row from before a transaction
+    /// and the next from after it.
     pub(in crate::store) async fn transact_get(&self, keys: &[Key]) -> Result<HashMap<Key, Attributes>, Error> {
+        let mut rows = HashMap::with_capacity(keys.len());
+        for hundred in keys.chunks(MAX_ACTIONS) {
+            rows.extend(self.transact_get_chunk(hundred).await?);
+        }
+        Ok(rows)
+    }
+
+    async fn transact_get_chunk(&self, keys: &[Key]) -> Result<HashMap<Key, Attributes>, Error> {
         const OPERATION: &str = "TransactGetItems";
         let get = |key: &Key| Get::builder().table_name(&*self.name).set_key(Some(key.to_attributes())).build();
         let gets: Result<Vec<_>, _> =
