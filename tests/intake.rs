@@ -5,6 +5,7 @@ use std::time::Duration;
 use groups_local::functions::APPLY_EVENTS;
 use groups_local::queue_poller::QueuePoller;
 use serde_json::{Value, json};
+use shared::domain::Timestamp;
 
 use crate::harness::exchange::{ORDERS, T1, T2, T3, account_event, hand, millis, request_event};
 use crate::harness::faults::{Fault, Faults};
@@ -81,6 +82,65 @@ async fn events_of_one_moment_have_the_same_winner_in_any_order() {
     }
     active_winners.dedup();
     assert_eq!(active_winners.len(), 1);
+}
+
+/// Sources count in whole seconds: an account is created and then completed within one of them.
+#[tokio::test]
+async fn update_wins_over_the_creation_of_the_same_moment() {
+    let api = Api::start().await;
+    let group = api.group("Probe").await;
+    for number in 0..40 {
+        let id = format!("acc-{number}");
+        let mut created = account_event("Created", &id, "new", T1);
+        created["detail"]["email"] = json!("");
+        created["detail"]["status"] = json!("invited");
+        let updated = account_event("Updated", &id, "complete", T1);
+        let in_order = [created, updated];
+        let events = if number % 2 == 0 {
+            in_order
+        } else {
+            let [created, updated] = in_order;
+            [updated, created]
+        };
+
+        for event in events {
+            api.hand(&[event]).await;
+        }
+
+        let member = api.put(&format!("/{group}/members/{id}"), Value::Null).await.ok();
+        assert_eq!((&member["email"], &member["status"]), (&json!("complete@company.com"), &json!("active")), "{id}");
+    }
+}
+
+/// Such an event would supersede all later ones until its date.
+#[tokio::test]
+async fn event_dated_more_than_five_minutes_ahead_becomes_a_dead_letter() {
+    let api = Api::start().await;
+    let group = api.group("A").await;
+    api.hand(&[account_event("Created", "acc-1", "before", T1)]).await;
+    let now = i64::try_from(millis() / 1_000).unwrap();
+    let ahead = |seconds: i64| Timestamp::from_unix_seconds(now + seconds).to_string();
+    let (an_hour, a_year) = (3_600, 365 * 24 * 3_600);
+    for seconds in [301, an_hour, a_year] {
+        for event in [
+            account_event("Created", "acc-1", "ahead", &ahead(seconds)),
+            account_event("Updated", "acc-1", "ahead", &ahead(seconds)),
+            account_event("Deleted", "acc-1", "", &ahead(seconds)),
+            request_event("add", &group, "acc-1", &ahead(seconds)),
+        ] {
+            assert!(api.hand(&[event]).await.is_empty());
+            let reason = api.dead_letter_reasons().pop().unwrap();
+            assert_eq!(reason, "the event is dated more than five minutes ahead");
+        }
+    }
+    assert_eq!(api.dead_letter_reasons().len(), 12);
+
+    let mut suspended = account_event("Updated", "acc-1", "after", &ahead(240));
+    suspended["detail"]["status"] = json!("suspended");
+    api.hand(&[suspended, request_event("add", &group, "acc-1", &ahead(240))]).await;
+
+    let member = api.get(&format!("/{group}/members/acc-1")).await.ok();
+    assert_eq!((&member["name"], &member["status"]), (&json!("after"), &json!("suspended")));
 }
 
 #[tokio::test]

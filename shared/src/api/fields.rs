@@ -54,6 +54,8 @@ const OBJECT: &str = "a JSON object";
 pub struct Fields {
     prefix: &'static str,
     remaining: Vec<(String, Value)>,
+    /// The fields that the parser asked for.
+    known: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
 
@@ -94,9 +96,8 @@ impl Fields {
         if body.is_empty() {
             return Err(invalid_body("is empty"));
         }
-        let Object(pairs) = serde_json::from_slice(body).map_err(|error| {
-            invalid_body(if error.is_data() { "is JSON of another type" } else { "is not readable as JSON" })
-        })?;
+        let Object(pairs) =
+            serde_json::from_slice(body).map_err(|error| FieldError::new("body", invalid_json(&error)))?;
         Ok(Self::from_pairs("", pairs))
     }
 
@@ -112,7 +113,8 @@ impl Fields {
     }
 
     fn from_pairs(prefix: &'static str, pairs: Vec<(String, Value)>) -> Self {
-        let mut fields = Self { prefix, remaining: Vec::with_capacity(pairs.len()), errors: Vec::new() };
+        let remaining = Vec::with_capacity(pairs.len());
+        let mut fields = Self { prefix, remaining, known: Vec::new(), errors: Vec::new() };
         let mut seen = HashSet::with_capacity(pairs.len());
         for (name, value) in pairs {
             if seen.insert(name.clone()) {
@@ -131,7 +133,8 @@ impl Fields {
     }
 
     /// Takes a field out. Returns `None` when it is absent.
-    pub fn take(&mut self, name: &str) -> Option<Value> {
+    pub fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
         let index = self.remaining.iter().position(|(field, _)| field == name)?;
         Some(self.remaining.remove(index).1)
     }
@@ -139,7 +142,7 @@ impl Fields {
     /// Takes a string out and parses it. Returns `None` when it is absent or invalid.
     pub fn optional<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: &'static str,
         parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
@@ -154,7 +157,7 @@ impl Fields {
     /// Like [`Self::optional`], but an absent field is an error.
     pub fn required<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: &'static str,
         parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
     ) -> Option<T> {
@@ -165,7 +168,7 @@ impl Fields {
     }
 
     /// Takes a boolean out. Returns `None` when it is absent or invalid.
-    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+    pub fn boolean(&mut self, name: &'static str) -> Option<bool> {
         let value = self.take(name)?;
         if value.as_bool().is_none() {
             self.error(name, InvalidValue::new("is not a boolean", "true or false"));
@@ -174,7 +177,7 @@ impl Fields {
     }
 
     /// Takes a list of strings out. Returns an empty list when it is absent or invalid.
-    pub fn strings(&mut self, name: &str) -> Vec<String> {
+    pub fn strings(&mut self, name: &'static str) -> Vec<String> {
         let Some(value) = self.take(name) else {
             return Vec::new();
         };
@@ -193,11 +196,36 @@ impl Fields {
     pub fn finish<T>(mut self, unknown: UnknownFields<'_>, value: Option<T>) -> Result<T, ValidationErrors> {
         if let UnknownFields::Rejected { read_only } = unknown {
             for (name, _) in std::mem::take(&mut self.remaining) {
-                let reason = if read_only.contains(&name.as_str()) { "is read-only" } else { "is not known here" };
-                self.error(&name, InvalidValue::new(reason, "left out"));
+                let is_read_only = read_only.contains(&name.as_str());
+                let read_only = InvalidValue::new("is read-only", "left out");
+                self.error(&name, if is_read_only { read_only } else { unknown_name(&name, &self.known) });
             }
         }
         value.filter(|_| self.errors.is_empty()).ok_or(ValidationErrors(self.errors))
+    }
+}
+
+fn invalid_json(error: &serde_json::Error) -> InvalidValue {
+    if error.is_data() {
+        return InvalidValue::new("is JSON of another type", OBJECT);
+    }
+    let place = format!("is not readable as JSON at line {}, column {}", error.line(), error.column());
+    InvalidValue::because(place, OBJECT)
+}
+
+/// The error of a field or parameter that has none of the known names. Suggests one that is written in a similar way.
+#[must_use]
+pub fn unknown_name(name: &str, known: &[&str]) -> InvalidValue {
+    let plain = |name: &str| -> String {
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+    };
+    let is_similar = |known: &&&str| {
+        let (name, known) = (plain(name), plain(known));
+        strsim::osa_distance(&name, &known) * 3 <= known.len()
+    };
+    match known.iter().filter(is_similar).min_by_key(|known| strsim::osa_distance(&plain(name), &plain(known))) {
+        Some(known) => InvalidValue::because(format!("is not known here; did you mean {known}?"), "left out"),
+        None => InvalidValue::new("is not known here", "left out"),
     }
 }
 

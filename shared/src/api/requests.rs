@@ -106,9 +106,10 @@ impl ChangeMembersRequest {
         }
         let mut seen = std::collections::HashSet::new();
         for (name, ids) in [("add", &add), ("remove", &remove)] {
-            let has_duplicate = ids.iter().filter(|id| !seen.insert(id.as_str())).count() > 0;
-            if has_duplicate {
-                fields.error(name, InvalidValue::new("names an account a second time", "free of repeated ids"));
+            let repeated: Vec<&str> = ids.iter().map(String::as_str).filter(|id| !seen.insert(*id)).collect();
+            if !repeated.is_empty() {
+                let reason = format!("names {} a second time", repeated.join(", "));
+                fields.error(name, InvalidValue::because(reason, "free of repeated ids"));
             }
         }
         let accounts = |ids: Vec<String>| ids.iter().map(|id| RequestedAccount::parse(id)).collect();

@@ -25,7 +25,16 @@ pub struct Account {
     pub version: AccountVersion,
 }
 
-/// Orders the events about an account: by the source's `updated_at`, then by content.
+/// The kind of event that describes an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DescribedBy {
+    /// `Account Created`.
+    Creation,
+    /// `Account Updated`.
+    Update,
+}
+
+/// Orders the events about an account: by the source's `updated_at`, then by kind, then by content.
 ///
 /// All consumers of the same events end with the same account, in whichever order the events arrive. The text form has
 /// 16 characters, base64 with its alphabet in ASCII order: texts sort as versions do.
@@ -53,15 +62,15 @@ impl AccountVersion {
 
     /// Returns the version of a description.
     ///
-    /// Within one moment any other status wins over `active`: a suspension is not lost when the source counts in whole
-    /// seconds. Further ties are broken by 30 bits of a SHA-256 over the content, an arbitrary order that is the same
-    /// everywhere.
+    /// Within one moment, as when the source counts in whole seconds, an update wins over a creation. Of two updates, any
+    /// other status wins over `active`: a suspension is not lost. Further ties are broken by 29 bits of a SHA-256 over the
+    /// content, an arbitrary order that is the same everywhere.
     #[must_use]
-    pub fn described(at: Moment, name: &str, email: &str, status: &str) -> Self {
+    pub fn described(at: Moment, by: DescribedBy, name: &str, email: &str, status: &str) -> Self {
         let digest = Sha256::new_with_prefix([name, email, status].join("\0")).finalize();
         let [a, b, c, d, ..] = digest[..] else { return Self::at(at) };
-        let rank = u32::from(status != Self::ACTIVE) << 30;
-        Self { at, tie: rank | (u32::from_be_bytes([a, b, c, d]) >> 2) }
+        let rank = u32::from(by == DescribedBy::Update) << 30 | u32::from(status != Self::ACTIVE) << 29;
+        Self { at, tie: rank | (u32::from_be_bytes([a, b, c, d]) >> 3) }
     }
 
     /// Returns the version of a deletion. Within one moment it wins over every description.
@@ -115,16 +124,22 @@ mod tests {
     #[test]
     fn version_texts_sort_as_versions_do() {
         let moment = Moment::from_unix_nanos;
-        let described = |nanos, status: &str| AccountVersion::described(moment(nanos), "name", "email", status);
+        let by = |announced, nanos, status: &str| {
+            AccountVersion::described(moment(nanos), announced, "name", "email", status)
+        };
+        let created = |nanos, status| by(DescribedBy::Creation, nanos, status);
+        let updated = |nanos, status| by(DescribedBy::Update, nanos, status);
         let ascending = [
             AccountVersion::EARLIEST,
-            described(-1, "active"),
+            updated(-1, "active"),
             AccountVersion::deleted(moment(-1)),
             AccountVersion::at(moment(0)),
-            described(0, "active"),
-            described(0, "suspended"),
+            created(0, "active"),
+            created(0, "suspended"),
+            updated(0, "active"),
+            updated(0, "suspended"),
             AccountVersion::deleted(moment(0)),
-            described(1, "active"),
+            created(1, "active"),
             AccountVersion::deleted(moment(i64::MAX)),
         ];
         assert!(ascending.is_sorted());

@@ -13,7 +13,7 @@ pub mod name;
 pub mod nesting;
 pub mod page;
 
-pub use account::{Account, AccountVersion};
+pub use account::{Account, AccountVersion, DescribedBy};
 pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};

@@ -1,11 +1,14 @@
 //! Names of groups, and the folding by which names and search terms are compared.
 
 use icu_casemap::CaseMapper;
-use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 
 use super::InvalidValue;
 
-/// A group's name: trimmed, 1 to 256 characters (Unicode scalar values), no control characters. Need not be unique.
+/// A group's name: trimmed, 1 to 256 characters (Unicode scalar values), at least one of them visible, no control
+/// characters. Need not be unique.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupName(String);
 
@@ -18,7 +21,7 @@ impl GroupName {
     /// Trims and checks a name.
     ///
     /// # Errors
-    /// The name is empty after trimming, longer than 256 characters, or has a control character.
+    /// The name is empty after trimming, longer than 256 characters, has a control character or no visible one.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         let text = text.trim();
         if text.is_empty() {
@@ -29,6 +32,9 @@ impl GroupName {
         }
         if text.chars().any(char::is_control) {
             return Err(InvalidValue::new("has a control character", "free of control characters"));
+        }
+        if !text.chars().any(is_visible) {
+            return Err(InvalidValue::new("has invisible characters only", "a name with a visible character"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -52,8 +58,17 @@ impl GroupName {
     }
 }
 
-/// Text in the form used for comparison: Unicode NFKC (UAX #15), then full case folding (The Unicode Standard, section
-/// 3.13).
+fn is_visible(character: char) -> bool {
+    !character.is_whitespace() && !is_ignorable(character)
+}
+
+/// Whether Unicode recommends to ignore a character in comparisons: soft hyphens, joiners, marks of direction.
+fn is_ignorable(character: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+}
+
+/// Text in the form used for comparison: `NFKC_Casefold` of its canonical decomposition (The Unicode Standard, section 3.13). It
+/// has no ignorable characters, and case folding and NFKC leave it as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoldedText(String);
 
@@ -64,11 +79,24 @@ impl FoldedText {
     /// Folds a name or a search term.
     #[must_use]
     pub fn fold(text: &str) -> Self {
-        let normal = const { ComposingNormalizerBorrowed::new_nfkc() }.normalize(text);
-        Self(CaseMapper::new().fold_string(&normal).into_owned())
+        if text.is_ascii() {
+            return Self(text.to_ascii_lowercase());
+        }
+        let nfkc = const { ComposingNormalizerBorrowed::new_nfkc() };
+        let nfkd = const { DecomposingNormalizerBorrowed::new_nfkd() };
+        let mut folded = text.to_owned();
+        // Folding may decompose a letter, whose parts compose again and may then fold further.
+        loop {
+            folded.retain(|character| !is_ignorable(character));
+            let next = nfkc.normalize(&CaseMapper::new().fold_string(&nfkd.normalize(&folded))).into_owned();
+            if next == folded {
+                return Self(folded);
+            }
+            folded = next;
+        }
     }
 
-    /// Trims and folds a search term. Returns `None` for an empty one.
+    /// Trims and folds a search term. Returns `None` for one without a visible character.
     ///
     /// # Errors
     /// The trimmed term is longer than 64 characters.
@@ -77,7 +105,7 @@ impl FoldedText {
         if text.chars().count() > Self::MAX_TERM_CHARS {
             return Err(InvalidValue::new("is longer than 64 characters", "1 to 64 characters"));
         }
-        Ok((!text.is_empty()).then(|| Self::fold(text)))
+        Ok(text.chars().any(is_visible).then(|| Self::fold(text)))
     }
 
     /// Returns the position of this text in a list by name.
@@ -204,9 +232,48 @@ mod tests {
             ("İ", "i\u{307}"),
             ("𝔄", "a"),
             ("か\u{3099}", "が"),
+            ("Μαΐου", "μαΐου"),
+            ("ΜΑΪ\u{301}ΟΥ", "μαΐου"),
+            ("ß\u{301}", "sś"),
+            ("SS\u{301}", "sś"),
+            ("soft\u{ad}hyphen", "softhyphen"),
+            ("\u{200e}pasted\u{200b}", "pasted"),
         ] {
             assert_eq!(FoldedText::fold(text).as_str(), folded);
         }
+    }
+
+    /// Alone, and with marks that compose or change their order with it.
+    #[test]
+    fn every_letter_folds_as_its_upper_lower_and_title_case_do() {
+        let mut letters = 0;
+        let has_case = |letter: &char| {
+            [letter.to_uppercase().to_string(), letter.to_lowercase().to_string()]
+                != [letter.to_string(), letter.to_string()]
+        };
+        // Only the Turkic languages pair the dotless i with the Latin capital I. The iota below is a mark.
+        let exceptions = ['ı', '\u{345}'];
+        for letter in ('\0'..=char::MAX).filter(has_case).filter(|letter| !exceptions.contains(letter)) {
+            for mark in ["", "\u{301}", "\u{308}\u{301}", "\u{301}\u{345}"] {
+                let nfd = DecomposingNormalizerBorrowed::new_nfd();
+                let text = nfd.normalize(&format!("{letter}{mark}")).into_owned();
+                let title = format!("{}{mark}", CaseMapper::new().simple_titlecase(letter));
+                for other in [text.to_uppercase(), text.to_lowercase(), title] {
+                    letters += usize::from(other != text);
+                    assert_eq!(FoldedText::fold(&other), FoldedText::fold(&text), "{letter:?} with {mark:?}");
+                }
+            }
+        }
+        assert!(letters > 10_000, "{letters}");
+    }
+
+    #[test]
+    fn name_without_a_visible_character_is_invalid() {
+        for name in ["\u{200b}", "\u{ad}\u{200e}", "\u{3164}", "\u{2060} \u{feff}"] {
+            assert!(GroupName::parse(name).is_err(), "{name:?}");
+            assert_eq!(FoldedText::search_term(name), Ok(None), "{name:?}");
+        }
+        assert_eq!(GroupName::parse("\u{200e}Finance").unwrap().as_str(), "\u{200e}Finance");
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Limit {
         let limit = text.parse().unwrap_or(u16::MAX);
         match limit {
             0 => Err(InvalidValue::new("is less than 1", expected)),
-            _ if limit > max.0 => Err(InvalidValue::new("is more than the maximum", expected)),
+            _ if limit > max.0 => Err(InvalidValue::because(format!("is more than {}", max.0), expected)),
             _ => Ok(Self(limit)),
         }
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::api::fields::UnknownFields;
 use crate::api::{Fields, ValidationErrors};
 use crate::domain::{
-    Account, AccountId, AccountVersion, GroupId, InvalidValue, MemberChange, MembershipRequest, Moment,
+    Account, AccountId, AccountVersion, DescribedBy, GroupId, InvalidValue, MemberChange, MembershipRequest, Moment,
 };
 
 /// An event from another system.
@@ -39,7 +39,7 @@ pub enum AccountEvent {
 /// The kinds of incoming events.
 #[derive(Clone, Copy)]
 enum Kind {
-    Description,
+    Description(DescribedBy),
     Deletion,
     Request,
 }
@@ -54,6 +54,16 @@ const ACTION: &str = "add or remove";
 const GROUP: &str = "a group's id";
 
 impl IncomingEvent {
+    /// The moment by which the source orders this event among others.
+    #[must_use]
+    pub const fn ordered_at(&self) -> Moment {
+        match self {
+            Self::Account { event: AccountEvent::Described(account), .. } => account.version.moment(),
+            Self::Account { event: AccountEvent::Deleted(_, version), .. } => version.moment(),
+            Self::Membership { request, .. } => request.requested_at,
+        }
+    }
+
     /// The account that the event is about.
     #[must_use]
     pub const fn account(&self) -> &AccountId {
@@ -72,7 +82,8 @@ impl IncomingEvent {
     pub fn parse(event: Value) -> Result<Self, ValidationErrors> {
         let mut envelope = Fields::from_value(event, "event", "")?;
         let kind = |text: &str| match text {
-            "Account Created" | "Account Updated" => Ok(Kind::Description),
+            "Account Created" => Ok(Kind::Description(DescribedBy::Creation)),
+            "Account Updated" => Ok(Kind::Description(DescribedBy::Update)),
             "Account Deleted" => Ok(Kind::Deletion),
             "Group Membership Requested" => Ok(Kind::Request),
             _ => Err(InvalidValue::new("is not known here", DETAIL_TYPES)),
@@ -86,7 +97,7 @@ impl IncomingEvent {
         let (kind, id, source, time) = envelope.finish(UnknownFields::Ignored, header)?;
         let mut detail = Fields::from_value(detail, "detail", "detail.")?;
         let event = match kind {
-            Kind::Description => description(&mut detail).map(|event| Self::Account { event, source }),
+            Kind::Description(by) => description(&mut detail, by).map(|event| Self::Account { event, source }),
             Kind::Deletion => deletion(&mut detail).map(|event| Self::Account { event, source }),
             Kind::Request => request(&mut detail, id, time),
         };
@@ -99,13 +110,13 @@ fn deletion(detail: &mut Fields) -> Option<AccountEvent> {
     Some(AccountEvent::Deleted(id?, AccountVersion::deleted(at?)))
 }
 
-fn description(detail: &mut Fields) -> Option<AccountEvent> {
+fn description(detail: &mut Fields, by: DescribedBy) -> Option<AccountEvent> {
     let (id, at) = (account_id(detail, "id"), updated_at(detail));
     let name = detail.required("name", TEXT, text);
     let email = detail.required("email", EMAIL, address);
     let status = detail.required("status", TEXT, text);
     let (name, email, status) = (name?, email?, status?);
-    let version = AccountVersion::described(at?, &name, &email, &status);
+    let version = AccountVersion::described(at?, by, &name, &email, &status);
     Some(AccountEvent::Described(Account { id: id?, name, email, status, version }))
 }
 
@@ -126,7 +137,7 @@ fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEven
     Some(IncomingEvent::Membership { request, requested_by: requested_by? })
 }
 
-fn account_id(detail: &mut Fields, field: &str) -> Option<AccountId> {
+fn account_id(detail: &mut Fields, field: &'static str) -> Option<AccountId> {
     let invalid = InvalidValue::new("is not an account id", AccountId::EXPECTED);
     detail.required(field, AccountId::EXPECTED, |text| AccountId::parse(text).ok_or(invalid))
 }

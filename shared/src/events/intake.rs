@@ -4,7 +4,7 @@ use super::incoming::{AccountEvent, IncomingEvent};
 use crate::domain::{Actor, Error, MembershipRequest, Missing, Moment, RequestOutcome, Timestamp};
 use crate::store::Store;
 
-/// Nanoseconds by which the clock of another system may be ahead. A request of the far future would supersede all others
+/// Nanoseconds by which the clock of another system may be ahead. An event of the far future would supersede all others
 /// until then.
 const MAX_CLOCK_SKEW: i64 = 5 * 60 * 1_000_000_000;
 
@@ -50,6 +50,9 @@ impl IncomingEvent {
     /// # Errors
     /// Why the event is not applied. The reason has no value of the event but ids.
     pub async fn apply(&self, store: &Store, now: Timestamp) -> Result<bool, ApplyError> {
+        if self.ordered_at().unix_nanos() > Moment::from(now).unix_nanos().saturating_add(MAX_CLOCK_SKEW) {
+            return Err(ApplyError::Permanent("the event is dated more than five minutes ahead".into()));
+        }
         match self {
             Self::Account { event, source } => {
                 let actor = Actor::new(source);
@@ -70,9 +73,6 @@ async fn apply_request(
     store: &Store,
     now: Timestamp,
 ) -> Result<bool, ApplyError> {
-    if request.requested_at.unix_nanos() > Moment::from(now).unix_nanos().saturating_add(MAX_CLOCK_SKEW) {
-        return Err(ApplyError::Permanent("the request was made in the future".into()));
-    }
     let outcome = store.apply_request(&Actor::new(requested_by), request, now).await;
     match outcome.map_err(|error| apply_error(&error))? {
         RequestOutcome::Changed => Ok(true),

@@ -69,9 +69,11 @@ impl Reply {
     pub fn error(error: &ApiError, request_id: &str) -> Self {
         let reply = error.reply();
         let details = match error {
-            ApiError::Validation(errors) => {
-                errors.0.iter().map(|error| ErrorDetail { field: &error.field, reason: error.invalid.reason }).collect()
-            }
+            ApiError::Validation(errors) => errors
+                .0
+                .iter()
+                .map(|error| ErrorDetail { field: &error.field, reason: &error.invalid.reason })
+                .collect(),
             _ => Vec::new(),
         };
         let body = ErrorBody { code: reply.code, message: &reply.message, details, request_id };

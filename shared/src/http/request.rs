@@ -6,6 +6,7 @@ use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{LambdaEvent, Request, RequestExt};
 
 use super::ApiError;
+use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
 use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing, Version};
@@ -182,6 +183,8 @@ pub fn idempotency_key(request: &Request) -> Result<Option<&str>, ValidationErro
 #[derive(Debug)]
 pub struct Query {
     remaining: Vec<(String, String)>,
+    /// The parameters that the handler asked for.
+    known: Vec<&'static str>,
     errors: Vec<FieldError>,
 }
 
@@ -190,7 +193,7 @@ impl Query {
     #[must_use]
     pub fn parse(request: &Request) -> Self {
         let parameters = request.query_string_parameters();
-        let mut query = Self { remaining: Vec::new(), errors: Vec::new() };
+        let mut query = Self { remaining: Vec::new(), known: Vec::new(), errors: Vec::new() };
         let mut pairs: Vec<_> = parameters.iter().collect();
         pairs.sort_unstable();
         for (name, value) in pairs {
@@ -209,7 +212,8 @@ impl Query {
     }
 
     /// Takes a parameter out and parses it. Returns `None` when it is absent or invalid.
-    pub fn take<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
+    pub fn take<T>(&mut self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, InvalidValue>) -> Option<T> {
+        self.known.push(name);
         let index = self.remaining.iter().position(|(parameter, _)| parameter == name)?;
         let (name, value) = self.remaining.swap_remove(index);
         parse(&value).map_err(|invalid| self.error(&name, invalid)).ok()
@@ -234,7 +238,7 @@ impl Query {
     /// All errors collected, and one for each unknown parameter.
     pub fn finish(mut self) -> Result<(), ValidationErrors> {
         for (name, _) in std::mem::take(&mut self.remaining) {
-            self.error(&name, InvalidValue::new("is not known here", "left out"));
+            self.error(&name, unknown_name(&name, &self.known));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(ValidationErrors(self.errors)) }
     }
