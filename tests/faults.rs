@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use shared::domain::{AccountId, AddOutcome, ChangeOutcome, Error, GroupId, MemberChange};
+use shared::domain::{AccountId, AddOutcome, ChangeOutcome, Error, GroupId, MemberChange, Precondition};
 use shared::http::{HttpResponse, Reply};
 use tokio::time::Instant;
 
@@ -92,15 +92,15 @@ async fn conditional_update_and_deletion_recognize_their_own_write() {
             api.request(method, &format!("/{id}")).header("If-Match", version).json(&body)
         };
         faults.next("UpdateItem", fault).next("UpdateItem", fault);
-        let answer = Answer::to(conditional(Method::PUT, "\"1\"", json!({ "description": "B" }))).await;
-        assert_eq!(answer.header("etag"), Some("\"2\""), "{fault:?}: {}", answer.text);
+        let answer = Answer::to(conditional(Method::PUT, "\"1-0\"", json!({ "description": "B" }))).await;
+        assert_eq!(answer.header("etag"), Some("\"2-0\""), "{fault:?}: {}", answer.text);
         assert_eq!(answer.ok()["description"], json!("B"));
         faults.next(TRANSACT, transaction_fault).next(TRANSACT, transaction_fault);
-        let answer = Answer::to(conditional(Method::PUT, "\"2\"", json!({ "name": "B" }))).await;
-        assert_eq!(answer.header("etag"), Some("\"3\""), "{transaction_fault:?}: {}", answer.text);
+        let answer = Answer::to(conditional(Method::PUT, "\"2-0\"", json!({ "name": "B" }))).await;
+        assert_eq!(answer.header("etag"), Some("\"3-0\""), "{transaction_fault:?}: {}", answer.text);
         assert_eq!(answer.ok()["name"], json!("B"));
         faults.next(TRANSACT, transaction_fault).next(TRANSACT, transaction_fault);
-        let answer = Answer::to(conditional(Method::DELETE, "\"3\"", json!({}))).await;
+        let answer = Answer::to(conditional(Method::DELETE, "\"3-0\"", json!({}))).await;
         assert_eq!(answer.status, 204, "{transaction_fault:?}: {}", answer.text);
         api.get(&format!("/{id}")).await.not_found();
         assert_eq!(faults.left(), 0);
@@ -112,7 +112,7 @@ async fn unconditional_update_is_applied_once_despite_faults() {
     let (faults, api) = start().await;
     let id = api.group("A").await;
     for (operation, body, tag) in
-        [("UpdateItem", json!({ "description": "B" }), "\"2\""), (TRANSACT, json!({ "name": "B" }), "\"3\"")]
+        [("UpdateItem", json!({ "description": "B" }), "\"2-0\""), (TRANSACT, json!({ "name": "B" }), "\"3-0\"")]
     {
         faults.next(operation, Fault::AnswerLost).next(operation, Fault::AnswerLost);
         let answer = api.put(&format!("/{id}"), body).await;
@@ -195,7 +195,8 @@ async fn changes_past_the_deadline_are_reported_for_retry() {
     faults.next(TRANSACT, Fault::Passes).repeat(TRANSACT, Fault::TransactionConflict, 1_000);
     let (granted, group) = (administer(), GroupId::parse(&id).unwrap());
     let store = api.app.store.until(Instant::now() + Duration::from_secs(3));
-    let outcomes = store.change_members(&granted, &group, &changes, now()).await.unwrap().leave_to_stream();
+    let outcomes =
+        store.change_members(&granted, &group, &changes, &Precondition::NONE, now()).await.unwrap().leave_to_stream();
     let is_added = |outcome: &&ChangeOutcome| matches!(outcome, ChangeOutcome::Add(AddOutcome::Added(_)));
     let added = outcomes.iter().filter(is_added).count();
     let retried = outcomes.iter().filter(|outcome| **outcome == ChangeOutcome::Retry).count();

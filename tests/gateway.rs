@@ -10,28 +10,6 @@ use shared::domain::clock::SystemClock;
 
 use crate::harness::{Answer, Api, config, key, template, token};
 
-#[tokio::test]
-async fn request_without_a_route_is_not_found() {
-    let api = Api::start().await;
-    let token = token("alice", &["Administrator"]);
-    for (method, path) in [
-        (Method::GET, "/a/b/c/d"),
-        (Method::PATCH, ""),
-        (Method::POST, "/grp-1"),
-        (Method::GET, "/"),
-        (Method::OPTIONS, ""),
-    ] {
-        for token in [None, Some(token.as_str())] {
-            let answer = Answer::to(api.request_as(token, method.clone(), path)).await;
-            assert_eq!(
-                (answer.status.as_u16(), &answer.body),
-                (404, &json!({ "message": "Not Found" })),
-                "{method} {path}"
-            );
-        }
-    }
-}
-
 /// The event has the form that API Gateway documents ("AWS Lambda proxy integrations for HTTP APIs", payload format
 /// version 2.0).
 #[tokio::test]
@@ -63,7 +41,7 @@ async fn event_has_the_form_of_api_gateway() {
         .into_parts();
     let gateway = groups_local::event::GatewayContext {
         request_id: "r-1",
-        route_path: "/api/v1/groups/{id}/members/{accountId}",
+        route_key: "PUT /api/v1/groups/{id}/members/{accountId}",
         path_parameters: vec![("id".into(), "grp-1".into()), ("accountId".into(), "a%40b".into())],
         claims: &claims,
         time: time::OffsetDateTime::from_unix_timestamp(1_583_348_638).unwrap(),

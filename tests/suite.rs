@@ -22,6 +22,7 @@ mod intake;
 mod model;
 mod monitoring;
 mod openapi;
+mod preconditions;
 mod propagation;
 mod publishing;
 mod readme;

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use groups_local::functions::{APPLY_EVENTS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, check_routes};
+use groups_local::functions::{APPLY_EVENTS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST, check_routes};
 use groups_local::pattern::matches;
 use groups_local::template::{Template, document};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use shared::domain::{Account, GroupId, MemberChange};
+use shared::domain::{Account, GroupId, MemberChange, Precondition};
 
 use crate::harness::exchange::{T3, request_event};
 use crate::harness::faults::Faults;
@@ -38,8 +38,12 @@ fn every_function_is_a_package_of_the_same_name() {
     let folder = root().join("functions");
     let folders: BTreeSet<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let names =
-        FUNCTIONS.iter().map(|function| function.name).chain([APPLY_EVENTS.name, PROPAGATE.name, PUBLISH_EVENTS.name]);
+    let names = FUNCTIONS.iter().map(|function| function.name).chain([
+        APPLY_EVENTS.name,
+        PROPAGATE.name,
+        PUBLISH_EVENTS.name,
+        REJECT_REQUEST.name,
+    ]);
     assert_eq!(folders, names.map(str::to_owned).collect());
 }
 
@@ -52,7 +56,7 @@ fn every_function_has_the_same_build_script() {
         assert!(text.contains("\nbuild = \"../../infra/build.rs\"\n"), "{}", manifest.display());
         seen += 1;
     }
-    assert_eq!(seen, FUNCTIONS.len() + 3);
+    assert_eq!(seen, FUNCTIONS.len() + 4);
 }
 
 #[test]
@@ -128,8 +132,16 @@ async fn policies_allow_exactly_what_functions_do() {
     let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
     api.recorder.take();
     let add = MemberChange::Add(account("acc-2").id);
-    api.store.change_members(&administer(), &pair[1], &[add], now()).await.unwrap().leave_to_stream();
-    api.store.nest_group(&administer(), &pair[0], &pair[1], now()).await.unwrap().leave_to_stream();
+    api.store
+        .change_members(&administer(), &pair[1], &[add], &Precondition::NONE, now())
+        .await
+        .unwrap()
+        .leave_to_stream();
+    api.store
+        .nest_group(&administer(), &pair[0], &pair[1], &Precondition::NONE, now())
+        .await
+        .unwrap()
+        .leave_to_stream();
     api.store.put_account(&event_source(), &Account { version: version(2), ..account("acc-2") }).await.unwrap();
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
@@ -200,7 +212,7 @@ fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
         "Effect": "Allow", "Action": ["events:PutEvents"], "Resource": { "Fn::Sub": bus },
         "Condition": { "StringEquals": { "events:source": "groups" } },
     });
-    assert_eq!(template().policies.len(), FUNCTIONS.len() + 3);
+    assert_eq!(template().policies.len(), FUNCTIONS.len() + 4);
     for (function, policy) in &template().policies {
         let mut expected = match function.as_str() {
             "apply-events" => vec![dead_letters("DeadLetters"), allow(&receive, "Incoming.Arn")],

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::proxy::{self, Upstream};
 
@@ -29,6 +30,8 @@ pub enum Fault {
     AnswerLost,
     /// Breaks the connection before the table sees it.
     NeverArrives,
+    /// Forwards it once the test releases it.
+    Holds,
     /// Answers with a validation error whose text must not leave the system.
     Malformed,
     /// Returns this many keys of a batch, the last ones, as unprocessed.
@@ -47,6 +50,8 @@ pub struct Faults {
     waiting: Arc<Mutex<VecDeque<(&'static str, Fault)>>>,
     /// Percentage and source of random faults.
     random: Arc<Mutex<Option<(u8, fastrand::Rng)>>>,
+    /// Whether a request is held, and whether it is released.
+    held: Arc<(Notify, Notify)>,
     /// Rows for [`Fault::OldMembers`].
     remembered: Arc<Mutex<Vec<Value>>>,
 }
@@ -74,6 +79,16 @@ impl Faults {
     /// From now on, injects a transient fault into this percentage of requests, drawn by the seed.
     pub fn at_random(&self, percent: u8, seed: u64) {
         *self.random.lock().unwrap() = Some((percent, fastrand::Rng::with_seed(seed)));
+    }
+
+    /// Waits until a request is held.
+    pub async fn wait_for_held(&self) {
+        self.held.0.notified().await;
+    }
+
+    /// Releases the held request.
+    pub fn release(&self) {
+        self.held.1.notify_one();
     }
 
     /// Injects no more faults.
@@ -140,6 +155,11 @@ async fn pass(State(proxy): State<Proxy>, headers: HeaderMap, body: Bytes) -> Re
             broken()
         }
         Some(Fault::NeverArrives) => broken(),
+        Some(Fault::Holds) => {
+            proxy.faults.held.0.notify_one();
+            proxy.faults.held.1.notified().await;
+            proxy.forward(&headers, body).await
+        }
         Some(Fault::Unprocessed(count)) => proxy.forward_part(&headers, &body, count).await,
         Some(fault @ (Fault::Remembers | Fault::OldMembers)) => {
             let (status, body) = proxy.upstream.send(&headers, body.to_vec()).await;

@@ -36,8 +36,8 @@ fn operations_match_routes_and_functions() {
         .iter()
         .map(|((method, path), operation)| line((method, path), operation["operationId"].as_str().unwrap()))
         .collect();
-    let routes = &crate::harness::template().routes;
-    let routed = routes.iter().map(|route| line((&route.method, &route.path), &route.function)).collect();
+    let routes = crate::harness::template().routes.iter().filter(|route| route.method != "HEAD");
+    let routed = routes.map(|route| line((&route.method, &route.path), &route.function)).collect();
     assert_eq!(documented, routed);
     let functions: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
     let ids = operations.values().map(|operation| operation["operationId"].as_str().unwrap()).collect();
@@ -123,7 +123,7 @@ fn function_binaries_contain_no_descriptions() {
         let has = |text: &str| binary.contains(text);
         assert!(!has(schema), "{} contains a schema", function.name);
         assert!(!has(operation.description), "{} contains its description", function.name);
-        let reads_if_match = ["update-group", "delete-group"].contains(&function.name);
+        let reads_if_match = !function.name.starts_with("list-") && function.name != "get-member";
         assert_eq!(has("an ETag, up to 20 of them, or *"), reads_if_match, "the search finds texts that are there");
     }
 }

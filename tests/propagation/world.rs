@@ -8,7 +8,8 @@ use serde_json::Value;
 use shared::app::{App, Effect};
 use shared::domain::{
     Account, AccountId, AccountVersion, AddOutcome, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
-    Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, RemoveOutcome, RequestOutcome,
+    Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, Precondition, RemoveOutcome,
+    RequestOutcome,
 };
 use shared::propagation::Propagation;
 use shared::store::{Store, Unsettled};
@@ -115,7 +116,11 @@ impl World {
             Operation::Nest(parent, child) => self.nest(parent, child).await,
             Operation::Unnest(parent, child) => self.unnest(parent, child).await,
             Operation::ReplaceGroup(group) => {
-                let deleted = self.store().delete_group(&administer(), &self.groups[group], None, now()).await.unwrap();
+                let deleted = self
+                    .store()
+                    .delete_group(&administer(), &self.groups[group], &Precondition::NONE, now())
+                    .await
+                    .unwrap();
                 self.settle(deleted).await;
                 self.groups[group] = self.create().await;
                 self.expected.direct.retain(|(of, _)| *of != group);
@@ -146,7 +151,7 @@ impl World {
         let was_direct = self.expected.direct.contains(&(group, index));
         let known = self.expected.known.contains(&index);
         if adds {
-            let added = self.store().add_member(&administer(), &id, account, now()).await.unwrap();
+            let added = self.store().add_member(&administer(), &id, account, &Precondition::NONE, now()).await.unwrap();
             let (outcome, settled) = self.settle(added).await;
             assert!(settled);
             match outcome {
@@ -158,7 +163,8 @@ impl World {
                 }
             }
         } else {
-            let removed = self.store().remove_member(&administer(), &id, account, now()).await.unwrap();
+            let removed =
+                self.store().remove_member(&administer(), &id, account, &Precondition::NONE, now()).await.unwrap();
             let (outcome, settled) = self.settle(removed).await;
             assert!(settled);
             match outcome {
@@ -213,7 +219,8 @@ impl World {
     async fn rename_group(&self, group: usize, name: &str) {
         let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
         let changes = GroupChanges { name, ..GroupChanges::default() };
-        let renamed = self.store().update_group(&administer(), &id, &changes, None, now()).await.unwrap();
+        let renamed =
+            self.store().update_group(&administer(), &id, &changes, &Precondition::NONE, now()).await.unwrap();
         self.settle(renamed).await;
     }
 
@@ -227,7 +234,10 @@ impl World {
         let makes_cycle = self.is_in(parent, child);
         // The edges of a deleted group may block others until its job has removed them.
         let store = self.store().until(Instant::now() + Duration::from_secs(if makes_cycle { 60 } else { 2 }));
-        match store.nest_group(&administer(), &self.groups[parent], &self.groups[child], now()).await {
+        match store
+            .nest_group(&administer(), &self.groups[parent], &self.groups[child], &Precondition::NONE, now())
+            .await
+        {
             Ok(nested) => {
                 assert!(!makes_cycle);
                 self.expected.nested.insert((parent, child));
@@ -242,7 +252,7 @@ impl World {
     async fn unnest(&mut self, parent: usize, child: usize) {
         let was_nested = self.expected.nested.remove(&(parent, child));
         let (parent, child) = (self.groups[parent], self.groups[child]);
-        match self.store().unnest_group(&administer(), &parent, &child, now()).await {
+        match self.store().unnest_group(&administer(), &parent, &child, &Precondition::NONE, now()).await {
             Ok(unnested) => {
                 assert!(was_nested);
                 self.settle(unnested).await;
@@ -327,12 +337,14 @@ impl Actor {
         let granted = administer();
         let (group, account) = (|index: usize| &self.groups[index], |index: usize| &self.accounts[index]);
         let outcome = match operation {
-            Operation::Add(index, member) => {
-                store.add_member(&granted, group(index), account(member).clone(), now()).await.map(drop)
-            }
-            Operation::Remove(index, member) => {
-                store.remove_member(&granted, group(index), account(member).clone(), now()).await.map(drop)
-            }
+            Operation::Add(index, member) => store
+                .add_member(&granted, group(index), account(member).clone(), &Precondition::NONE, now())
+                .await
+                .map(drop),
+            Operation::Remove(index, member) => store
+                .remove_member(&granted, group(index), account(member).clone(), &Precondition::NONE, now())
+                .await
+                .map(drop),
             Operation::Request(index, member, adds) => {
                 let account = account(member).clone();
                 let change = if adds { MemberChange::Add(account) } else { MemberChange::Remove(account) };
@@ -342,17 +354,19 @@ impl Actor {
             }
             Operation::RepeatRequest(_) => Ok(()),
             Operation::Nest(parent, child) => {
-                store.nest_group(&granted, group(parent), group(child), now()).await.map(drop)
+                store.nest_group(&granted, group(parent), group(child), &Precondition::NONE, now()).await.map(drop)
             }
             Operation::Unnest(parent, child) => {
-                store.unnest_group(&granted, group(parent), group(child), now()).await.map(drop)
+                store.unnest_group(&granted, group(parent), group(child), &Precondition::NONE, now()).await.map(drop)
             }
             Operation::RenameGroup(index, name) => {
                 let name = Some(GroupName::parse(NAMES[name]).unwrap());
                 let changes = GroupChanges { name, ..GroupChanges::default() };
-                store.update_group(&granted, group(index), &changes, None, now()).await.map(drop)
+                store.update_group(&granted, group(index), &changes, &Precondition::NONE, now()).await.map(drop)
             }
-            Operation::ReplaceGroup(index) => store.delete_group(&granted, group(index), None, now()).await.map(drop),
+            Operation::ReplaceGroup(index) => {
+                store.delete_group(&granted, group(index), &Precondition::NONE, now()).await.map(drop)
+            }
             Operation::RenameAccount(index) => {
                 let renamed = Account { version: self.next_version(), ..harness::account(account(index).as_str()) };
                 store.put_account(&event_source(), &renamed).await.map(drop)

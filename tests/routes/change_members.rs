@@ -65,6 +65,26 @@ async fn one_request_changes_at_most_500_ids() {
 }
 
 #[tokio::test]
+async fn five_hundred_of_the_longest_ids_fit_the_body() {
+    let api = Api::start().await;
+    let path = format!("/{}/members", api.group("Engineering").await);
+    // Each quotation mark is escaped.
+    let ids: Vec<String> = (0..500).map(|number| format!("{number:03}{}", "\"".repeat(125))).collect();
+    let answer = api.patch(&path, json!({ "remove": ids })).await.ok();
+    assert_eq!(answer["outcomes"].as_array().unwrap().len(), 500);
+}
+
+#[tokio::test]
+async fn repeated_ids_are_named() {
+    let api = Api::start().await;
+    let path = format!("/{}/members", api.group("Engineering").await);
+    let errors =
+        api.patch(&path, json!({ "add": ["a", "b", "b", "c"], "remove": ["d", "a", "c"] })).await.field_errors();
+    let expected = [("add", "names b a second time"), ("remove", "names a, c a second time")];
+    assert_eq!(errors, expected.map(|(field, reason)| (field.to_owned(), reason.to_owned())));
+}
+
+#[tokio::test]
 async fn empty_change_is_accepted() {
     let api = Api::start().await;
     let engineering = api.group("Engineering").await;
@@ -92,7 +112,7 @@ async fn invalid_body_changes_nothing() {
 }
 
 #[tokio::test]
-async fn body_must_be_json_of_at_most_64_kib() {
+async fn body_must_be_json_of_at_most_128_kib() {
     let api = Api::start().await;
     let engineering = api.group("Engineering").await;
     let patch = |body: String, content_type: &str| {
@@ -100,7 +120,7 @@ async fn body_must_be_json_of_at_most_64_kib() {
         Answer::to(request.header("content-type", content_type).body(body))
     };
     patch("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
-    patch(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
+    patch(" ".repeat(131_073), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
     assert_eq!(patch(String::new(), "application/json").await.field_errors()[0].0, "body");
 }
 

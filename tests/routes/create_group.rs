@@ -19,7 +19,7 @@ async fn new_group_is_returned_with_etag_and_location() {
     });
     let answer = api.post("", body).await;
     assert_eq!(answer.status, 201);
-    assert_eq!(answer.header("etag"), Some("\"1\""));
+    assert_eq!(answer.header("etag"), Some("\"1-0\""));
     assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
     let group = answer.body.as_object().unwrap();
     let id = group["id"].as_str().unwrap();
@@ -137,9 +137,10 @@ async fn body_must_be_one_json_object() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for (body, reason) in [
         ("", "is empty"),
-        ("{", "is not readable as JSON"),
-        ("{} {}", "is not readable as JSON"),
-        (r#"{"name": 1e400}"#, "is not readable as JSON"),
+        ("{", "is not readable as JSON at line 1, column 1"),
+        ("{} {}", "is not readable as JSON at line 1, column 4"),
+        ("{\n  \"name\": A\n}", "is not readable as JSON at line 2, column 11"),
+        (r#"{"name": 1e400}"#, "is not readable as JSON at line 1, column 14"),
         ("[]", "is JSON of another type"),
         ("\"name\"", "is JSON of another type"),
         ("null", "is JSON of another type"),
@@ -168,7 +169,7 @@ async fn body_has_at_most_64_kib() {
         Answer::to(request.body(format!("{body}{}", " ".repeat(size - body.len())))).await
     };
     assert_eq!(send(64 * 1_024).await.status, 201);
-    send(64 * 1_024 + 1).await.refused(413, "PAYLOAD_TOO_LARGE");
+    send(128 * 1_024 + 1).await.refused(413, "PAYLOAD_TOO_LARGE");
 }
 
 #[tokio::test]
@@ -190,11 +191,43 @@ async fn content_type_must_be_json() {
 }
 
 #[tokio::test]
+async fn encoded_body_is_refused() {
+    let api = Api::start().await;
+    let create = |encoding: &str| {
+        let request = api.request(Method::POST, "").header("content-encoding", encoding);
+        Answer::to(request.json(&json!({ "name": "Team" })))
+    };
+    for encoding in ["gzip", "br", "deflate, gzip", ""] {
+        let answer = create(encoding).await;
+        let message = answer.refused(415, "UNSUPPORTED_MEDIA_TYPE");
+        assert_eq!(message, "the body must be sent without Content-Encoding", "{encoding}");
+    }
+    assert!(api.all_items("", "groups").await.is_empty());
+    assert_eq!(create("identity").await.status, 201);
+}
+
+#[tokio::test]
+async fn unknown_field_suggests_the_near_one() {
+    let api = Api::start().await;
+    let body =
+        json!({ "name": "Team", "groupType": "security", "IsPrivileged": true, "descripton": "d", "colour": "red" });
+    let mut errors = api.post("", body).await.field_errors();
+    errors.sort();
+    let expected = [
+        ("IsPrivileged", "is not known here; did you mean is_privileged?"),
+        ("colour", "is not known here"),
+        ("descripton", "is not known here; did you mean description?"),
+        ("groupType", "is not known here; did you mean group_type?"),
+    ];
+    assert_eq!(errors, expected.map(|(field, reason)| (field.to_owned(), reason.to_owned())));
+}
+
+#[tokio::test]
 async fn body_must_be_utf8() {
     let api = Api::start().await;
     let request = api.request(Method::POST, "").header("content-type", "application/json");
     let errors = Answer::to(request.body(b"{\"name\": \"\xff\"}".to_vec())).await.field_errors();
-    assert_eq!(errors, [("body".to_owned(), "is not readable as JSON".to_owned())]);
+    assert_eq!(errors, [("body".to_owned(), "is not readable as JSON at line 1, column 11".to_owned())]);
 }
 
 #[tokio::test]

@@ -61,12 +61,12 @@ async fn if_match_guards_a_deletion() {
         Answer::to(api.request(Method::DELETE, &format!("/{engineering}")).header("If-Match", if_match))
     };
 
-    delete_if("\"2\"").await.refused(412, "PRECONDITION_FAILED");
-    delete_if("W/\"1\"").await.refused(412, "PRECONDITION_FAILED");
+    delete_if("\"2-0\"").await.refused(412, "PRECONDITION_FAILED");
+    delete_if("W/\"1-0\"").await.refused(412, "PRECONDITION_FAILED");
     assert_eq!(delete_if("nonsense").await.field_errors()[0].0, "If-Match");
     assert_eq!(api.get(&format!("/{engineering}")).await.status, 200);
-    assert_eq!(delete_if("\"1\"").await.status, 204);
-    delete_if("\"1\"").await.not_found();
+    assert_eq!(delete_if("\"1-0\"").await.status, 204);
+    delete_if("\"1-0\"").await.not_found();
     delete_if("*").await.not_found();
 }
 

@@ -10,7 +10,7 @@ async fn returns_the_group_as_created_with_its_etag() {
 
     let found = api.get(&format!("/{id}")).await;
 
-    assert_eq!(found.header("etag"), Some("\"1\""));
+    assert_eq!(found.header("etag"), Some("\"1-0\""));
     assert_eq!(found.ok(), created.body);
 }
 

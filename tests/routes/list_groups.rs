@@ -86,15 +86,26 @@ async fn default_limit_is_50() {
 }
 
 #[tokio::test]
+async fn unknown_parameter_suggests_the_near_one() {
+    let api = Api::start().await;
+    for (parameter, reason) in [
+        ("Search", "is not known here; did you mean search?"),
+        ("members", "is not known here; did you mean member?"),
+        ("page", "is not known here"),
+    ] {
+        let errors = api.get(&format!("?{parameter}=a")).await.field_errors();
+        assert_eq!(errors, [(parameter.to_owned(), reason.to_owned())]);
+    }
+}
+
+#[tokio::test]
 async fn limit_is_1_to_1000() {
     let api = Api::start().await;
     api.group("A").await;
     for valid in [1, 1_000] {
         api.get(&format!("?limit={valid}")).await.ok();
     }
-    for (limit, reason) in
-        [("0", "is less than 1"), ("1001", "is more than the maximum"), ("x", "is not a whole number")]
-    {
+    for (limit, reason) in [("0", "is less than 1"), ("1001", "is more than 1000"), ("x", "is not a whole number")] {
         for query in ["", "&search=a", "&member=acc-1"] {
             let errors = api.get(&format!("?limit={limit}{query}")).await.field_errors();
             assert_eq!(errors, [("limit".to_owned(), reason.to_owned())]);

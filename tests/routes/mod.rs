@@ -12,6 +12,7 @@ mod list_groups;
 mod list_members;
 mod list_nested_groups;
 mod nest_group;
+mod reject_request;
 mod remove_member;
 mod unnest_group;
 mod update_group;

@@ -78,7 +78,10 @@ async fn indirect_member_is_a_conflict_that_names_the_nested_groups() {
 
     let answer = api.delete(&format!("/{company}/members/acc-00000")).await;
 
-    let message = format!("the account is a member only through the nested groups {engineering}");
+    let message = format!(
+        "the account is a member only through the nested groups {engineering}; remove it from these, or remove these from \
+         the group"
+    );
     assert_eq!(answer.refused(409, "CONFLICT"), message);
     let body = api.patch(&format!("/{company}/members"), json!({ "remove": ["acc-00000"] })).await.ok();
     assert_eq!(body["outcomes"], json!([{ "id": "acc-00000", "outcome": "not_direct_member" }]));

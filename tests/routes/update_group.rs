@@ -2,7 +2,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::groups;
-use crate::harness::pump::{assert_sound, violations};
+use crate::harness::faults::Faults;
+use crate::harness::pump::{Pump, assert_sound, violations};
 use crate::harness::{Answer, Api, IMPOSSIBLE_GROUPS, NO_GROUP};
 
 /// Updates a group with this `If-Match` header.
@@ -25,7 +26,7 @@ async fn only_the_given_fields_change() {
     ] {
         let before = api.get(&path).await.ok();
         let answer = api.put(&path, change.clone()).await;
-        assert_eq!(answer.header("etag"), Some(format!("\"{version}\"").as_str()));
+        assert_eq!(answer.header("etag"), Some(format!("\"{version}-0\"").as_str()));
         let mut expected = before;
         for (field, value) in change.as_object().unwrap() {
             expected[field] = match value {
@@ -46,10 +47,29 @@ async fn empty_object_changes_nothing() {
     let created = api.post("", json!({ "name": "A" })).await.body;
     let id = created["id"].as_str().unwrap();
     let answer = api.put(&format!("/{id}"), json!({})).await;
-    assert_eq!(answer.header("etag"), Some("\"1\""));
+    assert_eq!(answer.header("etag"), Some("\"1-0\""));
     assert_eq!(answer.ok(), created);
-    assert_eq!(put_if(&api, id, "\"1\"", json!({})).await.ok(), created);
-    put_if(&api, id, "\"2\"", json!({})).await.refused(412, "PRECONDITION_FAILED");
+    assert_eq!(put_if(&api, id, "\"1-0\"", json!({})).await.ok(), created);
+    put_if(&api, id, "\"2-0\"", json!({})).await.refused(412, "PRECONDITION_FAILED");
+}
+
+/// Neither a version nor an event: each would say that something changed.
+#[tokio::test]
+async fn present_values_change_nothing() {
+    let api = Api::start_streaming(|_| {}, &Faults::default()).await;
+    let mut publishing = Pump::publishing(&api).await;
+    let body = json!({ "name": "A", "description": "d", "group_type": "distribution", "is_privileged": true });
+    let created = api.post("", body.clone()).await.body;
+    let id = created["id"].as_str().unwrap();
+    for same in [body, json!({ "name": " A " }), json!({ "description": "d" }), json!({ "is_privileged": true })] {
+        let answer = api.put(&format!("/{id}"), same.clone()).await;
+        assert_eq!(answer.header("etag"), Some("\"1-0\""), "{same}");
+        assert_eq!(answer.ok(), created);
+        assert_eq!(put_if(&api, id, "\"1-0\"", same.clone()).await.ok(), created);
+        put_if(&api, id, "\"2-0\"", same).await.refused(412, "PRECONDITION_FAILED");
+    }
+    publishing.fetch().await;
+    assert_eq!(publishing.waiting.len(), 1, "only the creation is published");
 }
 
 #[tokio::test]
@@ -65,12 +85,12 @@ async fn renamed_group_moves_in_the_list() {
 async fn if_match_guards_against_lost_updates() {
     let api = Api::start().await;
     let id = api.group("A").await;
-    put_if(&api, &id, "\"2\"", json!({ "name": "B" })).await.refused(412, "PRECONDITION_FAILED");
-    assert_eq!(put_if(&api, &id, "\"1\"", json!({ "name": "B" })).await.header("etag"), Some("\"2\""));
-    put_if(&api, &id, "\"1\"", json!({ "name": "C" })).await.refused(412, "PRECONDITION_FAILED");
-    assert_eq!(put_if(&api, &id, "\"1\", \"2\"", json!({ "name": "D" })).await.header("etag"), Some("\"3\""));
-    assert_eq!(put_if(&api, &id, "*", json!({ "name": "E" })).await.header("etag"), Some("\"4\""));
-    for other in ["W/\"4\"", "\"a,b\" , \"\"", "\"04\"", "\"\"", "\"x\"", "\"18446744073709551616\""] {
+    put_if(&api, &id, "\"2-0\"", json!({ "name": "B" })).await.refused(412, "PRECONDITION_FAILED");
+    assert_eq!(put_if(&api, &id, "\"1-0\"", json!({ "name": "B" })).await.header("etag"), Some("\"2-0\""));
+    put_if(&api, &id, "\"1-0\"", json!({ "name": "C" })).await.refused(412, "PRECONDITION_FAILED");
+    assert_eq!(put_if(&api, &id, "\"1-0\", \"2-0\"", json!({ "name": "D" })).await.header("etag"), Some("\"3-0\""));
+    assert_eq!(put_if(&api, &id, "*", json!({ "name": "E" })).await.header("etag"), Some("\"4-0\""));
+    for other in ["W/\"4-0\"", "\"a,b\" , \"\"", "\"04-0\"", "\"\"", "\"x\"", "\"18446744073709551616-0\""] {
         put_if(&api, &id, other, json!({ "name": "F" })).await.refused(412, "PRECONDITION_FAILED");
     }
     assert_eq!(api.get(&format!("/{id}")).await.ok()["name"], json!("E"));
@@ -80,7 +100,7 @@ async fn if_match_guards_against_lost_updates() {
 async fn one_of_many_concurrent_updates_of_a_version_succeeds() {
     let api = Api::start().await;
     let id = api.group("A").await;
-    let updates = (0..20).map(|n| put_if(&api, &id, "\"1\"", json!({ "name": format!("Writer {n}") })));
+    let updates = (0..20).map(|n| put_if(&api, &id, "\"1-0\"", json!({ "name": format!("Writer {n}") })));
     let (api, id) = (&api, &id);
     let answers = futures::future::join_all(updates).await;
     let won: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 200).collect();
@@ -95,8 +115,8 @@ async fn one_of_many_concurrent_updates_of_a_version_succeeds() {
 async fn if_match_must_be_entity_tags() {
     let api = Api::start().await;
     let id = api.group("A").await;
-    let many = vec!["\"1\""; 21].join(", ");
-    for invalid in ["1", "\"1", "\"1\" \"2\"", "\"1\",", "", "\"a\"b\"", &many] {
+    let many = vec!["\"1-0\""; 21].join(", ");
+    for invalid in ["1", "\"1", "\"1-0\" \"2-0\"", ",", "", "\"a\"b\"", &many] {
         let errors = put_if(&api, &id, invalid, json!({ "name": "B" })).await.field_errors();
         assert_eq!(errors[0].0, "If-Match", "{invalid}");
     }
@@ -114,18 +134,18 @@ async fn all_field_errors_are_reported_at_once() {
     let mut fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
     fields.sort_unstable();
     assert_eq!(fields, ["created_at", "description", "group_type", "is_privileged", "name", "version"]);
-    assert_eq!(api.get(&format!("/{id}")).await.header("etag"), Some("\"1\""));
+    assert_eq!(api.get(&format!("/{id}")).await.header("etag"), Some("\"1-0\""));
 }
 
 #[tokio::test]
-async fn body_must_be_json_of_at_most_64_kib() {
+async fn body_must_be_json_of_at_most_128_kib() {
     let api = Api::start().await;
     let id = api.group("A").await;
     let put = |body: String, content_type: &str| {
         Answer::to(api.request(Method::PUT, &format!("/{id}")).header("content-type", content_type).body(body))
     };
     put("{}".into(), "text/plain").await.refused(415, "UNSUPPORTED_MEDIA_TYPE");
-    put(" ".repeat(65_537), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
+    put(" ".repeat(131_073), "application/json").await.refused(413, "PAYLOAD_TOO_LARGE");
     assert_eq!(put("nope".into(), "application/json").await.field_errors()[0].0, "body");
 }
 
@@ -135,8 +155,8 @@ async fn unknown_group_is_404() {
     for id in [&[NO_GROUP], IMPOSSIBLE_GROUPS.as_slice()].concat() {
         for body in [json!({}), json!({ "name": "B" })] {
             api.put(&format!("/{id}"), body.clone()).await.not_found();
-            put_if(&api, id, "\"1\"", body.clone()).await.not_found();
-            put_if(&api, id, "W/\"1\"", body).await.not_found();
+            put_if(&api, id, "\"1-0\"", body.clone()).await.not_found();
+            put_if(&api, id, "W/\"1-0\"", body).await.not_found();
         }
     }
     assert!(api.all_items("", "groups").await.is_empty(), "nothing was created");
@@ -171,7 +191,7 @@ async fn concurrent_renames_leave_the_rows_of_the_last_name() {
     };
     let mut tags = futures::future::join_all((0..8).map(rename)).await;
     tags.sort();
-    assert_eq!(tags, (2..10).map(|version| format!("\"{version}\"")).collect::<Vec<_>>());
+    assert_eq!(tags, (2..10).map(|version| format!("\"{version}-0\"")).collect::<Vec<_>>());
     assert_eq!(api.all_items("?search=team", "groups").await.len(), 1);
     assert_sound(&violations(api).await);
 }

@@ -28,7 +28,7 @@ const LAYERS: [&[&str]; 6] = [
     &["keys", "hints"],
     &["table"],
     &["rows", "pagination"],
-    &["jobs", "accounts", "pending"],
+    &["jobs", "accounts", "group_state", "pending"],
     &["groups", "members"],
     &["maintenance", "stream"],
 ];

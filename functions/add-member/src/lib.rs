@@ -8,6 +8,7 @@ use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::{AddOutcome, Missing};
+use shared::http::condition::precondition;
 use shared::http::request::{account, group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
@@ -20,16 +21,17 @@ pub const OPERATION: Operation = Operation {
     summary: "Add a member",
     description: "Makes an account a direct member. Adding a direct member again changes nothing.",
     access: Access::Administrators,
-    parameters: &["Id", "AccountId"],
+    parameters: &["Id", "AccountId", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::EMPTY),
     success: Success { status: 200, description: "The member.", headers: SETTLED, content: Some(Content::MEMBER) },
-    errors: &[400, 404, 413, 415],
+    errors: &[400, 404, 412, 413, 415],
     links: link::FROM_MEMBER,
 };
 
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
+    let precondition = precondition(&request)?;
     parse_empty_body(json_body(&request)?)?;
     let group = group_id(&request)?;
     let account = account(&request);
@@ -37,7 +39,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let Some(id) = account.id else {
         return Err(unknown.into());
     };
-    let added = app.store.add_member(&granted, &group, id, app.clock.now()).await?;
+    let added = app.store.add_member(&granted, &group, id, &precondition, app.clock.now()).await?;
     match app.settle(&granted, added).await {
         (AddOutcome::Added(member) | AddOutcome::AlreadyMember(member), settled) => {
             Ok(Reply::ok(&MemberResponse::from(&member)).membership_settled(settled))

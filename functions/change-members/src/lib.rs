@@ -8,6 +8,7 @@ use shared::api::requests::ChangeMembersRequest;
 use shared::api::responses::OutcomesResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
+use shared::http::condition::precondition;
 use shared::http::request::{group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
@@ -20,7 +21,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Change many members",
     description: "Adds and removes accounts, each independently of the others.",
     access: Access::Administrators,
-    parameters: &["Id"],
+    parameters: &["Id", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::required("ChangeMembers", r#"{"add":["acc-123","acc-999"],"remove":["acc-101"]}"#)),
     success: Success {
         status: 200,
@@ -28,7 +29,7 @@ pub const OPERATION: Operation = Operation {
         headers: SETTLED,
         content: Some(OUTCOMES),
     },
-    errors: &[400, 404, 413, 415],
+    errors: &[400, 404, 412, 413, 415],
     links: &[
         link::to("get-member", &[link::SAME_ID, ("path.accountId", "$response.body#/outcomes/0/id")]),
         link::to("list-members", &[link::SAME_ID]),
@@ -45,9 +46,10 @@ const OUTCOMES: Content = Content {
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
+    let precondition = precondition(&request)?;
     let body = ChangeMembersRequest::parse(json_body(&request)?)?;
     let group = group_id(&request)?;
-    let changed = app.store.change_members(&granted, &group, &body.changes(), app.clock.now()).await?;
+    let changed = app.store.change_members(&granted, &group, &body.changes(), &precondition, app.clock.now()).await?;
     let (outcomes, settled) = app.settle(&granted, changed).await;
     Ok(Reply::ok(&OutcomesResponse::new(&body, outcomes)).membership_settled(settled))
 }

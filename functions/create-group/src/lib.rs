@@ -9,6 +9,7 @@ use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::Group;
+use shared::http::condition::require_creation;
 use shared::http::request::{idempotency_key, json_body};
 use shared::http::{ApiError, Reply, Request};
 use shared::store::IdempotencyKey;
@@ -22,7 +23,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Create a group",
     description: "With an `Idempotency-Key`, the request can be sent again without creating a second group.",
     access: Access::Administrators,
-    parameters: &["IdempotencyKey"],
+    parameters: &["IdempotencyKey", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::required("CreateGroup", EXAMPLE)),
     success: Success {
         status: 201,
@@ -30,7 +31,7 @@ pub const OPERATION: Operation = Operation {
         headers: &["ETag", "Location"],
         content: Some(Content::GROUP),
     },
-    errors: &[400, 409, 413, 415],
+    errors: &[400, 409, 412, 413, 415],
     links: link::FROM_GROUP,
 };
 
@@ -40,6 +41,7 @@ const EXAMPLE: &str =
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
+    require_creation(&request)?;
     let key = idempotency_key(&request)?;
     let body = CreateGroupRequest::parse(json_body(&request)?)?;
     let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });
@@ -47,5 +49,5 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let created = app.store.create_group(&granted, group, idempotency).await?;
     // When the time budget ends first, the stream completes the search rows.
     let (group, _) = app.settle(&granted, created).await;
-    Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.version))
+    Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.tag()))
 }

@@ -5,7 +5,8 @@
 use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::http::request::{group_id, if_match};
+use shared::http::condition::precondition;
+use shared::http::request::group_id;
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -17,7 +18,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Delete a group",
     description: "The group is gone when the reply arrives, however large it was. Its members leave its ancestors at once or, with `Membership-Settled: false`, soon after.",
     access: Access::Administrators,
-    parameters: &["Id", "IfMatch"],
+    parameters: &["Id", "IfMatch", "IfNew"],
     request_body: None,
     success: Success { status: 204, description: "The group is deleted.", headers: SETTLED, content: None },
     errors: &[400, 404, 412],
@@ -28,9 +29,9 @@ pub const OPERATION: Operation = Operation {
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
-    let only_at = if_match(&request)?;
+    let precondition = precondition(&request)?;
     let id = group_id(&request)?;
-    let deleted = app.store.delete_group(&granted, &id, only_at.as_deref(), app.clock.now()).await?;
+    let deleted = app.store.delete_group(&granted, &id, &precondition, app.clock.now()).await?;
     let ((), settled) = app.settle(&granted, deleted).await;
     Ok(Reply::no_content().membership_settled(settled))
 }

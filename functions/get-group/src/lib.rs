@@ -1,11 +1,12 @@
 //! `GET /api/v1/groups/{id}`: one group.
 //!
-//! 200 with the group and its `ETag`; 404 when it does not exist. Any authenticated caller, or those in `READ_ROLES`.
+//! 200 with the group and its `ETag`; 304 when `If-None-Match` has it; 404 when it does not exist; 412 when `If-Match` does not hold. Any authenticated caller, or those in `READ_ROLES`.
 
 use shared::api::operation::{Access, Content, Operation, Success, Tag, link};
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
+use shared::http::condition::is_not_modified;
 use shared::http::request::group_id;
 use shared::http::{ApiError, Reply, Request};
 
@@ -18,10 +19,10 @@ pub const OPERATION: Operation = Operation {
     summary: "Get a group",
     description: "Its counts are exact at every moment.",
     access: Access::Readers,
-    parameters: &["Id"],
+    parameters: &["Id", "IfMatch", "IfNoneMatch"],
     request_body: None,
     success: Success { status: 200, description: "The group.", headers: &["ETag"], content: Some(Content::GROUP) },
-    errors: &[404],
+    errors: &[304, 400, 404, 412],
     links: link::FROM_GROUP,
 };
 
@@ -30,5 +31,8 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let id = group_id(&request)?;
     let group = app.store.require_group(&granted, &id).await?;
-    Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
+    if is_not_modified(&request, group.tag())? {
+        return Ok(Reply::not_modified(group.tag()));
+    }
+    Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.tag()))
 }

@@ -3,12 +3,13 @@
 //! No body. 200 with the nested group; 404 when one of the groups does not exist; 409 for a cycle, naming its path, or
 //! a limit exceeded. Administrators only.
 
-use shared::api::operation::{Access, Content, Operation, RequestBody, Success, Tag, link};
+use shared::api::operation::{Access, Content, Operation, RequestBody, SETTLED, Success, Tag, link};
 use shared::api::requests::parse_empty_body;
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::Missing;
+use shared::http::condition::precondition;
 use shared::http::request::{child_id, group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 use shared::store::NestedGroup;
@@ -23,15 +24,10 @@ pub const OPERATION: Operation = Operation {
     description: "Members of the nested group become members of the group and of its ancestors. A nesting that would make a \
                   cycle is refused, and the error names the path of the cycle.",
     access: Access::Administrators,
-    parameters: &["Id", "ChildId"],
+    parameters: &["Id", "ChildId", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::EMPTY),
-    success: Success {
-        status: 200,
-        description: "The nested group.",
-        headers: &["ETag", "Membership-Settled"],
-        content: Some(Content::GROUP),
-    },
-    errors: &[400, 404, 409, 413, 415],
+    success: Success { status: 200, description: "The nested group.", headers: SETTLED, content: Some(Content::GROUP) },
+    errors: &[400, 404, 409, 412, 413, 415],
     links: &[
         link::to("list-nested-groups", &[link::SAME_ID]),
         link::to("unnest-group", &[link::SAME_ID, link::SAME_CHILD]),
@@ -42,10 +38,11 @@ pub const OPERATION: Operation = Operation {
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
+    let precondition = precondition(&request)?;
     parse_empty_body(json_body(&request)?)?;
     let (parent, child) = (group_id(&request)?, child_id(&request));
     let child = child.map_err(Missing::NestedGroup)?;
-    let nested = app.store.nest_group(&granted, &parent, &child, app.clock.now()).await?;
+    let nested = app.store.nest_group(&granted, &parent, &child, &precondition, app.clock.now()).await?;
     let (NestedGroup { child, .. }, settled) = app.settle(&granted, nested).await;
-    Ok(Reply::ok(&GroupResponse::from(&child)).etag(child.version).membership_settled(settled))
+    Ok(Reply::ok(&GroupResponse::from(&child)).membership_settled(settled))
 }

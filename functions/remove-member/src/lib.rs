@@ -7,6 +7,7 @@ use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::{Error, Missing, RemoveOutcome};
+use shared::http::condition::precondition;
 use shared::http::request::{account, group_id};
 use shared::http::{ApiError, Reply, Request};
 
@@ -19,7 +20,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Remove a member",
     description: "Ends a direct membership. For an account that is a member only through nested groups, the error names them.",
     access: Access::Administrators,
-    parameters: &["Id", "AccountId"],
+    parameters: &["Id", "AccountId", "IfMatch", "IfNew"],
     request_body: None,
     success: Success {
         status: 204,
@@ -27,7 +28,7 @@ pub const OPERATION: Operation = Operation {
         headers: SETTLED,
         content: None,
     },
-    errors: &[404, 409],
+    errors: &[400, 404, 409, 412],
     // A removed account can be added again.
     links: &[link::to("add-member", &[link::SAME_ID, link::SAME_ACCOUNT])],
 };
@@ -35,9 +36,10 @@ pub const OPERATION: Operation = Operation {
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
+    let precondition = precondition(&request)?;
     let group = group_id(&request)?;
     let account = account(&request).id.ok_or(Missing::Member)?;
-    let removed = app.store.remove_member(&granted, &group, account, app.clock.now()).await?;
+    let removed = app.store.remove_member(&granted, &group, account, &precondition, app.clock.now()).await?;
     match app.settle(&granted, removed).await {
         (RemoveOutcome::Removed, settled) => Ok(Reply::no_content().membership_settled(settled)),
         (RemoveOutcome::OnlyIndirect(via), _) => Err(Error::OnlyIndirect(via).into()),

@@ -6,6 +6,7 @@ use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::Missing;
+use shared::http::condition::precondition;
 use shared::http::request::{child_id, group_id};
 use shared::http::{ApiError, Reply, Request};
 
@@ -18,7 +19,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Remove a nested group",
     description: "Also removes the members that come only through the nested group.",
     access: Access::Administrators,
-    parameters: &["Id", "ChildId"],
+    parameters: &["Id", "ChildId", "IfMatch", "IfNew"],
     request_body: None,
     success: Success {
         status: 204,
@@ -26,7 +27,7 @@ pub const OPERATION: Operation = Operation {
         headers: SETTLED,
         content: None,
     },
-    errors: &[404],
+    errors: &[400, 404, 412],
     // A removed group can be nested again.
     links: &[link::to("nest-group", &[link::SAME_ID, link::SAME_CHILD])],
 };
@@ -34,9 +35,10 @@ pub const OPERATION: Operation = Operation {
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
+    let precondition = precondition(&request)?;
     let (parent, child) = (group_id(&request)?, child_id(&request));
     let child = child.map_err(|_| Missing::Nesting)?;
-    let unnested = app.store.unnest_group(&granted, &parent, &child, app.clock.now()).await?;
+    let unnested = app.store.unnest_group(&granted, &parent, &child, &precondition, app.clock.now()).await?;
     let ((), settled) = app.settle(&granted, unnested).await;
     Ok(Reply::no_content().membership_settled(settled))
 }

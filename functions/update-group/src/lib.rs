@@ -7,7 +7,8 @@ use shared::api::requests::UpdateGroupRequest;
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::http::request::{group_id, if_match, json_body};
+use shared::http::condition::precondition;
+use shared::http::request::{group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -17,9 +18,10 @@ pub const FUNCTION: Function = Function::new("update-group", |app, request| Box:
 pub const OPERATION: Operation = Operation {
     tag: Tag::Groups,
     summary: "Update a group",
-    description: "Changes the fields in the body and no others. An empty object changes nothing.",
+    description: "Changes the fields in the body and no others. A body with the present values changes nothing, nor the `ETag`. \
+                  `If-Match` compares the first part of the `ETag`: a group that somebody joined is still updated.",
     access: Access::Administrators,
-    parameters: &["Id", "IfMatch"],
+    parameters: &["Id", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::required("UpdateGroup", r#"{"description":"Everyone who builds"}"#)),
     success: Success { status: 200, description: "The group.", headers: &["ETag"], content: Some(Content::GROUP) },
     errors: &[400, 404, 412, 413, 415],
@@ -29,12 +31,12 @@ pub const OPERATION: Operation = Operation {
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
-    let only_at = if_match(&request)?;
+    let precondition = precondition(&request)?;
     let UpdateGroupRequest(changes) = UpdateGroupRequest::parse(json_body(&request)?)?;
     let id = group_id(&request)?;
     let now = app.clock.now();
-    let updated = app.store.update_group(&granted, &id, &changes, only_at.as_deref(), now).await?;
+    let updated = app.store.update_group(&granted, &id, &changes, &precondition, now).await?;
     // When the time budget ends first, the stream completes the search rows.
     let (group, _) = app.settle(&granted, updated).await;
-    Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.version))
+    Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.tag()))
 }

@@ -4,7 +4,7 @@ use shared::authz::{Administer, Caller, Granted, Policy};
 use shared::domain::group::Description;
 use shared::domain::{
     Account, AccountId, AccountVersion, Actor, ChangeOutcome, Error, Group, GroupId, GroupName, GroupProfile,
-    GroupType, JobKind, MemberChange, Moment, Timestamp,
+    GroupType, JobKind, MemberChange, Moment, Precondition, Timestamp,
 };
 use shared::propagation::Propagation;
 use shared::store::Store;
@@ -212,7 +212,8 @@ async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, 
     let group = store.create_group(granted, group, None).await?.leave_to_stream();
     let members = (101..).zip(accounts()).filter(|(number, _)| (demo.has_direct)(*number));
     let changes: Vec<MemberChange> = members.map(|(_, account)| MemberChange::Add(account.id)).collect();
-    let outcomes = store.change_members(granted, &group.id, &changes, created_at).await?.leave_to_stream();
+    let outcomes =
+        store.change_members(granted, &group.id, &changes, &Precondition::NONE, created_at).await?.leave_to_stream();
     match outcomes.contains(&ChangeOutcome::Retry) {
         true => Err(Error::Unavailable { operation: "demo data" }),
         false => Ok(()),
@@ -227,7 +228,8 @@ async fn nest_groups(
 ) -> Result<(), Error> {
     let propagation = Propagation { store, actor: Some(granted.actor()), now: created_at() };
     for child in demo.nested {
-        let nested = store.nest_group(granted, &group_id(index), &group_id(*child), created_at()).await?;
+        let nested =
+            store.nest_group(granted, &group_id(index), &group_id(*child), &Precondition::NONE, created_at()).await?;
         propagation.complete_job(&JobKind::Backfill(nested.leave_to_stream().edge)).await?;
     }
     Ok(())

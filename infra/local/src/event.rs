@@ -19,8 +19,8 @@ use time::macros::format_description;
 pub struct GatewayContext<'a> {
     /// The request's id.
     pub request_id: &'a str,
-    /// The route's path, with parameters in braces.
-    pub route_path: &'a str,
+    /// The route: its method and path, with parameters in braces, or `$default`.
+    pub route_key: &'a str,
     /// The parameters' names and values, percent-encoded as in the path.
     pub path_parameters: Vec<(String, String)>,
     /// The token's claims, flattened.
@@ -36,7 +36,7 @@ pub fn of_request(parts: &Parts, body: &Bytes, gateway: &GatewayContext<'_>) -> 
     let (body, is_base64_encoded) = event_body(&parts.headers, body);
     let mut event = json!({
         "version": "2.0",
-        "routeKey": format!("{} {}", parts.method, gateway.route_path),
+        "routeKey": gateway.route_key,
         "rawPath": decode(parts.uri.path()),
         "rawQueryString": query,
         "headers": headers(&parts.headers),
@@ -77,7 +77,7 @@ fn request_context(parts: &Parts, gateway: &GatewayContext<'_>) -> Value {
             "userAgent": text(parts.headers.get(USER_AGENT)),
         },
         "requestId": gateway.request_id,
-        "routeKey": format!("{} {}", parts.method, gateway.route_path),
+        "routeKey": gateway.route_key,
         "stage": "$default",
         "time": gateway_time(gateway.time),
         "timeEpoch": gateway.time.unix_timestamp() * 1_000,

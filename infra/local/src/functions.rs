@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+pub use reject_request::PATHS;
 use shared::api::operation::Operation;
 use shared::app::{App, ApplyEventsDeps, Function, PublishEventsDeps, QueueFunction, StreamFunction};
 
@@ -47,6 +48,9 @@ endpoints![
     update_group,
 ];
 
+/// The function of the catch-all route.
+pub const REJECT_REQUEST: Function = reject_request::FUNCTION;
+
 /// The stream consumer that updates inherited members, account copies and search rows after each write.
 pub const PROPAGATE: StreamFunction<App> = propagate::FUNCTION;
 
@@ -66,6 +70,9 @@ pub fn check_routes(template: &Template) -> Result<(), Problem> {
     if let Some(route) = template.routes.iter().find(|route| !known.contains(route.function.as_str())) {
         let (method, path, function) = (&route.method, &route.path, &route.function);
         return Err(Problem(format!("template.yaml routes {method} {path} to {function}, which is no function here")));
+    }
+    if template.default_function != REJECT_REQUEST.name {
+        return Err(Problem("template.yaml's catch-all route is to a function that is none here".into()));
     }
     template.stream_of(PROPAGATE.name)?;
     template.stream_of(PUBLISH_EVENTS.name)?;

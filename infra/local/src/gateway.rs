@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use futures::FutureExt;
 use lambda_http::lambda_runtime::tower::{ServiceExt, service_fn};
 use lambda_http::request::LambdaRequest;
@@ -26,10 +26,10 @@ use uuid::Uuid;
 use crate::Problem;
 use crate::docs::Docs;
 use crate::event::{self, GatewayContext, own_response};
-use crate::functions::{FUNCTIONS, check_routes};
+use crate::functions::{FUNCTIONS, REJECT_REQUEST, check_routes};
 use crate::jwt::Verifier;
 use crate::local_endpoints::LocalEndpoints;
-use crate::template::Template;
+use crate::template::{PREFLIGHT_PATH, Template};
 
 /// The largest body that API Gateway forwards (Amazon API Gateway quotas): 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -121,20 +121,23 @@ impl Gateway {
         if let Some(response) = self.docs.respond(&parts.method, parts.uri.path()) {
             return response;
         }
-        // As deployed: without a route the status is 404, with or without a token.
-        let Some((routed, path_parameters)) = self.route(&parts) else {
-            return own_response(StatusCode::NOT_FOUND, "Not Found");
+        let is_preflight = parts.method == Method::OPTIONS;
+        let (function, route_key, path_parameters) = match self.route(&parts) {
+            Some((routed, parameters)) => (routed.function, format!("{} {}", routed.method, routed.path), parameters),
+            None if is_preflight => (REJECT_REQUEST, format!("OPTIONS {PREFLIGHT_PATH}"), Vec::new()),
+            None => (REJECT_REQUEST, "$default".to_owned(), Vec::new()),
         };
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(claims) = authorization.and_then(|value| self.verifier.verify(value)) else {
+        let claims = authorization.and_then(|value| self.verifier.verify(value));
+        let Some(claims) = claims.or_else(|| is_preflight.then(BTreeMap::new)) else {
             return unauthorized();
         };
         let request_id = &Uuid::new_v4().to_string();
-        let route_path = &routed.path;
-        let gateway = GatewayContext { request_id, route_path, path_parameters, claims: &claims, time: self.now() };
+        let route_key = &route_key;
+        let gateway = GatewayContext { request_id, route_key, path_parameters, claims: &claims, time: self.now() };
         let event = event::of_request(&parts, &body, &gateway);
         let context = self.context(request_id);
-        event::to_response(invoke(routed.function, &self.app, &event, context).await.unwrap_or_default())
+        event::to_response(invoke(function, &self.app, &event, context).await.unwrap_or_default())
     }
 
     /// Returns the route of a request and the values of the path's parameters.

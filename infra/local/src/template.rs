@@ -13,6 +13,8 @@ use crate::Problem;
 pub struct Template {
     /// The routes of the HTTP API.
     pub routes: Vec<Route>,
+    /// The function of the catch-all route.
+    pub default_function: String,
     /// The environment variables of all functions.
     pub environment: BTreeMap<String, String>,
     /// Seconds that an invocation may take.
@@ -110,7 +112,7 @@ impl Template {
 
         let default_timeout = globals["Timeout"].as_u64().ok_or_else(|| missing("a Timeout"))?;
         let mut routes = Vec::new();
-        let (mut streams, mut queue) = (Vec::new(), None);
+        let (mut streams, mut queue, mut default_function) = (Vec::new(), None, None);
         let mut policies = BTreeMap::new();
         for (_, resource) in resources(&document, "AWS::Serverless::Function") {
             let function = text_of(&resource["Metadata"]["BuildProperties"]["Binary"], "a Binary")?;
@@ -122,6 +124,10 @@ impl Template {
                 routes.extend(route(event, &function)?);
                 match event["Type"].as_str() {
                     Some("DynamoDB") => streams.push(stream_source(&event["Properties"], &function, timeout)?),
+                    // SAM makes a route without a path the catch-all route.
+                    Some("HttpApi") if event["Properties"]["Path"].is_null() => {
+                        default_function = Some(function.clone())
+                    }
                     Some("SQS") => queue = Some(queue_source(&document, &event["Properties"], &function, timeout)?),
                     _ => {}
                 }
@@ -130,6 +136,7 @@ impl Template {
         }
         Ok(Self {
             routes,
+            default_function: default_function.ok_or_else(|| missing("a catch-all route"))?,
             environment,
             timeout_seconds: default_timeout,
             streams,
@@ -170,8 +177,12 @@ pub fn root(from: &Path) -> Result<&Path, Problem> {
     found.ok_or_else(|| Problem("there is no template.yaml here or in a folder above".into()))
 }
 
+/// The path of requests by which a browser asks whether a page of another origin may send one.
+pub const PREFLIGHT_PATH: &str = "/{proxy+}";
+
 fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {
-    if event["Type"] != "HttpApi" {
+    let path = &event["Properties"]["Path"];
+    if event["Type"] != "HttpApi" || path.is_null() || path == PREFLIGHT_PATH {
         return Ok(None);
     }
     let properties = &event["Properties"];

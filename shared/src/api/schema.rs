@@ -11,6 +11,9 @@ use crate::domain::{AccountId, GroupId, GroupName, GroupType, MembershipType, Ti
 
 /// White space as `str::trim` removes it (Unicode's `White_Space`), for a character class of an ECMA-262 expression.
 pub const WHITE_SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+/// Invisible characters (Unicode's `Default_Ignorable_Code_Point`) of 16 bits, for such a class. Generators of clients differ
+/// about how a pattern spells the others.
+const INVISIBLE: &str = r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8";
 /// Control characters (Unicode's `Cc`), for such a class.
 const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
 
@@ -53,10 +56,11 @@ schema!(GroupName, "GroupName", |_generator| {
     let between = Self::MAX_CHARS - 2;
     let outer = format!("[^{CONTROL}{WHITE_SPACE}]");
     json_schema!({
-        "description": format!("1 to {} characters after trimming, no control characters. Need not be unique.", Self::MAX_CHARS),
+        "description": format!("1 to {} characters after trimming, at least one of them visible, no control characters. Need not be unique.", Self::MAX_CHARS),
         "type": "string",
         "minLength": 1,
         "pattern": format!("^[{WHITE_SPACE}]*{outer}([^{CONTROL}]{{0,{between}}}{outer})?[{WHITE_SPACE}]*$"),
+        "allOf": [{ "pattern": format!("[^{WHITE_SPACE}{INVISIBLE}]") }],
         "examples": ["Engineering Team"],
     })
 });

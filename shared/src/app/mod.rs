@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lambda_http::http::Method;
 use lambda_http::{Adapter, Request, RequestExt};
 use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
@@ -64,7 +65,8 @@ impl App {
     /// 401 without a caller, 403 when the policy denies it.
     pub fn authorize<P: Permission>(&self, request: &Request) -> Result<Granted<P>, ApiError> {
         let caller: Caller = request::caller(request, &self.config.roles_claim)?;
-        Ok(self.policy().authorize(&caller)?)
+        let denied = |denied| ApiError::Forbidden { denied, claim: self.config.roles_claim.clone() };
+        self.policy().authorize(&caller).map_err(denied)
     }
 
     /// Returns a new id for a group created now.
@@ -98,12 +100,14 @@ impl Function {
     pub async fn answer(self, app: &App, request: Request) -> HttpResponse {
         let invocation = Invocation::begin(self.name);
         let request_id = request::request_id(&request);
+        let is_head = request.method() == Method::HEAD;
         let [route, caller, trace] = [request::route(&request), request::subject(&request), request::trace(&request)]
             .map(|it| it.map(str::to_owned));
         let app = app.for_invocation(request.lambda_context_ref());
         let (answer, counts) = with_counters((self.handler)(&app, request)).await;
         let cause = answer.as_ref().err().filter(|error| error.is_server_error()).map(ApiError::cause);
-        let response = HttpResponse::from(answer.unwrap_or_else(|error| Reply::error(&error, &request_id)));
+        let reply = answer.unwrap_or_else(|error| Reply::error(&error, &request_id));
+        let response = HttpResponse::from(if is_head { reply.without_body() } else { reply });
         let status = response.status().as_u16();
         let outcome = InvocationSummary::Request { route: route.as_deref(), caller: caller.as_deref(), status, cause };
         invocation.end(&request_id, trace.as_deref(), &outcome, counts);

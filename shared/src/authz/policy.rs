@@ -7,8 +7,8 @@ use crate::domain::Actor;
 
 /// A kind of access that a policy grants or denies.
 pub trait Permission: sealed::Sealed {
-    /// Whether the policy grants it to the caller.
-    fn is_allowed(policy: &Policy, caller: &Caller) -> bool;
+    /// The roles that have it. `None` where every authenticated caller has it.
+    fn roles(policy: &Policy) -> Option<Vec<&Role>>;
 }
 
 /// Reading groups and members.
@@ -26,16 +26,15 @@ mod sealed {
 }
 
 impl Permission for Read {
-    fn is_allowed(policy: &Policy, caller: &Caller) -> bool {
-        policy.read_roles.is_empty()
-            || policy.read_roles.iter().any(|role| caller.has(role))
-            || Administer::is_allowed(policy, caller)
+    fn roles(policy: &Policy) -> Option<Vec<&Role>> {
+        let roles = policy.read_roles.iter().chain([&policy.admin_role]).collect();
+        (!policy.read_roles.is_empty()).then_some(roles)
     }
 }
 
 impl Permission for Administer {
-    fn is_allowed(policy: &Policy, caller: &Caller) -> bool {
-        caller.has(&policy.admin_role)
+    fn roles(policy: &Policy) -> Option<Vec<&Role>> {
+        Some(vec![&policy.admin_role])
     }
 }
 
@@ -49,17 +48,22 @@ pub struct Policy {
 }
 
 /// The caller lacks the permission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Denied;
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// The roles of which each has it.
+    pub roles: Vec<Role>,
+}
 
 impl Policy {
     /// Decides whether the caller has the permission `P`.
     ///
     /// # Errors
-    /// [`Denied`] when the caller lacks the role.
+    /// [`Denied`] when the caller has none of the roles.
     pub fn authorize<P: Permission>(&self, caller: &Caller) -> Result<Granted<P>, Denied> {
-        if !P::is_allowed(self, caller) {
-            return Err(Denied);
+        if let Some(roles) = P::roles(self)
+            && !roles.iter().any(|role| caller.has(role))
+        {
+            return Err(Denied { roles: roles.into_iter().cloned().collect() });
         }
         Ok(Granted { actor: Actor::new(caller.subject()), permission: PhantomData })
     }

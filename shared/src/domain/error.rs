@@ -9,9 +9,15 @@ pub enum Error {
     /// Something that the caller named does not exist.
     #[error("{0}")]
     Missing(#[from] Missing),
-    /// The group has another version than `If-Match` named.
-    #[error("the group has changed since the version in If-Match")]
+    /// The group is in another state than `If-Match` named.
+    #[error("the group has changed since the ETag in If-Match")]
     VersionMismatch,
+    /// The request was to create something that exists.
+    #[error("it exists already, and If-None-Match: * requires that it does not")]
+    Exists,
+    /// The precondition of a nesting does not fit one transaction beside the checks of so many ancestors.
+    #[error("If-Match is not possible below {0} groups; leave it out")]
+    TooManyConditions(usize),
     /// The caller has used the idempotency key for another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyKeyReused,
@@ -25,7 +31,10 @@ pub enum Error {
     #[error("a group is nested in at most {MAX_ANCESTORS} groups, counted through all levels")]
     TooManyAncestors,
     /// The account is not a direct member; it is inherited through these directly nested groups.
-    #[error("the account is a member only through the nested groups {}", list(.0))]
+    #[error(
+        "the account is a member only through the nested groups {}; remove it from these, or remove these from the group",
+        list(.0)
+    )]
     OnlyIndirect(Vec<GroupId>),
     /// The cursor belongs to another list.
     #[error("the cursor does not belong to this list")]

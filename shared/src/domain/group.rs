@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupId, GroupName, InvalidValue, SortKey, Timestamp};
+use super::{GroupId, GroupName, GroupTag, InvalidValue, SortKey, Timestamp};
 
 /// The purpose of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ impl Description {
     }
 }
 
-/// Counts the writes to a group's own fields; sent as the `ETag`. Changes of members do not increase it, so that a
+/// Counts the writes to a group's own fields; the first part of the `ETag`. Changes of members do not increase it, so that a
 /// rename does not fail because an account joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -146,8 +146,10 @@ pub struct Group {
     pub created_at: Timestamp,
     /// The time of the last write to the profile.
     pub updated_at: Timestamp,
-    /// The optimistic lock.
+    /// The optimistic lock on the group's own fields.
     pub version: Version,
+    /// Counts the changes of members and nested groups. As exact as the counts: a group in a list may lag.
+    pub revision: u64,
 }
 
 impl Group {
@@ -163,7 +165,14 @@ impl Group {
             created_at,
             updated_at: created_at,
             version: Version::FIRST,
+            revision: 0,
         }
+    }
+
+    /// Returns what identifies this state of the group.
+    #[must_use]
+    pub const fn tag(&self) -> GroupTag {
+        GroupTag { version: self.version, revision: self.revision }
     }
 
     /// Returns the position in the list of groups: the folded name, then the id.

@@ -30,6 +30,12 @@ impl GroupId {
         (uuid.get_version_num() == 7 && id.to_string() == text).then_some(id)
     }
 
+    /// Parses an id that a client sent. Some clients write UUIDs in capitals.
+    #[must_use]
+    pub fn parse_in_any_case(text: &str) -> Option<Self> {
+        Self::parse(&text.to_ascii_lowercase())
+    }
+
     /// Returns the 16 bytes of the UUID.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
@@ -130,6 +136,13 @@ mod tests {
         ] {
             assert_eq!(GroupId::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn group_id_in_capitals_names_the_same_group() {
+        let id = GroupId::new(1, 2);
+        assert_eq!(GroupId::parse_in_any_case(&id.to_string().to_uppercase()), Some(id));
+        assert_eq!(GroupId::parse(&id.to_string().to_uppercase()), None, "keys have one spelling");
     }
 
     proptest! {

@@ -12,6 +12,7 @@ pub mod member;
 pub mod name;
 pub mod nesting;
 pub mod page;
+pub mod precondition;
 
 pub use account::{Account, AccountVersion, DescribedBy};
 pub use actor::Actor;
@@ -28,3 +29,4 @@ pub use member::{
 pub use name::{FoldedText, GroupName, SortKey, Suffix};
 pub use nesting::{Edge, EdgeId};
 pub use page::{Cursor, Limit, Page};
+pub use precondition::{GroupTag, Precondition};

@@ -123,7 +123,7 @@ fn description(detail: &mut Fields, by: DescribedBy) -> Option<AccountEvent> {
 /// Parses a membership request. Without `requested_at`, the time of the event counts.
 fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEvent> {
     let invalid = InvalidValue::new("is not a group's id", GROUP);
-    let group = detail.required("group_id", GROUP, |text| GroupId::parse(text).ok_or(invalid));
+    let group = detail.required("group_id", GROUP, |text| GroupId::parse_in_any_case(text).ok_or(invalid));
     let account = account_id(detail, "account_id");
     let is_addition = detail.required("action", ACTION, |text| match text {
         "add" => Ok(true),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lambda_http::http::StatusCode;
 
 use crate::api::{FieldError, ValidationErrors};
-use crate::authz::Denied;
+use crate::authz::{Denied, Role};
 use crate::domain::{Error, InvalidValue, Missing};
 
 /// The reason why a request failed.
@@ -16,9 +16,20 @@ pub enum ApiError {
     /// The gateway verified no caller.
     Unauthorized,
     /// The caller lacks the required role.
-    Forbidden,
-    /// The body is over 64 KiB.
+    Forbidden {
+        /// The roles of which one is required.
+        denied: Denied,
+        /// The claim of the token that holds the caller's roles.
+        claim: String,
+    },
+    /// No route has the path. The text is one that a route has, where the client's is close to it.
+    NoRoute(Option<String>),
+    /// A route has the path, but only with these methods, as `Allow` lists them.
+    MethodNotAllowed(String),
+    /// The body is over 128 KiB.
     PayloadTooLarge,
+    /// The body has a `Content-Encoding`.
+    EncodedBody,
     /// The content type of the body is not JSON.
     UnsupportedMediaType,
     /// The store refused or failed the operation.
@@ -28,12 +39,6 @@ pub enum ApiError {
 impl From<ValidationErrors> for ApiError {
     fn from(errors: ValidationErrors) -> Self {
         Self::Validation(errors)
-    }
-}
-
-impl From<Denied> for ApiError {
-    fn from(_: Denied) -> Self {
-        Self::Forbidden
     }
 }
 
@@ -93,14 +98,28 @@ impl ApiError {
         let (status, code, message) = match self {
             Self::Validation(errors) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", errors.to_string()),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "a valid token is required".into()),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "FORBIDDEN", "the caller lacks the role for this".into()),
+            Self::Forbidden { denied, claim } => (StatusCode::FORBIDDEN, "FORBIDDEN", forbidden(denied, claim)),
+            Self::NoRoute(None) => (StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such path".into()),
+            Self::NoRoute(Some(near)) => {
+                (StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no such path; did you mean {near}?"))
+            }
+            Self::MethodNotAllowed(allow) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                format!("the path has no such method, only {allow}"),
+            ),
             Self::PayloadTooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is over 64 KiB".into())
+                (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is over 128 KiB".into())
             }
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "UNSUPPORTED_MEDIA_TYPE",
                 "the body must be sent with content type application/json".into(),
+            ),
+            Self::EncodedBody => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_MEDIA_TYPE",
+                "the body must be sent without Content-Encoding".into(),
             ),
             Self::Store(error) => store_reply(error),
         };
@@ -109,14 +128,27 @@ impl ApiError {
     }
 }
 
+fn forbidden(denied: &Denied, claim: &str) -> String {
+    let roles: Vec<&str> = denied.roles.iter().map(Role::as_str).collect();
+    let needed = if let [role] = roles[..] {
+        format!("the role {role}")
+    } else {
+        format!("one of the roles {}", roles.join(", "))
+    };
+    format!("this needs {needed} in the token's claim {claim}")
+}
+
 fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
     match error {
         Error::Missing(missing) => (StatusCode::NOT_FOUND, "NOT_FOUND", missing.to_string()),
-        Error::VersionMismatch => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string()),
+        Error::VersionMismatch | Error::Exists => {
+            (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string())
+        }
         Error::IdempotencyKeyReused
         | Error::Cycle(_)
         | Error::TooManyChildren
         | Error::TooManyAncestors
+        | Error::TooManyConditions(_)
         | Error::OnlyIndirect(_) => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),
         Error::Unavailable { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the service is busy; try again".into())

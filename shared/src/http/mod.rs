@@ -1,10 +1,12 @@
 //! Between API Gateway and the handlers: reading requests, building replies, and the one table from errors to statuses.
 
+pub mod condition;
 pub mod error;
 pub mod reply;
 pub mod request;
 
 pub use error::ApiError;
+pub use lambda_http::http::Method;
 pub use lambda_http::{Request, Response};
 pub use reply::Reply;
 

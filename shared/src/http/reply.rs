@@ -1,13 +1,15 @@
 //! Replies of the handlers.
 
 use lambda_http::Body;
-use lambda_http::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::header::{
+    ALLOW, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use lambda_http::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use super::{ApiError, HttpResponse};
 use crate::api::responses::{ErrorBody, ErrorDetail, ErrorResponse};
-use crate::domain::{GroupId, Version};
+use crate::domain::{GroupId, GroupTag};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 const MEMBERSHIP_SETTLED: HeaderName = HeaderName::from_static("membership-settled");
@@ -38,16 +40,34 @@ impl Reply {
         Self { status: StatusCode::NO_CONTENT, headers: HeaderMap::new(), body: Body::Empty }
     }
 
+    /// Returns 204 with the methods of a path.
+    #[must_use]
+    pub fn allow(methods: &str) -> Self {
+        Self::no_content().header(ALLOW, methods.to_owned())
+    }
+
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
         // Serializing a response type cannot fail: no map has keys other than strings, no implementation is fallible.
         let text = serde_json::to_string(body).unwrap_or_default();
         Self { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]), body: Body::Text(text) }
     }
 
-    /// Adds the version as `ETag`.
+    /// Returns 304: the client has the group in this state already.
     #[must_use]
-    pub fn etag(self, version: Version) -> Self {
-        self.header(ETAG, format!("\"{}\"", version.0))
+    pub fn not_modified(tag: GroupTag) -> Self {
+        Self { status: StatusCode::NOT_MODIFIED, ..Self::no_content() }.etag(tag)
+    }
+
+    /// Adds the group's state as `ETag`.
+    #[must_use]
+    pub fn etag(self, tag: GroupTag) -> Self {
+        self.header(ETAG, format!("\"{tag}\""))
+    }
+
+    /// Returns the same reply without its body, as to `HEAD`.
+    #[must_use]
+    pub fn without_body(self) -> Self {
+        Self { body: Body::Empty, ..self }
     }
 
     /// Adds `Membership-Settled`: whether all ancestors already show the change of members.
@@ -80,6 +100,9 @@ impl Reply {
         let mut response = Self::json(reply.status, &ErrorResponse { error: body });
         if reply.status == StatusCode::UNAUTHORIZED {
             response = response.header(WWW_AUTHENTICATE, "Bearer".into());
+        }
+        if let ApiError::MethodNotAllowed(allow) = error {
+            response = response.header(ALLOW, allow.clone());
         }
         match reply.retry_after {
             Some(after) => response.header(RETRY_AFTER, after.as_secs().to_string()),

@@ -1,7 +1,7 @@
 //! Reads the parts of a request: caller, path, headers, query and body.
 
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext};
-use lambda_http::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
+use lambda_http::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{LambdaEvent, Request, RequestExt};
 
@@ -9,13 +9,10 @@ use super::ApiError;
 use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
-use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing, Version};
+use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing};
 
-/// The largest body, in bytes.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
-
-/// The maximum number of entity tags in `If-Match`: each becomes part of a condition expression, whose size is limited.
-pub const MAX_ENTITY_TAGS: usize = 20;
+/// The largest body, in bytes. 500 account ids of 128 characters fit, even with each character escaped.
+pub const MAX_BODY_BYTES: usize = 128 * 1024;
 
 /// The longest `Idempotency-Key`, in characters.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
@@ -96,7 +93,7 @@ pub fn request_id(request: &Request) -> String {
 /// [`Missing::Group`] for an impossible id.
 pub fn group_id(request: &Request) -> Result<GroupId, Missing> {
     let parameters = request.path_parameters();
-    parameters.first("id").and_then(GroupId::parse).ok_or(Missing::Group)
+    parameters.first("id").and_then(GroupId::parse_in_any_case).ok_or(Missing::Group)
 }
 
 /// Returns the nested group's id in the path.
@@ -106,7 +103,7 @@ pub fn group_id(request: &Request) -> Result<GroupId, Missing> {
 pub fn child_id(request: &Request) -> Result<GroupId, String> {
     let parameters = request.path_parameters();
     let text = parameters.first("childId").unwrap_or_default();
-    GroupId::parse(text).ok_or_else(|| text.to_owned())
+    GroupId::parse_in_any_case(text).ok_or_else(|| text.to_owned())
 }
 
 /// Returns the account id in the path.
@@ -118,50 +115,21 @@ pub fn account(request: &Request) -> RequestedAccount {
 /// Returns the body, which may be empty.
 ///
 /// # Errors
-/// The body is over 64 KiB, or its content type is not JSON.
+/// The body is over 128 KiB or encoded, or its content type is not JSON.
 pub fn json_body(request: &Request) -> Result<&[u8], ApiError> {
     let body: &[u8] = request.body();
     if body.len() > MAX_BODY_BYTES {
         return Err(ApiError::PayloadTooLarge);
+    }
+    let encoding = request.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        return Err(ApiError::EncodedBody);
     }
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
     let is_json = essence.eq_ignore_ascii_case("application/json")
         || (essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case("+json"));
     if body.is_empty() || is_json { Ok(body) } else { Err(ApiError::UnsupportedMediaType) }
-}
-
-/// Returns the versions in `If-Match`, or `None` when every version matches (no header, or `*`).
-///
-/// # Errors
-/// The header is not a list of up to 20 entity tags (RFC 9110, section 13.1.1).
-pub fn if_match(request: &Request) -> Result<Option<Vec<Version>>, ValidationErrors> {
-    let Some(value) = request.headers().get(IF_MATCH) else {
-        return Ok(None);
-    };
-    let value = value.to_str().unwrap_or_default().trim();
-    if value == "*" {
-        return Ok(None);
-    }
-    let tags = entity_tags(value).filter(|tags| tags.len() <= MAX_ENTITY_TAGS);
-    let invalid = InvalidValue::new("is not a list of up to 20 entity tags", "an ETag, up to 20 of them, or *");
-    Ok(Some(tags.ok_or_else(|| FieldError::new("If-Match", invalid))?.into_iter().flatten().collect()))
-}
-
-/// Parses a list of entity tags. Returns `None` for a malformed list. A tag that matches no version is `None` in the
-/// list, as every weak tag is.
-fn entity_tags(mut text: &str) -> Option<Vec<Option<Version>>> {
-    let mut tags = Vec::new();
-    loop {
-        let weak = text.starts_with("W/");
-        let (opaque, rest) = text.strip_prefix("W/").unwrap_or(text).strip_prefix('"')?.split_once('"')?;
-        let version = opaque.parse().ok().filter(|version: &u64| !weak && version.to_string() == opaque);
-        tags.push(version.map(Version));
-        match rest.trim_start() {
-            "" => return Some(tags),
-            rest => text = rest.strip_prefix(',')?.trim_start(),
-        }
-    }
 }
 
 /// Returns the `Idempotency-Key`, if there is one.

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 use shared::api::schema::WHITE_SPACE;
 use shared::domain::{FoldedText, Limit};
-use shared::http::request::{MAX_ENTITY_TAGS, MAX_IDEMPOTENCY_KEY};
+use shared::http::condition::MAX_ENTITY_TAGS;
+use shared::http::request::MAX_IDEMPOTENCY_KEY;
 
 use super::schemas::reference;
 
@@ -28,7 +29,9 @@ pub(super) fn parameters() -> Map<String, Value> {
         ("Search", query, "search", SEARCH, search(), json!("team")),
         ("Member", query, "member", "Only groups that the account is in.", reference("AccountId"), Value::Null),
         ("MembershipType", query, "membership_type", MEMBERSHIP_TYPE, reference("MembershipType"), json!("direct")),
-        ("IfMatch", header, "If-Match", IF_MATCH, if_match(), json!("*")),
+        ("IfMatch", header, "If-Match", IF_MATCH, entity_tags(), json!("*")),
+        ("IfNoneMatch", header, "If-None-Match", IF_NONE_MATCH, entity_tags(), json!("\"1-0\"")),
+        ("IfNew", header, "If-None-Match", IF_NEW, json!({ "type": "string", "pattern": r"^\*$" }), Value::Null),
         ("IdempotencyKey", header, "Idempotency-Key", IDEMPOTENCY_KEY, idempotency_key(), json!("7d2f0f6e")),
     ];
     let object = |(key, place, name, description, schema, example): (&str, &str, &str, &str, Value, Value)| {
@@ -45,10 +48,13 @@ pub(super) fn parameters() -> Map<String, Value> {
 const MEMBERS_LIMIT: &str = "Members on the page. Without it, one page has all members up to the maximum.";
 const MEMBERSHIP_TYPE: &str = "Only members of this type.";
 const AFTER: &str = "The `endCursor` of the previous page. All other parameters except `limit` must be the same.";
-const SEARCH: &str = "Only groups whose names contain this text. Both are compared after Unicode NFKC and full case folding. \
+const SEARCH: &str = "Only groups whose names contain this text. Both are compared by Unicode's `NFKC_Casefold`, which ignores case and invisible characters. \
                       Trimmed; an empty text does not search. Not together with `member`.";
-const IF_MATCH: &str =
-    "Only at one of these versions, each an `ETag` of the group, or at any version (`*`). A weak tag never matches.";
+const IF_MATCH: &str = "Only while the group is in one of these states, each an `ETag` of the group, or in any (`*`). An update of the \
+                        group compares the first part of the tag, all other requests both. A weak tag never matches.";
+const IF_NONE_MATCH: &str =
+    "The `ETag`s that the client has. Where one of them still holds, the reply is 304 without a body.";
+const IF_NEW: &str = "`*`: only to create what the path names, not where it exists.";
 const IDEMPOTENCY_KEY: &str = "For 24 hours, the same key with the same caller and body returns the first reply again and creates \
                                nothing.";
 
@@ -69,10 +75,10 @@ fn search() -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
 
-/// A list of entity tags, or `*` (RFC 9110, section 13.1.1).
-fn if_match() -> Value {
+/// A list of entity tags, or `*` (RFC 9110, sections 5.6.1 and 13.1.1).
+fn entity_tags() -> Value {
     let (tag, more) = (r#"(W/)?"[\t !#-~]*""#, MAX_ENTITY_TAGS - 1);
-    json!({ "type": "string", "pattern": format!(r"^(\*|{tag}([\t ]*,[\t ]*{tag}){{0,{more}}})$") })
+    json!({ "type": "string", "pattern": format!(r"^(\*|[\t ,]*{tag}([\t ]*,[\t ,]*{tag}){{0,{more}}}[\t ,]*)$") })
 }
 
 fn idempotency_key() -> Value {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use shared::api::{FieldError, ValidationErrors};
+use shared::authz::{Denied, Role};
 use shared::domain::{Error, GroupName, InvalidValue, Missing};
 use shared::http::{ApiError, HttpResponse, Reply};
 
@@ -19,7 +20,11 @@ struct ErrorResponseSpec {
     headers: &'static [(&'static str, bool)],
 }
 
-const ERROR_RESPONSES: [ErrorResponseSpec; 11] = [
+const ERROR_RESPONSES: [ErrorResponseSpec; 12] = [
+    ErrorResponseSpec {
+        headers: &[("ETag", true)],
+        ..spec(304, "NotModified", "The group is still in a state that `If-None-Match` names. No body.", None)
+    },
     spec(400, "Invalid", "A parameter, header or body is not as described. For a body, all errors are listed.", None),
     ErrorResponseSpec {
         headers: &[("WWW-Authenticate", true)],
@@ -31,21 +36,16 @@ const ERROR_RESPONSES: [ErrorResponseSpec; 11] = [
         )
     },
     spec(403, "Forbidden", "The caller lacks the role. Decided before anything is looked up or read.", None),
-    spec(
-        404,
-        "NotFound",
-        "The group, account, membership or nesting does not exist, or the gateway has no such path.",
-        Some("Not Found"),
-    ),
+    spec(404, "NotFound", "The group, account, membership or nesting does not exist, or there is no such path.", None),
     spec(409, "Conflict", "The request contradicts the current state.", None),
-    spec(412, "PreconditionFailed", "`If-Match` does not hold.", None),
+    spec(412, "PreconditionFailed", "`If-Match` or `If-None-Match` does not hold.", None),
     spec(
         413,
         "PayloadTooLarge",
-        "The body is over 64 KiB. The gateway itself refuses one over 10 MB.",
+        "The body is over 128 KiB. The gateway itself refuses one over 10 MB.",
         Some("Request Entity Too Large"),
     ),
-    spec(415, "UnsupportedMediaType", "The content type of the body is not JSON.", None),
+    spec(415, "UnsupportedMediaType", "The content type of the body is not JSON, or the body is encoded.", None),
     spec(
         429,
         "TooManyRequests",
@@ -86,11 +86,14 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         FieldError::new("member_count", InvalidValue::new("is read-only", "left out")),
     ];
     let store = ApiError::Store;
+    let roles = Role::parse("Administrator").into_iter().collect();
+    let no_role = ApiError::Forbidden { denied: Denied { roles }, claim: "cognito:groups".into() };
     vec![
         ("errors", ApiError::Validation(ValidationErrors(errors))),
         ("foreign-cursor", Error::ForeignCursor.into()),
         ("no-caller", ApiError::Unauthorized),
-        ("no-role", ApiError::Forbidden),
+        ("no-role", no_role),
+        ("no-path", ApiError::NoRoute(Some("/api/v1/groups".into()))),
         ("no-group", Missing::Group.into()),
         ("no-account", Missing::Account("acc-999".into()).into()),
         ("no-member", Missing::Member.into()),
@@ -101,9 +104,12 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("too-many-children", store(Error::TooManyChildren)),
         ("too-many-ancestors", store(Error::TooManyAncestors)),
         ("only-indirect", store(Error::OnlyIndirect(vec![team]))),
+        ("too-many-conditions", store(Error::TooManyConditions(90))),
         ("changed", store(Error::VersionMismatch)),
+        ("exists", store(Error::Exists)),
         ("too-large", ApiError::PayloadTooLarge),
         ("no-json", ApiError::UnsupportedMediaType),
+        ("encoded", ApiError::EncodedBody),
         ("fault", store(Error::Internal { operation: "", code: String::new() })),
         ("busy", store(Error::Unavailable { operation: "" })),
     ]
@@ -137,13 +143,18 @@ fn error_response(spec: &ErrorResponseSpec, errors: &[(&str, ApiError)]) -> Valu
         schemas.push(schemas::reference("GatewayError"));
         examples.insert("gateway".into(), json!({ "value": { "message": message } }));
     }
+    let headers = spec.headers.iter().map(|(name, _)| ((*name).to_owned(), header(name)));
+    let headers: Map<String, Value> = headers.collect();
+    if schemas.is_empty() {
+        return json!({ "description": spec.description, "headers": headers });
+    }
     let schema = if schemas.len() == 1 { schemas.swap_remove(0) } else { json!({ "oneOf": schemas }) };
     let mut response = json!({
         "description": spec.description,
         "content": { "application/json": { "schema": schema, "examples": examples } },
     });
-    for (name, _) in spec.headers {
-        response["headers"][name] = header(name);
+    if !headers.is_empty() {
+        response["headers"] = headers.into();
     }
     response
 }
@@ -165,7 +176,13 @@ pub(super) fn headers() -> Map<String, Value> {
         |name: &str| ERROR_RESPONSES.iter().flat_map(|spec| spec.headers).any(|(it, always)| *it == name && !always);
     let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
     let all = [
-        ("ETag", "The version of the group's own fields, for `If-Match`.", text(r#"^"[1-9][0-9]*"$"#), json!("\"1\"")),
+        (
+            "ETag",
+            "The state of the group, for `If-Match` and `If-None-Match`: the version of its own fields, and the number of changes of \
+             its members and nested groups.",
+            text(r#"^"[1-9][0-9]*-[0-9]+"$"#),
+            json!("\"1-0\""),
+        ),
         (
             "Location",
             "The path of the new group.",

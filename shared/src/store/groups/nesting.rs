@@ -7,15 +7,17 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
 use crate::domain::{
-    Actor, Cursor, Edge, EdgeId, Error, Group, GroupId, Job, JobKind, Limit, Missing, Page, SortKey, Timestamp,
+    Actor, Cursor, Edge, EdgeId, Error, Group, GroupId, Job, JobKind, Limit, Missing, Page, Precondition, SortKey,
+    Timestamp,
 };
 use crate::store::Store;
+use crate::store::group_state::GroupState;
 use crate::store::jobs::insert_job;
 use crate::store::keys::{Attribute, Key, Range};
 use crate::store::pagination::{Scope, cut_page};
 use crate::store::pending::{Pending, Unsettled};
 use crate::store::rows::{ChildItem, NestingItem, Snapshot, State, read_group, to_row};
-use crate::store::table::{Attempt, Condition, ConflictLimit, QuerySpec, SIDE_BY_SIDE, Update, Write};
+use crate::store::table::{Attempt, Condition, ConflictLimit, MAX_ACTIONS, QuerySpec, SIDE_BY_SIDE, Update, Write};
 
 /// A group nested in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,8 @@ struct PlannedEdge<'a> {
     ancestors: &'a Ancestors,
     /// Whether the child's row with its parents exists.
     child_has_row: bool,
+    /// The state that the parent must be in, where the request names one.
+    parent_state: Option<&'a GroupState>,
     now: Timestamp,
     actor: &'a Actor,
 }
@@ -52,21 +56,23 @@ impl Store {
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::NestedGroup`], [`Error::Cycle`], [`Error::TooManyChildren`],
-    /// [`Error::TooManyAncestors`].
+    /// [`Error::TooManyAncestors`]; [`Error::Exists`], [`Error::VersionMismatch`] or [`Error::TooManyConditions`] for the
+    /// precondition on the parent.
     pub async fn nest_group(
         &self,
         granted: &Granted<Administer>,
         parent: &GroupId,
         child: &GroupId,
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<NestedGroup, JobKind>, Error> {
         if parent == child {
             self.find_group(parent).await?.ok_or(Missing::Group)?;
             return Err(Error::Cycle(vec![*parent, *child]));
         }
-        let nest = self
-            .table
-            .retry_on_conflict(ConflictLimit::MANY_GROUPS, || self.try_to_nest(granted.actor(), parent, child, now));
+        let nest = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || {
+            self.try_to_nest(granted.actor(), parent, child, precondition, now)
+        });
         let (mut nested, counts) = futures::future::try_join(nest, self.count_members(child)).await?;
         nested.child = counts.exact(nested.child);
         let job = JobKind::Backfill(nested.edge);
@@ -78,8 +84,10 @@ impl Store {
         actor: &Actor,
         parent: &GroupId,
         child: &GroupId,
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Attempt<NestedGroup>, Error> {
+        let parent_state = self.require_state(parent, precondition).await?;
         let keys = [
             Key::group(parent),
             Key::group(child),
@@ -91,6 +99,7 @@ impl Store {
         let parent_group = rows.group(parent)?.ok_or(Missing::Group)?;
         let child_group = rows.group(child)?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
         if let Some(edge) = rows.edge(parent, child)? {
+            precondition.check_new(true)?;
             return Ok(Attempt::Done(NestedGroup { child: child_group, edge }));
         }
         if parent_group.nested_group_count >= MAX_CHILDREN {
@@ -115,7 +124,8 @@ impl Store {
             return self.conflict_unless_all_active(most, Error::TooManyAncestors).await;
         }
         let edge = Edge { parent: *parent, id: EdgeId::new(*child, fastrand::u64(..)) };
-        let planned = PlannedEdge { edge, ancestors: &ancestors, child_has_row, now, actor };
+        let (ancestors, parent_state) = (&ancestors, parent_state.as_ref());
+        let planned = PlannedEdge { edge, ancestors, child_has_row, parent_state, now, actor };
         let commit = self.table.transact(planned.writes()?).await?;
         Ok(commit.attempt(NestedGroup { child: child_group, edge }))
     }
@@ -237,25 +247,29 @@ impl Store {
         }
     }
 
-    /// Removes one group from another. One `BatchGetItem` and one transaction, which also creates the job that removes the
-    /// members inherited through the edge.
+    /// Removes one group from another. One `BatchGetItem`, after a `Query` where the parent must be in a certain state, and one
+    /// transaction, which also creates the job that removes the members inherited through the edge.
     ///
     /// # Errors
-    /// [`Missing::Group`], [`Missing::Nesting`].
+    /// [`Missing::Group`], [`Missing::Nesting`]; [`Error::Exists`] or [`Error::VersionMismatch`] for the precondition on the
+    /// parent.
     pub async fn unnest_group(
         &self,
         granted: &Granted<Administer>,
         parent: &GroupId,
         child: &GroupId,
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<(), JobKind>, Error> {
         let keys = [Key::group(parent), Key::child(parent, child)];
         let edge = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || async {
+            let state = self.require_state(parent, precondition).await?;
             let rows = Snapshot::read(&self.table, &keys).await?;
             rows.group(parent)?.ok_or(Missing::Group)?;
             let edge = rows.edge(parent, child)?.ok_or(Missing::Nesting)?;
-            let is_deleted = self.delete_edge(&edge, Some(granted.actor()), now).await?;
-            Ok(Attempt::when(is_deleted, edge))
+            precondition.check_new(true)?;
+            let writes = delete_edge_and_sweep(&edge, state.as_ref(), Some(granted.actor()), now)?;
+            Ok(self.table.transact(writes).await?.attempt(edge))
         });
         Ok(Unsettled::new((), Pending::Effects(JobKind::Sweep(edge.await?))))
     }
@@ -266,14 +280,7 @@ impl Store {
     /// # Errors
     /// The table did not respond.
     pub(crate) async fn delete_edge(&self, edge: &Edge, actor: Option<&Actor>, now: Timestamp) -> Result<bool, Error> {
-        let mut writes = Vec::from(delete_edge_rows(edge));
-        writes.push(
-            Update::of(Key::group(&edge.parent))
-                .add(Attribute::NestedGroupCount, -1)
-                .when(Condition::row_exists())
-                .into(),
-        );
-        writes.push(insert_job(&Job::new(JobKind::Sweep(*edge), now, actor))?);
+        let writes = delete_edge_and_sweep(edge, None, actor, now)?;
         Ok(self.table.transact(writes).await?.is_done())
     }
 
@@ -330,7 +337,7 @@ impl Ancestors {
 
 impl PlannedEdge<'_> {
     fn writes(self) -> Result<Vec<Write>, Error> {
-        let Self { edge, ancestors, child_has_row, now, actor } = self;
+        let Self { edge, ancestors, child_has_row, parent_state, now, actor } = self;
         let unchanged = |(group, nesting): (&GroupId, &Option<NestingItem>)| {
             let condition = match nesting {
                 Some(item) => Condition::equals(Attribute::Rev, item.rev.cast_signed()),
@@ -340,9 +347,7 @@ impl PlannedEdge<'_> {
         };
         let mut writes: Vec<Write> = ancestors.nesting.iter().map(unchanged).collect();
         let is_active = || Condition::equals(Attribute::State, State::Active.as_str());
-        let parent = Update::of(Key::group(&edge.parent))
-            .add(Attribute::NestedGroupCount, 1)
-            .when(is_active())
+        let parent = count_nesting(&edge, 1, parent_state.map_or_else(is_active, GroupState::group_unchanged))
             .when(Condition::less_than(Attribute::NestedGroupCount, MAX_CHILDREN.cast_signed()));
         writes.push(parent.into());
         writes.push(Write::Check(Key::group(&edge.child()), is_active()));
@@ -350,8 +355,35 @@ impl PlannedEdge<'_> {
         writes.push(Write::insert(row));
         writes.push(add_parent(&edge, child_has_row)?);
         writes.push(insert_job(&Job::new(JobKind::Backfill(edge), now, Some(actor)))?);
+        writes.extend(parent_state.into_iter().flat_map(|state| state.require_shards(&BTreeSet::new())));
+        if writes.len() > MAX_ACTIONS {
+            return Err(Error::TooManyConditions(ancestors.nesting.len()));
+        }
         Ok(writes)
     }
+}
+
+/// Changes the number of a parent's nested groups.
+fn count_nesting(edge: &Edge, change: i64, condition: Condition) -> Update {
+    Update::of(Key::group(&edge.parent))
+        .add(Attribute::NestedGroupCount, change)
+        .add(Attribute::NestingRevision, 1)
+        .when(condition)
+}
+
+/// Deletes an edge, from a parent in this state where one is given, and creates the job that sweeps it.
+fn delete_edge_and_sweep(
+    edge: &Edge,
+    parent_state: Option<&GroupState>,
+    actor: Option<&Actor>,
+    now: Timestamp,
+) -> Result<Vec<Write>, Error> {
+    let parent_condition = parent_state.map_or_else(Condition::row_exists, GroupState::group_unchanged);
+    let mut writes = Vec::from(delete_edge_rows(edge));
+    writes.push(count_nesting(edge, -1, parent_condition).into());
+    writes.push(insert_job(&Job::new(JobKind::Sweep(*edge), now, actor))?);
+    writes.extend(parent_state.into_iter().flat_map(|state| state.require_shards(&BTreeSet::new())));
+    Ok(writes)
 }
 
 /// Adds the parent to the child's row.

@@ -1,10 +1,16 @@
 //! Creating, changing and deleting groups.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 use super::names::{is_at_version, replace_list_entry, replace_search_rows};
 use crate::authz::{Administer, Granted};
-use crate::domain::{Actor, Error, Group, GroupChanges, GroupId, GroupName, Job, JobKind, Missing, Timestamp, Version};
+use crate::domain::group::Description;
+use crate::domain::{
+    Actor, Error, Group, GroupChanges, GroupId, GroupName, GroupType, Job, JobKind, Missing, Precondition, Timestamp,
+    Version,
+};
 use crate::store::Store;
 use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
@@ -69,50 +75,51 @@ impl Store {
         Ok(Unsettled::new(group, pending))
     }
 
-    /// Changes fields of a group. One `UpdateItem`; with a name, one `GetItem` before it; with another name, one `GetItem`
-    /// and one transaction. Side by side with these, one `Query` for the exact counts. When there is nothing to change, one
-    /// `Query`.
+    /// Changes fields of a group. Fields that have the value already are not written. One `UpdateItem`; with a name, one `GetItem`
+    /// before it; with another name, one `GetItem` and one transaction. Side by side with these, one `Query` for the exact
+    /// counts. When there is nothing to change, one `Query`.
     ///
     /// # Errors
-    /// [`Missing::Group`], or [`Error::VersionMismatch`] when the group has none of the versions in `only_at`.
+    /// [`Missing::Group`], [`Error::Exists`], or [`Error::VersionMismatch`] when the group's own fields are of none of the
+    /// versions in the precondition.
     pub async fn update_group(
         &self,
         granted: &Granted<Administer>,
         id: &GroupId,
         changes: &GroupChanges,
-        only_at: Option<&[Version]>,
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
+        self.require_new_only(id, precondition).await?;
+        let versions = precondition.versions();
         if changes.is_empty() {
             let group = self.exact_group(id).await?.ok_or(Missing::Group)?;
-            return require_version(group, only_at).map(|group| Unsettled::new(group, Pending::Nothing));
+            return require_version(group, versions.as_deref()).map(|group| Unsettled::new(group, Pending::Nothing));
         }
-        let update = self.update_row(granted, id, changes, only_at, now);
-        let (updated, counts) = futures::future::try_join(update, self.count_members(id)).await?;
+        let update = || set_fields(changed_by(granted.actor(), id, now), changes);
+        let updated = self.write_fields(id, changes, update, versions.as_deref(), now);
+        let (updated, counts) = futures::future::try_join(updated, self.count_members(id)).await?;
         Ok(updated.map(|group| counts.exact(group)))
     }
 
-    async fn update_row(
+    async fn write_fields(
         &self,
-        granted: &Granted<Administer>,
         id: &GroupId,
         changes: &GroupChanges,
+        update: impl Fn() -> Update,
         only_at: Option<&[Version]>,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
-        let update = || {
-            changed_by(granted.actor(), id, now)
-                .set_some(Attribute::Name, changes.name.as_ref().map(GroupName::as_str))
-                .set_some(Attribute::Description, changes.description.as_ref().map(|it| it.as_str()))
-                .set_some(Attribute::GroupType, changes.group_type.map(|it| it.as_str()))
-                .set_some(Attribute::IsPrivileged, changes.is_privileged)
-        };
         if changes.name.is_none() {
-            return read_updated(self.write_group(id, update(), only_at).await?);
+            return read_updated(self.write_group(id, update().when(some_differ(changes)), only_at).await?);
         }
         let attempt = || async {
             let (group, pending) = self.group_and_pending_name(id, only_at).await?;
             let profile = changes.applied_to(&group.profile);
+            if profile == group.profile {
+                let pending = pending.map_or(Pending::Nothing, Pending::Effects);
+                return Ok(Attempt::Done(Unsettled::new(group, pending)));
+            }
             let updated = Group { profile, updated_at: now, version: Version(group.version.0 + 1), ..group.clone() };
             self.try_to_rename(&group, pending, updated, update()).await
         };
@@ -154,27 +161,34 @@ impl Store {
         Ok(self.table.transact(writes).await?.attempt(Unsettled::new(updated, pending)))
     }
 
-    /// Deletes a group: no caller finds it from the moment this returns. One `GetItem` and one transaction, which also
-    /// creates the job that removes its rows.
+    /// Deletes a group: no caller finds it from the moment this returns. One `GetItem`, or one `Query` for a group in a certain
+    /// state, and one transaction, which also creates the job that removes its rows.
     ///
     /// # Errors
-    /// As [`Store::update_group`].
+    /// [`Missing::Group`], [`Error::Exists`], or [`Error::VersionMismatch`] when the group, its members or its nested groups
+    /// have changed since all states in the precondition.
     pub async fn delete_group(
         &self,
         granted: &Granted<Administer>,
         id: &GroupId,
-        only_at: Option<&[Version]>,
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<(), DeletedGroup>, Error> {
+        self.require_new_only(id, precondition).await?;
         let attempt = || async {
-            let group = self.group_at(id, only_at).await?;
             let update = changed_by(granted.actor(), id, now).set(Attribute::State, State::Deleting.as_str());
-            let commit = self.table.transact(vec![
-                only_if_unchanged(update, &group).into(),
-                Write::delete(Key::list_entry(&group.profile.name.sort_key(), id)),
-                put_job(&Job::new(JobKind::DeleteGroup(*id), now, Some(granted.actor())))?,
-            ]);
-            Ok(commit.await?.attempt(()))
+            let mut writes = vec![put_job(&Job::new(JobKind::DeleteGroup(*id), now, Some(granted.actor())))?];
+            let group = if let Some(state) = self.require_state(id, precondition).await? {
+                writes.push(update.add(Attribute::Version, 1).when(state.group_unchanged()).into());
+                writes.extend(state.require_shards(&BTreeSet::new()));
+                state.group
+            } else {
+                let group = self.find_group(id).await?.ok_or(Missing::Group)?;
+                writes.push(only_if_unchanged(update, &group).into());
+                group
+            };
+            writes.push(Write::delete(Key::list_entry(&group.profile.name.sort_key(), id)));
+            Ok(self.table.transact(writes).await?.attempt(()))
         };
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await?;
         Ok(Unsettled::new((), Pending::Effects(DeletedGroup(*id))))
@@ -210,13 +224,26 @@ impl Store {
         match item {
             // Written by an earlier attempt whose response was lost.
             GroupItem { change_id: last, .. } if last == change_id => Ok(found),
-            GroupItem { state: State::Active, .. } => Err(Error::VersionMismatch),
+            GroupItem { state: State::Active, version, .. } => match only_at {
+                Some(versions) if !versions.contains(&version) => Err(Error::VersionMismatch),
+                // All fields have their new values already.
+                _ => Ok(found),
+            },
             _ => Err(Missing::Group.into()),
         }
     }
 
-    async fn group_at(&self, id: &GroupId, only_at: Option<&[Version]>) -> Result<Group, Error> {
-        self.group_and_pending_name(id, only_at).await.map(|(group, _)| group)
+    /// Refuses to write to a group that exists where the request is for new ones only. No request without that precondition,
+    /// else one `GetItem`.
+    pub(in crate::store) async fn require_new_only(
+        &self,
+        id: &GroupId,
+        precondition: &Precondition,
+    ) -> Result<(), Error> {
+        if precondition.only_new {
+            self.find_group(id).await?.ok_or(Missing::Group)?;
+        }
+        precondition.check_new(true)
     }
 
     /// An active group at one of the versions in `only_at`, and its name if searches do not have it yet.
@@ -254,6 +281,22 @@ fn read_updated(row: Attributes) -> Result<Unsettled<Group, PendingName>, Error>
 
 fn changed_by(actor: &Actor, id: &GroupId, now: Timestamp) -> Update {
     Update::of(Key::group(id)).set(Attribute::UpdatedAt, now).set(Attribute::Actor, actor)
+}
+
+fn set_fields(update: Update, changes: &GroupChanges) -> Update {
+    update
+        .set_some(Attribute::Name, changes.name.as_ref().map(GroupName::as_str))
+        .set_some(Attribute::Description, changes.description.as_ref().map(Description::as_str))
+        .set_some(Attribute::GroupType, changes.group_type.map(GroupType::as_str))
+        .set_some(Attribute::IsPrivileged, changes.is_privileged)
+}
+
+/// The changes, other than of the name, change something.
+fn some_differ(changes: &GroupChanges) -> Condition {
+    let description = changes.description.as_ref().map(|it| Condition::differs(Attribute::Description, it.as_str()));
+    let group_type = changes.group_type.map(|it| Condition::differs(Attribute::GroupType, it.as_str()));
+    let is_privileged = changes.is_privileged.map(|it| Condition::differs(Attribute::IsPrivileged, it));
+    Condition::Any([description, group_type, is_privileged].into_iter().flatten().collect())
 }
 
 /// Rebuilds the response to the first request with a key.

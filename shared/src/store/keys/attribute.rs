@@ -31,6 +31,8 @@ pub enum Attribute {
     CountedRevision,
     /// The groups nested directly in a group.
     NestedGroupCount,
+    /// Counts the changes of the groups nested directly in a group.
+    NestingRevision,
     /// When a group's profile was last written.
     UpdatedAt,
     /// A group's or an account's version.
@@ -114,6 +116,7 @@ impl Attribute {
             Self::Members => "members",
             Self::DirectMembers => "direct_members",
             Self::NestedGroupCount => "nested_group_count",
+            Self::NestingRevision => "nesting_revision",
             Self::UpdatedAt => "updated_at",
             Self::Version => "version",
             Self::AccountVersion => "account_version",

@@ -59,7 +59,7 @@ impl Store {
                 (Attribute::NestedGroupCount, counts.nested_groups.cast_signed()),
             ]
         };
-        let mut update = Update::of(Key::group(group));
+        let mut update = Update::of(Key::group(group)).add(Attribute::NestingRevision, 1);
         for (attribute, value) in fields(found) {
             update = update.when(Condition::equals(attribute, value));
         }

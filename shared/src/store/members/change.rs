@@ -7,10 +7,11 @@ use super::audit::{ChangeContext, ChangeOrigin};
 use super::plan::{DirectChange, MemberPlan, Reach};
 use crate::authz::{Administer, Granted};
 use crate::domain::{
-    AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Member, MemberChange, Membership, Missing, RemoveOutcome,
-    Timestamp,
+    AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Member, MemberChange, Membership, Missing, Precondition,
+    RemoveOutcome, Timestamp,
 };
 use crate::store::Store;
+use crate::store::group_state::GroupState;
 use crate::store::keys::Key;
 use crate::store::pending::{ChangedMembers, Pending, Unsettled};
 use crate::store::rows::{AccountItem, MemberItem, Snapshot};
@@ -24,18 +25,21 @@ const MAX_CONFLICTS: usize = 12;
 
 impl Store {
     /// Adds one direct member. One `BatchGetItem` for the group and one for each level of ancestors not yet known; one
-    /// transaction for up to 25 groups. After repeated conflicts, one more for the group alone.
+    /// transaction for up to 25 groups. After repeated conflicts, one more for the group alone. One `Query` before all where the
+    /// group must be in a certain state.
     ///
     /// # Errors
-    /// [`Missing::Group`]; [`Error::Unavailable`] when the time budget ends.
+    /// [`Missing::Group`]; [`Error::Exists`] for a member where the precondition is for new ones only; [`Error::VersionMismatch`]
+    /// when the group, its members or its nested groups have changed; [`Error::Unavailable`] when the time budget ends.
     pub async fn add_member(
         &self,
         granted: &Granted<Administer>,
         group: &GroupId,
         account: AccountId,
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<AddOutcome, ChangedMembers>, Error> {
-        let changed = self.change_members(granted, group, &[MemberChange::Add(account)], now).await?;
+        let changed = self.change(granted, group, &[MemberChange::Add(account)], precondition, now).await?;
         let (outcomes, pending) = changed.into_parts();
         match outcomes.into_iter().next() {
             Some(ChangeOutcome::Add(AddOutcome::UnknownAccount)) => {
@@ -46,18 +50,19 @@ impl Store {
         }
     }
 
-    /// Removes one direct member. The same requests as [`Store::add_member`].
+    /// Removes one direct member. The same requests and errors as [`Store::add_member`].
     ///
     /// # Errors
-    /// [`Missing::Group`]; [`Error::Unavailable`] when the time budget ends.
+    /// As above.
     pub async fn remove_member(
         &self,
         granted: &Granted<Administer>,
         group: &GroupId,
         account: AccountId,
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<RemoveOutcome, ChangedMembers>, Error> {
-        let changed = self.change_members(granted, group, &[MemberChange::Remove(account)], now).await?;
+        let changed = self.change(granted, group, &[MemberChange::Remove(account)], precondition, now).await?;
         let (outcomes, pending) = changed.into_parts();
         match outcomes.into_iter().next() {
             Some(ChangeOutcome::Remove(RemoveOutcome::Removed)) => Ok(Unsettled::new(RemoveOutcome::Removed, pending)),
@@ -68,27 +73,46 @@ impl Store {
 
     /// Adds and removes direct members; no account may be named twice. A round of `BatchGetItem`s for the group and one for
     /// each level of ancestors not yet known; then transactions of up to 100 actions, side by side. Each account's change in
-    /// the group itself is atomic, with its counts.
+    /// the group itself is atomic, with its counts. The first transaction requires that the group is still in the precondition's
+    /// state.
     ///
     /// # Errors
-    /// [`Missing::Group`]; [`Error::Internal`]. Changes that the time budget left undone are [`ChangeOutcome::Retry`].
+    /// [`Missing::Group`]; [`Error::Exists`], [`Error::VersionMismatch`]; [`Error::Internal`]. Changes that the time budget left
+    /// undone are [`ChangeOutcome::Retry`].
     pub async fn change_members(
         &self,
         granted: &Granted<Administer>,
         group: &GroupId,
         changes: &[MemberChange],
+        precondition: &Precondition,
+        now: Timestamp,
+    ) -> Result<Unsettled<Vec<ChangeOutcome>, ChangedMembers>, Error> {
+        self.require_new_only(group, precondition).await?;
+        self.change(granted, group, changes, precondition, now).await
+    }
+
+    async fn change(
+        &self,
+        granted: &Granted<Administer>,
+        group: &GroupId,
+        changes: &[MemberChange],
+        precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<Vec<ChangeOutcome>, ChangedMembers>, Error> {
         let context = ChangeContext { actor: granted.actor(), now, origin: ChangeOrigin::AdminRequest };
         let outcomes = Mutex::new(Outcomes::new(changes.len()));
         let all_done = self
             .table
-            .retry_on_conflict(ConflictLimit::MEMBERSHIP, || self.try_to_change(group, changes, &outcomes, &context))
+            .retry_on_conflict(ConflictLimit::MEMBERSHIP, || {
+                self.try_to_change(group, changes, precondition, &outcomes, &context)
+            })
             .await;
-        let Outcomes { outcomes, was_read, left_to_stream } =
+        let Outcomes { outcomes, was_read, left_to_stream, .. } =
             outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
         match all_done {
             Ok(()) => {}
+            // Nothing is committed yet.
+            Err(error @ (Error::VersionMismatch | Error::Exists)) => return Err(error),
             // Some changes may be committed, so each outcome is returned instead of an error.
             Err(Error::Unavailable { .. }) if was_read => {}
             Err(error) if outcomes.iter().any(|outcome| *outcome != ChangeOutcome::Retry) => {
@@ -111,33 +135,46 @@ impl Store {
         &self,
         group: &GroupId,
         changes: &[MemberChange],
+        precondition: &Precondition,
         outcomes: &Mutex<Outcomes>,
         context: &ChangeContext<'_>,
     ) -> Result<Attempt<()>, Error> {
-        let open = Outcomes::lock(outcomes).open();
+        let (open, has_begun) = {
+            let outcomes = Outcomes::lock(outcomes);
+            (outcomes.open(), outcomes.has_begun)
+        };
+        let state = if has_begun { None } else { self.require_state(group, precondition).await? };
         // No change at all finds out whether the group exists.
         for some in open.chunks(CHANGES_TOGETHER).chain(open.is_empty().then_some([].as_slice())) {
             let some: Vec<(usize, &MemberChange)> = some.iter().map(|index| (*index, &changes[*index])).collect();
-            self.try_to_change_some(group, some, outcomes, context).await?;
+            let has_begun = Outcomes::lock(outcomes).has_begun;
+            let state = state.as_ref().filter(|_| !has_begun);
+            if !self.try_to_change_some(group, some, precondition, state, outcomes, context).await? {
+                return Ok(Attempt::Conflict);
+            }
         }
         let is_done = Outcomes::lock(outcomes).open().is_empty();
         Ok(Attempt::when(is_done, ()))
     }
 
-    /// Makes some changes. Those whose rows have changed meanwhile stay without an outcome.
+    /// Makes some changes. Those whose rows have changed meanwhile stay without an outcome. Returns whether the group was still
+    /// in the state, where one is given; otherwise nothing is changed.
     async fn try_to_change_some(
         &self,
         group: &GroupId,
         open: Vec<(usize, &MemberChange)>,
+        precondition: &Precondition,
+        state: Option<&GroupState>,
         outcomes: &Mutex<Outcomes>,
         context: &ChangeContext<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mut plan = MemberPlan::new(Reach::AllLevels, Some(context.actor), context.now);
         let rows = self.read_for_changes(group, &open, &mut plan).await?;
         Outcomes::lock(outcomes).was_read = true;
         let mut planned = Vec::new();
         for (index, change) in open {
             let account = change.account();
+            precondition.check_new(rows.member(group, account)?.is_some())?;
             let (outcome, direct) = match Plan::of(group, change, &rows, context.now)? {
                 Plan::Change(outcome, direct) => (outcome, direct),
                 // An earlier change may not have reached the groups above yet.
@@ -157,12 +194,13 @@ impl Store {
         }
         self.read_ancestors_of(&mut plan).await?;
         self.remember_ancestors(group, &plan);
-        let committed = self.commit_plan(&plan, context, Some(MAX_CONFLICTS)).await;
-        let mut state = Outcomes::lock(outcomes);
+        let committed = self.commit_plan(&plan, state, context, Some(MAX_CONFLICTS)).await;
+        let mut outcomes = Outcomes::lock(outcomes);
         planned.retain(|(_, account, _)| !committed.not_committed.contains(*account));
-        planned.into_iter().for_each(|(index, _, outcome)| state.outcomes[index] = outcome);
-        state.left_to_stream.extend(committed.left_to_stream);
-        committed.error.map_or(Ok(()), Err)
+        outcomes.has_begun |= !committed.is_in_other_state && !plan.changes().is_empty();
+        planned.into_iter().for_each(|(index, _, outcome)| outcomes.outcomes[index] = outcome);
+        outcomes.left_to_stream.extend(committed.left_to_stream);
+        committed.error.map_or(Ok(!committed.is_in_other_state), Err)
     }
 
     /// Reads the rows that changes of direct members depend on, and those of the ancestors as far as they are known. Adds the
@@ -205,7 +243,7 @@ impl Store {
         plan.add_row((*group, account.clone()), read.cloned());
         plan.change_direct((*group, account.clone()), change);
         plan.evaluate();
-        let committed = self.commit_plan(&plan, context, None).await;
+        let committed = self.commit_plan(&plan, None, context, None).await;
         committed.error.map_or(Ok(committed.not_committed.is_empty()), Err)
     }
 }
@@ -216,13 +254,16 @@ struct Outcomes {
     outcomes: Vec<ChangeOutcome>,
     /// Whether the rows were read at least once.
     was_read: bool,
+    /// Whether a transaction was committed: from then on the group's state is not that of the precondition.
+    has_begun: bool,
     /// Accounts whose ancestors are left to the stream.
     left_to_stream: BTreeSet<AccountId>,
 }
 
 impl Outcomes {
     fn new(changes: usize) -> Self {
-        Self { outcomes: vec![ChangeOutcome::Retry; changes], was_read: false, left_to_stream: BTreeSet::new() }
+        let outcomes = vec![ChangeOutcome::Retry; changes];
+        Self { outcomes, was_read: false, has_begun: false, left_to_stream: BTreeSet::new() }
     }
 
     fn lock(this: &Mutex<Self>) -> MutexGuard<'_, Self> {

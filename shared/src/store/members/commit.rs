@@ -9,9 +9,13 @@ use super::audit::{ChangeContext, require_unchanged, write_audit_record};
 use super::plan::{MemberKey, MemberPlan, PlannedRow};
 use crate::domain::{AccountId, Actor, Error, GroupId, Member};
 use crate::store::Store;
+use crate::store::group_state::GroupState;
 use crate::store::keys::{Attribute, COUNT_SHARDS, Key, spread};
 use crate::store::rows::{MemberItem, MirrorItem, set_copies, to_row};
 use crate::store::table::{Commit, MAX_ACTIONS, Update, Write};
+
+/// Conditions on the state of a group: on its row, and on its shards.
+const STATE_CONDITIONS: usize = 1 + COUNT_SHARDS;
 
 /// Lanes of transactions that are committed side by side.
 const LANES_SIDE_BY_SIDE: usize = 16;
@@ -25,6 +29,8 @@ pub(super) struct Committed {
     pub(super) left_to_stream: BTreeSet<AccountId>,
     /// Why some accounts are not committed, as far as is known.
     pub(super) error: Option<Error>,
+    /// Whether nothing is committed because the first transaction, which required the group's state, was not.
+    pub(super) is_in_other_state: bool,
 }
 
 /// Changes of rows that are committed together.
@@ -35,6 +41,8 @@ struct Batch<'a> {
     /// Rows of children that must be as planned, each with whether it must exist.
     sources: BTreeMap<MemberKey, bool>,
     shards: BTreeMap<(GroupId, usize), CountChange>,
+    /// The state that a group must be in.
+    state: Option<&'a GroupState>,
 }
 
 /// Members and direct members that changes add to a shard.
@@ -95,7 +103,19 @@ impl<'a> Batch<'a> {
             let key = Key::member(group, account);
             writes.push(if *exists { Write::require_row(key) } else { Write::require_no_row(key) });
         }
-        writes.extend(self.shards.iter().map(|((group, shard), change)| add_to_count(group, *shard, *change)));
+        let mut in_state = BTreeSet::new();
+        for ((group, shard), change) in &self.shards {
+            let mut update = add_to_count(group, *shard, *change);
+            if let Some(state) = self.state.filter(|state| state.group.id == *group) {
+                update = update.when(state.shard_unchanged(*shard));
+                in_state.insert(*shard);
+            }
+            writes.push(update.into());
+        }
+        if let Some(state) = self.state {
+            writes.push(Write::Check(Key::group(&state.group.id), state.group_unchanged()));
+            writes.extend(state.require_shards(&in_state));
+        }
         Ok(writes)
     }
 }
@@ -103,14 +123,15 @@ impl<'a> Batch<'a> {
 /// Changes in the order of their commits. Lanes share no shard, so that they can be committed side by side.
 type Lane<'a> = Vec<Batch<'a>>;
 
-/// Packs changes into batches, account by account, from the lowest group up. Accounts of one shard share a lane.
-fn pack(plan: &MemberPlan) -> Vec<Lane<'_>> {
+/// Packs changes into batches of at most `room` actions, account by account, from the lowest group up. Accounts of one shard
+/// share a lane.
+fn pack(plan: &MemberPlan, room: usize) -> Vec<Lane<'_>> {
     let mut by_shard: BTreeMap<usize, Lane<'_>> = BTreeMap::new();
     for (account, rows) in plan.changes() {
         let lane = by_shard.entry(shard_of(account)).or_default();
-        for batch in cut(plan, account, &rows) {
+        for batch in cut(plan, account, &rows, room) {
             match lane.last_mut() {
-                Some(last) if last.actions() + batch.actions() <= MAX_ACTIONS => last.append(plan, batch),
+                Some(last) if last.actions() + batch.actions() <= room => last.append(plan, batch),
                 _ => lane.push(batch),
             }
         }
@@ -118,7 +139,7 @@ fn pack(plan: &MemberPlan) -> Vec<Lane<'_>> {
     let mut lanes: Vec<Lane<'_>> = Vec::new();
     for mut lane in by_shard.into_values() {
         match lanes.last_mut().map(Vec::as_mut_slice) {
-            Some([last]) if lane.len() == 1 && last.actions() + lane[0].actions() <= MAX_ACTIONS => {
+            Some([last]) if lane.len() == 1 && last.actions() + lane[0].actions() <= room => {
                 last.append(plan, lane.remove(0));
             }
             _ => lanes.push(lane),
@@ -129,13 +150,18 @@ fn pack(plan: &MemberPlan) -> Vec<Lane<'_>> {
 
 /// Cuts the changes of an account into batches that fit a transaction. A later batch has conditions on rows of earlier ones.
 /// Tries to fill the first batches, then the last ones; returns the cut with fewer batches, then actions.
-fn cut<'a>(plan: &'a MemberPlan, account: &'a AccountId, rows: &[(&'a GroupId, &'a PlannedRow)]) -> Vec<Batch<'a>> {
+fn cut<'a>(
+    plan: &'a MemberPlan,
+    account: &'a AccountId,
+    rows: &[(&'a GroupId, &'a PlannedRow)],
+    room: usize,
+) -> Vec<Batch<'a>> {
     let batch = |range: Range<usize>| {
         let mut batch = Batch::default();
         rows[range].iter().for_each(|(group, row)| batch.add(plan, group, account, row));
         batch
     };
-    let fits = |range: Range<usize>| batch(range).actions() <= MAX_ACTIONS;
+    let fits = |range: Range<usize>| batch(range).actions() <= room;
     let (mut from_below, mut start) = (Vec::new(), 0);
     while start < rows.len() {
         let end = (start + 2..=rows.len()).take_while(|end| fits(start..*end)).last().unwrap_or(start + 1);
@@ -201,30 +227,43 @@ fn row_writes(group: &GroupId, account: &AccountId, row: &PlannedRow) -> Result<
 
 /// Subtracts an indirect member from its count shard.
 pub(in crate::store) fn subtract_indirect_member(group: &GroupId, account: &AccountId) -> Write {
-    add_to_count(group, shard_of(account), CountChange { members: -1, direct_members: 0 })
+    add_to_count(group, shard_of(account), CountChange { members: -1, direct_members: 0 }).into()
 }
 
-fn add_to_count(group: &GroupId, shard: usize, change: CountChange) -> Write {
-    let update = Update::of(Key::count(group, shard))
+fn add_to_count(group: &GroupId, shard: usize, change: CountChange) -> Update {
+    Update::of(Key::count(group, shard))
         .add(Attribute::Members, change.members)
         .add(Attribute::DirectMembers, change.direct_members)
-        .add(Attribute::Revision, 1);
-    update.into()
+        .add(Attribute::Revision, 1)
 }
 
 impl Store {
     /// Commits a plan. `direct` is the context of its direct changes. After more than `conflicts` conflicts with other
-    /// transactions, commits only the lowest group of each account; `None` sets no limit.
+    /// transactions, commits only the lowest group of each account; `None` sets no limit. Where a state is given, the first
+    /// transaction requires it, and the others follow that one.
     pub(super) async fn commit_plan(
         &self,
         plan: &MemberPlan,
+        state: Option<&GroupState>,
         direct: &ChangeContext<'_>,
         conflicts: Option<usize>,
     ) -> Committed {
-        let lanes: Vec<_> =
-            pack(plan).into_iter().map(|lane| self.commit_lane(plan, lane, direct, conflicts)).collect();
+        let room = if state.is_some() { MAX_ACTIONS - STATE_CONDITIONS } else { MAX_ACTIONS };
+        let mut lanes = pack(plan, room).into_iter();
+        let mut all = Committed::default();
+        if let Some(state) = state
+            && let Some(mut first) = lanes.next()
+        {
+            first[0].state = Some(state);
+            all = self.commit_lane(plan, first, direct, conflicts).await;
+            if all.is_in_other_state {
+                all.not_committed.extend(plan.changes().into_keys().cloned());
+                return all;
+            }
+        }
+        let lanes: Vec<_> = lanes.map(|lane| self.commit_lane(plan, lane, direct, conflicts)).collect();
         let lanes: Vec<Committed> = stream::iter(lanes).buffer_unordered(LANES_SIDE_BY_SIDE).collect().await;
-        lanes.into_iter().fold(Committed::default(), |mut all, lane| {
+        lanes.into_iter().fold(all, |mut all, lane| {
             all.not_committed.extend(lane.not_committed);
             all.left_to_stream.extend(lane.left_to_stream);
             all.error = all.error.or(lane.error);
@@ -245,6 +284,7 @@ impl Store {
             let accounts = batch.accounts();
             // Rows above those that are not committed would depend on them.
             let is_skipped = committed.error.is_some()
+                || committed.is_in_other_state
                 || !accounts.is_disjoint(&committed.left_to_stream)
                 || !accounts.is_disjoint(&committed.not_committed);
             let commit = match is_skipped {
@@ -255,6 +295,7 @@ impl Store {
                 committed.error = Some(error);
                 BatchCommit::Nothing
             });
+            committed.is_in_other_state |= batch.state.is_some() && commit == BatchCommit::Nothing;
             if commit != BatchCommit::Nothing {
                 begun.extend(accounts.iter().cloned());
             }
@@ -302,7 +343,7 @@ enum BatchCommit {
 
 /// The first row of each account in a batch.
 fn lowest_rows<'a>(plan: &'a MemberPlan, batch: &Batch<'a>) -> Batch<'a> {
-    let mut lowest = Batch::default();
+    let mut lowest = Batch { state: batch.state, ..Batch::default() };
     let mut seen = BTreeSet::new();
     for (group, account, row) in &batch.rows {
         if seen.insert(*account) {
@@ -346,7 +387,7 @@ mod tests {
     }
 
     fn batches(plan: &MemberPlan) -> Vec<Batch<'_>> {
-        pack(plan).into_iter().flatten().collect()
+        pack(plan, MAX_ACTIONS).into_iter().flatten().collect()
     }
 
     #[test]
@@ -379,7 +420,7 @@ mod tests {
     fn every_batch_fits_a_transaction_and_no_two_lanes_share_a_shard() {
         for (groups, accounts) in [(1, 500), (3, 240), (26, 40), (91, 3)] {
             let plan = additions(groups, accounts);
-            let lanes = pack(&plan);
+            let lanes = pack(&plan, MAX_ACTIONS);
             let mut rows = 0;
             let mut seen = BTreeSet::new();
             for lane in lanes {

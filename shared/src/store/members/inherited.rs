@@ -85,7 +85,7 @@ impl Store {
         self.find_actors(&mut plan).await?;
         let system = Actor::system();
         let context = ChangeContext::derived(actor.unwrap_or(&system), now);
-        let committed = self.commit_plan(&plan, &context, None).await;
+        let committed = self.commit_plan(&plan, None, &context, None).await;
         let is_left = |it: &&Inheritance| {
             committed.not_committed.contains(&it.account) || committed.left_to_stream.contains(&it.account)
         };

@@ -57,9 +57,10 @@ impl CountItem {
         ShardCounts { members: self.members, direct_members: self.direct_members }
     }
 
-    /// The group with these counts in place of the copies in its row.
+    /// The group with these counts in place of the copies in its row, and with the changes that they count.
     pub(in crate::store) fn exact(self, group: Group) -> Group {
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
-        Group { member_count: count(self.members), direct_member_count: count(self.direct_members), ..group }
+        let revision = group.revision + count(self.revision);
+        Group { member_count: count(self.members), direct_member_count: count(self.direct_members), revision, ..group }
     }
 }

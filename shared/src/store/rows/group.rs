@@ -23,6 +23,9 @@ pub(in crate::store) struct GroupItem {
     #[serde(default)]
     pub(in crate::store) counted_revision: i64,
     pub(in crate::store) nested_group_count: u64,
+    /// Counts the changes of nested groups.
+    #[serde(default)]
+    pub(in crate::store) nesting_revision: i64,
     created_at: Timestamp,
     pub(in crate::store) updated_at: Timestamp,
     pub(in crate::store) version: Version,
@@ -67,6 +70,7 @@ impl GroupItem {
             direct_member_count: group.direct_member_count,
             counted_revision: 0,
             nested_group_count: group.nested_group_count,
+            nesting_revision: 0,
             created_at: group.created_at,
             updated_at: group.updated_at,
             version: group.version,
@@ -116,6 +120,7 @@ impl GroupItem {
             created_at: self.created_at,
             updated_at: self.updated_at,
             version: self.version,
+            revision: u64::try_from(self.nesting_revision).unwrap_or_default(),
         }))
     }
 }
