@@ -112,7 +112,7 @@ async fn every_function_answers_its_recorded_event() {
                     .collect();
                 assert_eq!(outcomes, ["already_member", "unknown_account", "removed"]);
             }
-            "update-group" => assert_eq!(headers["etag"], json!("\"2-0\"")),
+            "update-group" => assert!(headers["etag"].as_str().unwrap().starts_with("\"2-")),
             _ => {}
         }
         let (out, err) = process.end();

@@ -113,10 +113,9 @@ async fn each_write_costs_a_fixed_number_of_requests() {
     // The exact counts are queried side by side.
     let rename = ["GetItem", "Query", "TransactWriteItems"];
     assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &rename, 2);
-    for same in ["B", "b"] {
-        let update = ["GetItem", "Query", "UpdateItem"];
-        assert_cost(&cost(api.put(&path, json!({ "name": same })).await).await, &update, 2);
-    }
+    assert_cost(&cost(api.put(&path, json!({ "name": "B" })).await).await, &["GetItem", "Query"], 1);
+    let update = ["GetItem", "Query", "UpdateItem"];
+    assert_cost(&cost(api.put(&path, json!({ "name": "b" })).await).await, &update, 2);
     assert_cost(&cost(api.put(&path, json!({ "description": "B" })).await).await, &["UpdateItem", "Query"], 1);
     assert_cost(&cost(api.put(&path, json!({})).await).await, &["Query"], 1);
     let member = format!("{path}/members/acc-1");

@@ -217,7 +217,7 @@ async fn internal_error_leaks_no_internal_detail() {
         ("Query", Method::GET, String::new(), Value::Null),
         ("Query", Method::GET, format!("/{id}/members"), Value::Null),
         (TRANSACT, Method::POST, String::new(), json!({ "name": "A" })),
-        ("UpdateItem", Method::PUT, format!("/{id}"), json!({ "name": "A" })),
+        ("UpdateItem", Method::PUT, format!("/{id}"), json!({ "description": "A" })),
         ("BatchGetItem", Method::GET, format!("/{id}/members/acc-1"), Value::Null),
         (TRANSACT, Method::PUT, format!("/{id}/members/acc-1"), json!({})),
     ];

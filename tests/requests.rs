@@ -121,7 +121,10 @@ async fn impossible_request_becomes_a_dead_letter_with_its_reason() {
     api.accounts(&["acc-1"]).await;
     let [engineering, backend]: [String; 2] = api.chain(&["Engineering", "Backend"]).await.try_into().unwrap();
     api.put(&format!("/{backend}/members/acc-1"), Value::Null).await.ok();
-    let indirect_only = format!("the account is a member only through the nested groups {backend}");
+    let indirect_only = format!(
+        "the account is a member only through the nested groups {backend}; remove it from these, or remove these from the \
+         group"
+    );
 
     assert!(api.hand(&[request_event("remove", &engineering, "acc-1", T3)]).await.is_empty());
     assert_eq!(api.dead_letter_reasons(), [indirect_only.as_str()]);

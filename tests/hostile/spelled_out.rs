@@ -44,7 +44,8 @@ async fn unreadable_body_is_refused() {
         for body in &bodies {
             let start = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
             let errors = send(&api, &endpoint, body.clone()).await.field_errors();
-            assert_eq!(errors, [("body".to_owned(), "is not readable as JSON".to_owned())], "{start}");
+            let [(field, reason)] = &errors[..] else { panic!("{start}: {errors:?}") };
+            assert!(field == "body" && reason.starts_with("is not readable as JSON at line 1, column "), "{start}");
         }
     }
     // A body of the maximum size that consists of unknown fields.

@@ -39,6 +39,16 @@ async fn adding_a_member_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn email_address_in_place_of_an_account_id_is_pointed_out() {
+    let api = Api::start().await;
+    let id = api.group("Engineering").await;
+    let answer = api.put(&format!("/{id}/members/ada@corp.example"), Value::Null).await;
+    let expected =
+        "the account ada@corp.example does not exist; an account is named by its id, not by its e-mail address";
+    assert_eq!(answer.not_found(), expected);
+}
+
+#[tokio::test]
 async fn unknown_account_is_named_in_the_404() {
     let api = Api::start().await;
     let engineering = api.group("Engineering").await;

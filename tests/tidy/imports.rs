@@ -28,7 +28,7 @@ const LAYERS: [&[&str]; 6] = [
     &["keys", "hints"],
     &["table"],
     &["rows", "pagination"],
-    &["jobs", "accounts", "group_state", "pending"],
+    &["jobs", "accounts", "group_snapshot", "pending"],
     &["groups", "members"],
     &["maintenance", "stream"],
 ];

@@ -62,7 +62,7 @@ pub enum Missing {
     #[error("the group does not exist")]
     Group,
     /// The account, by the id that the caller sent.
-    #[error("the account {0} does not exist")]
+    #[error("the account {0} does not exist{hint}", hint = id_hint(.0))]
     Account(String),
     /// The membership of an account in a group.
     #[error("the account is not a member of the group")]
@@ -73,6 +73,11 @@ pub enum Missing {
     /// The edge from one group to another.
     #[error("the group is not nested directly in the group")]
     Nesting,
+}
+
+/// Clients often send an e-mail address where an id belongs.
+fn id_hint(account: &str) -> &'static str {
+    if account.contains('@') { "; an account is named by its id, not by its e-mail address" } else { "" }
 }
 
 fn list(groups: &[GroupId]) -> String {

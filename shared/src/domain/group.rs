@@ -1,8 +1,10 @@
 //! Groups and their fields.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::{GroupId, GroupName, GroupTag, InvalidValue, SortKey, Timestamp};
+use super::{GroupId, GroupName, InvalidValue, SortKey, Timestamp};
 
 /// The purpose of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -73,6 +75,31 @@ pub struct Version(pub u64);
 impl Version {
     /// The version of a new group.
     pub const FIRST: Self = Self(1);
+}
+
+/// Identifies a state of a group: `3-17` in its `ETag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupTag {
+    /// Counts the writes to the group's own fields.
+    pub version: Version,
+    /// Counts the changes of its members and nested groups.
+    pub revision: u64,
+}
+
+impl GroupTag {
+    /// Parses the form of [`fmt::Display`]. Returns `None` for a text that is never a group's tag.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (version, revision) = text.split_once('-')?;
+        let tag = Self { version: Version(version.parse().ok()?), revision: revision.parse().ok()? };
+        (tag.to_string() == text).then_some(tag)
+    }
+}
+
+impl fmt::Display for GroupTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.version.0, self.revision)
+    }
 }
 
 /// The fields of a group that administrators set.
@@ -179,5 +206,19 @@ impl Group {
     #[must_use]
     pub fn list_position(&self) -> (SortKey, GroupId) {
         (self.profile.name.sort_key(), self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tag_is_read_as_it_is_written() {
+        let tag = GroupTag { version: Version(3), revision: 17 };
+        assert_eq!(GroupTag::parse(&tag.to_string()), Some(tag));
+        for other in ["", "3", "3-", "-17", "03-17", "3-+17", "3-17-1", "3- 17", "3-18446744073709551616"] {
+            assert_eq!(GroupTag::parse(other), None, "{other}");
+        }
     }
 }

@@ -18,7 +18,7 @@ pub use account::{Account, AccountVersion, DescribedBy};
 pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};
-pub use group::{Group, GroupChanges, GroupProfile, GroupType, Version};
+pub use group::{Group, GroupChanges, GroupProfile, GroupTag, GroupType, Version};
 pub use ids::{AccountId, GroupId};
 pub use invalid_value::InvalidValue;
 pub use job::{Job, JobKind};
@@ -29,4 +29,4 @@ pub use member::{
 pub use name::{FoldedText, GroupName, SortKey, Suffix};
 pub use nesting::{Edge, EdgeId};
 pub use page::{Cursor, Limit, Page};
-pub use precondition::{GroupTag, Precondition};
+pub use precondition::Precondition;

@@ -2,10 +2,10 @@
 //! requests it makes. Methods without one are for the stream, the queue and tools, which no caller reaches.
 //!
 //! Only this module imports the SDK of DynamoDB. Layers, from the bottom: `keys` and `hints`, `table`, `rows` and `pagination`, `jobs`,
-//! `accounts`, `group_state` and `pending`, `groups` and `members`, `maintenance` and `stream`. A layer uses those before it.
+//! `accounts`, `group_snapshot` and `pending`, `groups` and `members`, `maintenance` and `stream`. A layer uses those before it.
 
 mod accounts;
-mod group_state;
+mod group_snapshot;
 mod groups;
 mod hints;
 mod jobs;

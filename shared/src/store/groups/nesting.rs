@@ -11,7 +11,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::Store;
-use crate::store::group_state::GroupState;
+use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::jobs::insert_job;
 use crate::store::keys::{Attribute, Key, Range};
 use crate::store::pagination::{Scope, cut_page};
@@ -44,7 +44,7 @@ struct PlannedEdge<'a> {
     /// Whether the child's row with its parents exists.
     child_has_row: bool,
     /// The state that the parent must be in, where the request names one.
-    parent_state: Option<&'a GroupState>,
+    parent_state: Option<&'a GroupSnapshot>,
     now: Timestamp,
     actor: &'a Actor,
 }
@@ -347,7 +347,7 @@ impl PlannedEdge<'_> {
         };
         let mut writes: Vec<Write> = ancestors.nesting.iter().map(unchanged).collect();
         let is_active = || Condition::equals(Attribute::State, State::Active.as_str());
-        let parent = count_nesting(&edge, 1, parent_state.map_or_else(is_active, GroupState::group_unchanged))
+        let parent = count_nesting(&edge, 1, parent_state.map_or_else(is_active, GroupSnapshot::group_unchanged))
             .when(Condition::less_than(Attribute::NestedGroupCount, MAX_CHILDREN.cast_signed()));
         writes.push(parent.into());
         writes.push(Write::Check(Key::group(&edge.child()), is_active()));
@@ -374,11 +374,11 @@ fn count_nesting(edge: &Edge, change: i64, condition: Condition) -> Update {
 /// Deletes an edge, from a parent in this state where one is given, and creates the job that sweeps it.
 fn delete_edge_and_sweep(
     edge: &Edge,
-    parent_state: Option<&GroupState>,
+    parent_state: Option<&GroupSnapshot>,
     actor: Option<&Actor>,
     now: Timestamp,
 ) -> Result<Vec<Write>, Error> {
-    let parent_condition = parent_state.map_or_else(Condition::row_exists, GroupState::group_unchanged);
+    let parent_condition = parent_state.map_or_else(Condition::row_exists, GroupSnapshot::group_unchanged);
     let mut writes = Vec::from(delete_edge_rows(edge));
     writes.push(count_nesting(edge, -1, parent_condition).into());
     writes.push(insert_job(&Job::new(JobKind::Sweep(*edge), now, actor))?);

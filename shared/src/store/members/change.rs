@@ -11,7 +11,7 @@ use crate::domain::{
     RemoveOutcome, Timestamp,
 };
 use crate::store::Store;
-use crate::store::group_state::GroupState;
+use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::keys::Key;
 use crate::store::pending::{ChangedMembers, Pending, Unsettled};
 use crate::store::rows::{AccountItem, MemberItem, Snapshot};
@@ -164,7 +164,7 @@ impl Store {
         group: &GroupId,
         open: Vec<(usize, &MemberChange)>,
         precondition: &Precondition,
-        state: Option<&GroupState>,
+        state: Option<&GroupSnapshot>,
         outcomes: &Mutex<Outcomes>,
         context: &ChangeContext<'_>,
     ) -> Result<bool, Error> {

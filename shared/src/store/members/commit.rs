@@ -9,7 +9,7 @@ use super::audit::{ChangeContext, require_unchanged, write_audit_record};
 use super::plan::{MemberKey, MemberPlan, PlannedRow};
 use crate::domain::{AccountId, Actor, Error, GroupId, Member};
 use crate::store::Store;
-use crate::store::group_state::GroupState;
+use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::keys::{Attribute, COUNT_SHARDS, Key, spread};
 use crate::store::rows::{MemberItem, MirrorItem, set_copies, to_row};
 use crate::store::table::{Commit, MAX_ACTIONS, Update, Write};
@@ -42,7 +42,7 @@ struct Batch<'a> {
     sources: BTreeMap<MemberKey, bool>,
     shards: BTreeMap<(GroupId, usize), CountChange>,
     /// The state that a group must be in.
-    state: Option<&'a GroupState>,
+    state: Option<&'a GroupSnapshot>,
 }
 
 /// Members and direct members that changes add to a shard.
@@ -244,7 +244,7 @@ impl Store {
     pub(super) async fn commit_plan(
         &self,
         plan: &MemberPlan,
-        state: Option<&GroupState>,
+        state: Option<&GroupSnapshot>,
         direct: &ChangeContext<'_>,
         conflicts: Option<usize>,
     ) -> Committed {

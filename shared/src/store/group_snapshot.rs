@@ -11,7 +11,7 @@ use crate::domain::{Error, Group, GroupId, Missing, Precondition};
 /// A group as read, with the revisions of its count shards. Each change of a member raises one of them, each change of a nested
 /// group that in the group's row.
 #[derive(Debug, Clone)]
-pub(in crate::store) struct GroupState {
+pub(in crate::store) struct GroupSnapshot {
     /// The group, with exact counts.
     pub(in crate::store) group: Group,
     nesting_revision: i64,
@@ -29,16 +29,16 @@ impl Store {
         &self,
         id: &GroupId,
         precondition: &Precondition,
-    ) -> Result<Option<GroupState>, Error> {
+    ) -> Result<Option<GroupSnapshot>, Error> {
         if precondition.only_at.is_none() {
             return Ok(None);
         }
-        let state = self.group_state(id).await?;
+        let state = self.group_snapshot(id).await?;
         precondition.check(state.group.tag())?;
         Ok(Some(state))
     }
 
-    async fn group_state(&self, id: &GroupId) -> Result<GroupState, Error> {
+    async fn group_snapshot(&self, id: &GroupId) -> Result<GroupSnapshot, Error> {
         let (mut shards, mut counts, mut found) = ([None; COUNT_SHARDS], CountItem::default(), None);
         for row in self.table.query(QuerySpec::all(&Range::CountsAndGroup(*id))).await? {
             let key = Key::from_row(&row).ok_or_else(|| unreadable("row key"))?;
@@ -52,11 +52,11 @@ impl Store {
             }
         }
         let (group, nesting_revision) = found.ok_or(Missing::Group)?;
-        Ok(GroupState { group: counts.exact(group), nesting_revision, shards })
+        Ok(GroupSnapshot { group: counts.exact(group), nesting_revision, shards })
     }
 }
 
-impl GroupState {
+impl GroupSnapshot {
     /// The group's row is as read: its own fields and its nested groups.
     pub(in crate::store) fn group_unchanged(&self) -> Condition {
         let revision = Condition::equals(Attribute::NestingRevision, self.nesting_revision);
