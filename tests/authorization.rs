@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use jsonwebtoken::Algorithm;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::authz::{Role, read_roles_claim};
+use shared::store::client_for;
 
-use crate::harness::tokens::token_claiming;
+use crate::harness::tokens::{claims, header, key, signed, signing, token_claiming};
 use crate::harness::{Answer, Api, NO_GROUP, template, token};
 
 /// Callers: the name of the column, and the roles claim of the token unless there is no token.
@@ -205,4 +208,34 @@ fn flattened_roles_claim_is_parsed_exactly() {
     ] {
         assert_eq!(read(unreadable), [] as [String; 0], "{unreadable}");
     }
+}
+
+/// Some issuers have a `sub` that nobody recognizes.
+#[tokio::test]
+async fn actor_claim_names_the_caller_in_what_is_stored() {
+    let api = Api::start_configured(|config| config.actor_claim = "email".into()).await;
+    let create = async |email: Option<&str>| {
+        let mut claims = claims("7c1f");
+        claims["cognito:groups"] = json!(["Administrator"]);
+        if let Some(email) = email {
+            claims["email"] = json!(email);
+        }
+        let token = signed(&header().to_string(), &claims.to_string(), Algorithm::RS256, &signing(key()));
+        Answer::to(api.request_as(Some(&token), Method::POST, "").json(&json!({ "name": "Team" }))).await
+    };
+
+    let created = create(Some("ada@corp.example")).await;
+    create(None).await.refused(401, "UNAUTHORIZED");
+
+    let id = created.body["id"].as_str().unwrap();
+    let table = client_for(&api.endpoint, |builder| builder);
+    let row = table
+        .get_item()
+        .table_name(&api.table)
+        .key("PK", AttributeValue::S(format!("GROUP#{id}")))
+        .key("SK", AttributeValue::S("GROUP".into()))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(row.item.unwrap()["actor"], AttributeValue::S("ada@corp.example".into()));
 }

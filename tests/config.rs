@@ -4,9 +4,10 @@ use std::process::Command;
 
 use crate::harness::workspace::binary;
 
-const COMPLETE: [(&str, &str); 5] = [
+const COMPLETE: [(&str, &str); 6] = [
     ("TABLE_NAME", "groups"),
     ("ROLES_CLAIM", "cognito:groups"),
+    ("ACTOR_CLAIM", "sub"),
     ("ADMIN_ROLE", "Administrator"),
     ("READ_ROLES", ""),
     ("SETTLE_BUDGET_MS", "300"),

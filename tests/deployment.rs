@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use groups_local::template::document;
 use serde_json::Value;
 
+use crate::harness::Api;
+use crate::harness::tokens::token;
 use crate::harness::workspace::root;
 
 fn read(path: &str) -> String {
@@ -44,6 +47,15 @@ fn readme_lists_every_parameter_and_variable() {
     }
 }
 
+/// On a common bus, staging would publish on production's and apply its events.
+#[test]
+fn each_stage_has_a_bus_of_its_own() {
+    let config = read("samconfig.toml");
+    let buses: Vec<&str> =
+        config.lines().filter_map(|line| line.trim().strip_prefix("\"EventBusName=")?.strip_suffix("\",")).collect();
+    assert_eq!(buses, ["groups-staging", "groups-production"]);
+}
+
 /// A stage sets every parameter without a default, only parameters of the template, and only allowed values.
 #[test]
 fn stages_set_valid_parameters() {
@@ -72,4 +84,28 @@ fn stages_set_valid_parameters() {
         let asks_for_confirmation = section.contains("confirm_changeset = true");
         assert_eq!(asks_for_confirmation, stage == "production");
     }
+}
+
+fn smoke(url: &str, token: &str) -> (bool, String) {
+    let output = Command::new(root().join("infra/smoke")).args([url, token]).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smoke_test_passes_on_a_working_api_and_leaves_nothing() {
+    let api = Api::start().await;
+    let url = format!("{}/api/v1/groups", api.base);
+    assert_eq!(smoke(&url, &token("alice", &["Administrator"])), (true, String::new()));
+    assert!(api.all_items("", "groups").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn smoke_test_names_the_first_wrong_answer() {
+    let api = Api::start().await;
+    let url = format!("{}/api/v1/groups", api.base);
+    let (passes, reason) = smoke(&url, &token("bob", &[]));
+    assert!(!passes && reason.contains("403 instead of 201"), "{reason}");
+    // An API without routes, as one whose import failed.
+    let (passes, reason) = smoke(&format!("{}/openapi.yaml", api.base), "any");
+    assert!(!passes && reason.contains("200 instead of 401"), "{reason}");
 }

@@ -3,12 +3,11 @@
 use groups_local::gateway::invoke;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
 use lambda_http::Context;
-use reqwest::Method;
 use serde_json::{Value, json};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 
-use crate::harness::{Answer, Api, config, key, template, token};
+use crate::harness::{Api, config, key, template};
 
 /// The event has the form that API Gateway documents ("AWS Lambda proxy integrations for HTTP APIs", payload format
 /// version 2.0).
@@ -20,6 +19,7 @@ async fn event_has_the_form_of_api_gateway() {
     let request = TokenRequest {
         sub: "alice",
         roles: &["Reader".into(), "Administrator".into()],
+        actor_claim: "sub",
         roles_claim: "cognito:groups",
         issued_at: SystemClock.now().unix_seconds(),
         expires_in: 60,

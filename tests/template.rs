@@ -231,12 +231,20 @@ fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
         "Effect": "Allow", "Action": ["events:PutEvents"], "Resource": { "Fn::Sub": bus },
         "Condition": { "StringEquals": { "events:source": "groups" } },
     });
+    let objects = json!({ "Fn::Sub": "${FailedRecords.Arn}/aws/lambda/*" });
+    let failed_records = [
+        json!({ "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": objects }),
+        allow(&["s3:ListBucket"], "FailedRecords.Arn"),
+    ];
     assert_eq!(template().policies.len(), FUNCTIONS.len() + 4);
     for (function, policy) in &template().policies {
         let mut expected = match function.as_str() {
             "apply-events" => vec![dead_letters("DeadLetters"), allow(&receive, "Incoming.Arn")],
-            "propagate" => vec![read_stream.clone(), dead_letters("PropagateFailures")],
-            "publish-events" => vec![publish.clone(), dead_letters("PublishFailures"), read_stream.clone()],
+            "propagate" => [&[read_stream.clone()], failed_records.as_slice()].concat(),
+            "publish-events" => {
+                [&[publish.clone(), dead_letters("PublishFailures"), read_stream.clone()], failed_records.as_slice()]
+                    .concat()
+            }
             _ => vec![],
         };
         let log = format!("{}Log.Arn", resource_of(function));

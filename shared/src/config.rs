@@ -11,6 +11,8 @@ pub struct Config {
     pub table_name: String,
     /// `ROLES_CLAIM`: the claim of the token that holds the caller's roles.
     pub roles_claim: String,
+    /// `ACTOR_CLAIM`: the claim of the token that names the caller, in audit records, events and logs.
+    pub actor_claim: String,
     /// `ADMIN_ROLE` and `READ_ROLES` (comma-separated, may be empty): the roles that may administer and read.
     pub policy: Policy,
     /// `SETTLE_BUDGET_MS`: the time budget of a write for propagating to ancestors before it replies.
@@ -139,6 +141,7 @@ impl Config {
         let malformed = |name, reason| move || ConfigError { name, reason };
         let table_name = required("TABLE_NAME")?;
         let roles_claim = required("ROLES_CLAIM")?;
+        let actor_claim = required("ACTOR_CLAIM")?;
         let admin_role =
             Role::parse(&required("ADMIN_ROLE")?).ok_or_else(malformed("ADMIN_ROLE", "holds a space or a bracket"))?;
         let read_roles = variable("READ_ROLES")?;
@@ -149,7 +152,7 @@ impl Config {
             .parse()
             .map(Duration::from_millis)
             .map_err(|_| malformed("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
-        Ok(Self { table_name, roles_claim, policy: Policy { admin_role, read_roles }, settle_budget })
+        Ok(Self { table_name, roles_claim, actor_claim, policy: Policy { admin_role, read_roles }, settle_budget })
     }
 }
 
@@ -230,9 +233,10 @@ mod tests {
 
     use super::*;
 
-    const API: [(&str, &str); 5] = [
+    const API: [(&str, &str); 6] = [
         ("TABLE_NAME", "groups"),
         ("ROLES_CLAIM", "cognito:groups"),
+        ("ACTOR_CLAIM", "sub"),
         ("ADMIN_ROLE", "Administrator"),
         ("READ_ROLES", ""),
         ("SETTLE_BUDGET_MS", "300"),
@@ -282,6 +286,8 @@ mod tests {
             ("TABLE_NAME", Some(" "), "is empty"),
             ("ROLES_CLAIM", None, "is not set"),
             ("ROLES_CLAIM", Some(""), "is empty"),
+            ("ACTOR_CLAIM", None, "is not set"),
+            ("ACTOR_CLAIM", Some(" "), "is empty"),
             ("ADMIN_ROLE", None, "is not set"),
             ("ADMIN_ROLE", Some("Group Admin"), "holds a space or a bracket"),
             ("READ_ROLES", None, "is not set"),

@@ -3,7 +3,7 @@
 /// A rule, a text in one of the templates, and its replacement, which breaks the rule.
 pub(super) type Removal = (&'static str, &'static str, &'static str);
 
-pub(super) const REMOVALS: [Removal; 38] = [
+pub(super) const REMOVALS: [Removal; 46] = [
     ("role_names_its_actions", "- dynamodb:GetItem", "- dynamodb:*"),
     ("role_names_its_actions", "- sqs:SendMessage", "- \"*\""),
     (
@@ -74,7 +74,27 @@ pub(super) const REMOVALS: [Removal; 38] = [
         "            BisectBatchOnFunctionError: true\n",
     ),
     ("stream_source_drops_records_within_a_day", "            MaximumRecordAgeInSeconds: 82800\n", ""),
-    ("stream_source_has_a_dead_letter_queue", "                Destination: !GetAtt PropagateFailures.Arn\n", ""),
+    ("stream_source_keeps_failed_records", "                Destination: !GetAtt FailedRecords.Arn\n", ""),
+    ("stream_source_keeps_failed_records", "                Type: S3\n", "                Type: SQS\n"),
+    (
+        "stream_source_counts_its_events",
+        "              Metrics:\n                - EventCount\n",
+        "              Metrics: []\n",
+    ),
+    ("failed_records_are_private", "        RestrictPublicBuckets: true\n", ""),
+    ("failed_records_are_private", "aws:SecureTransport: false", "aws:SecureTransport: true"),
+    (
+        "queue_policy_is_for_one_queue",
+        "        - !Ref DeadLetters\n",
+        "        - !Ref DeadLetters\n        - !Ref Incoming\n",
+    ),
+    (
+        "queue_policy_is_for_one_queue",
+        "            Resource: !GetAtt DeadLetters.Arn\n            Condition",
+        "            Resource: [!GetAtt DeadLetters.Arn, !GetAtt Incoming.Arn]\n            Condition",
+    ),
+    ("audit_log_policy_names_its_rule", "\"aws:SourceArn\"", "\"aws:SourceAccount\""),
+    ("api_fails_on_warnings", "      FailOnWarnings: true\n", ""),
     (
         "queue_source_reports_item_failures",
         "            BatchSize: 10\n            FunctionResponseTypes:\n              - ReportBatchItemFailures\n",

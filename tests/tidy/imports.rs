@@ -16,7 +16,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("bus", &["aws", "config", "domain"]),
     ("store", &["authz", "aws", "config", "domain", "telemetry"]),
     ("events", &["api", "authz", "bus", "domain", "store"]),
-    ("propagation", &["authz", "domain", "store"]),
+    ("propagation", &["authz", "domain", "store", "telemetry"]),
     ("telemetry", &["domain"]),
     ("verify", &["domain", "propagation", "store"]),
     ("app", &["api", "authz", "aws", "bus", "config", "domain", "http", "propagation", "store", "telemetry"]),

@@ -22,6 +22,8 @@ const MAX_BYTES: usize = 10_240;
 pub struct TokenRequest<'a> {
     /// The caller.
     pub sub: &'a str,
+    /// The claim that names the caller, besides `sub`.
+    pub actor_claim: &'a str,
     /// The caller's roles.
     pub roles: &'a [String],
     /// The claim that holds the roles.
@@ -44,6 +46,7 @@ pub fn sign(key: &DevelopmentKey, authorizer: &Authorizer, token: &TokenRequest<
         "iat": token.issued_at,
         "exp": token.issued_at.saturating_add(token.expires_in),
     });
+    claims[token.actor_claim] = json!(token.sub);
     if !token.roles.is_empty() {
         claims[token.roles_claim] = json!(token.roles);
     }

@@ -112,8 +112,8 @@ impl Workspace {
 
     fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
         let issued_at = SystemClock.now().unix_seconds();
-        let roles_claim = &self.config.roles_claim;
-        let token = TokenRequest { sub, roles, roles_claim, issued_at, expires_in };
+        let (roles_claim, actor_claim) = (&self.config.roles_claim, &self.config.actor_claim);
+        let token = TokenRequest { sub, actor_claim, roles, roles_claim, issued_at, expires_in };
         sign(&self.keys.current, &self.template.authorizer, &token)
     }
 }

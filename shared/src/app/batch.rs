@@ -23,6 +23,9 @@ pub trait BatchItem: Sized {
     /// The event is not a batch of such items.
     fn read_all(event: Value) -> Result<Vec<Self>, Error>;
 
+    /// The id by which an item is retried.
+    fn id(&self) -> &str;
+
     /// When the item was created, in milliseconds since 1970.
     fn happened_at(&self) -> Option<u64>;
 }
@@ -30,6 +33,10 @@ pub trait BatchItem: Sized {
 impl BatchItem for Record {
     fn read_all(event: Value) -> Result<Vec<Self>, Error> {
         read_records(event)
+    }
+
+    fn id(&self) -> &str {
+        &self.sequence_number
     }
 
     fn happened_at(&self) -> Option<u64> {
@@ -64,6 +71,10 @@ impl BatchItem for QueueMessage {
         let unreadable = |_| Error::Internal { operation: "queue event", code: "unreadable".into() };
         let event: SqsEvent = serde_json::from_value(event).map_err(unreadable)?;
         Ok(event.records.into_iter().map(Self::from).collect())
+    }
+
+    fn id(&self) -> &str {
+        &self.id
     }
 
     fn happened_at(&self) -> Option<u64> {
@@ -101,11 +112,16 @@ impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
     pub async fn answer(&self, dependencies: &R, event: Value, context: &Context) -> Result<Value, Error> {
         let invocation = Invocation::begin(self.name);
         let batch = T::read_all(event)?;
-        let (items, first) = (batch.len(), batch.iter().filter_map(T::happened_at).min());
+        let times: Vec<_> = batch.iter().filter_map(|it| Some((it.id().to_owned(), it.happened_at()?))).collect();
+        let items = batch.len();
         let dependencies = dependencies.for_invocation(Some(context));
         let (failed, counts) = with_counters((self.handler)(&dependencies, batch)).await;
-        let lag = first.map(|at| SystemClock.unix_millis().saturating_sub(at));
-        let outcome = InvocationSummary::Batch { items, failed: failed.len(), lag };
+        let lag_of = |is_counted: &dyn Fn(&String) -> bool| {
+            let first = times.iter().filter(|(id, _)| is_counted(id)).map(|(_, at)| *at).min();
+            first.map(|at| SystemClock.unix_millis().saturating_sub(at))
+        };
+        let (lag, failed_lag) = (lag_of(&|_| true), lag_of(&|id| failed.contains(id)));
+        let outcome = InvocationSummary::Batch { items, failed: failed.len(), lag, failed_lag };
         invocation.end(&context.request_id, context.xray_trace_id.as_deref(), &outcome, counts);
         let failures: Vec<Value> = failed.iter().map(|id| json!({ "itemIdentifier": id })).collect();
         Ok(json!({ "batchItemFailures": failures }))

@@ -64,7 +64,7 @@ impl App {
     /// # Errors
     /// 401 without a caller, 403 when the policy denies it.
     pub fn authorize<P: Permission>(&self, request: &Request) -> Result<Granted<P>, ApiError> {
-        let caller: Caller = request::caller(request, &self.config.roles_claim)?;
+        let caller: Caller = request::caller(request, &self.config.actor_claim, &self.config.roles_claim)?;
         let denied = |denied| ApiError::Forbidden { denied, claim: self.config.roles_claim.clone() };
         self.policy().authorize(&caller).map_err(denied)
     }
@@ -101,8 +101,9 @@ impl Function {
         let invocation = Invocation::begin(self.name);
         let request_id = request::request_id(&request);
         let is_head = request.method() == Method::HEAD;
-        let [route, caller, trace] = [request::route(&request), request::subject(&request), request::trace(&request)]
-            .map(|it| it.map(str::to_owned));
+        let caller = request::claim(&request, &app.config.actor_claim);
+        let [route, caller, trace] =
+            [request::route(&request), caller, request::trace(&request)].map(|it| it.map(str::to_owned));
         let app = app.for_invocation(request.lambda_context_ref());
         let (answer, counts) = with_counters((self.handler)(&app, request)).await;
         let cause = answer.as_ref().err().filter(|error| error.is_server_error()).map(ApiError::cause);

@@ -19,24 +19,24 @@ impl Role {
     }
 }
 
-/// The subject of a verified token.
+/// The caller that a verified token names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    subject: String,
+    name: String,
     roles: Vec<Role>,
 }
 
 impl Caller {
-    /// The caller with this `sub` and these roles; `None` without a `sub`.
+    /// The caller with this name and these roles; `None` without a name.
     #[must_use]
-    pub fn new(subject: &str, roles: Vec<Role>) -> Option<Self> {
-        (!subject.is_empty()).then(|| Self { subject: subject.to_owned(), roles })
+    pub fn new(name: &str, roles: Vec<Role>) -> Option<Self> {
+        (!name.is_empty()).then(|| Self { name: name.to_owned(), roles })
     }
 
-    /// The token's `sub`.
+    /// The name, from the claim `ACTOR_CLAIM`.
     #[must_use]
-    pub fn subject(&self) -> &str {
-        &self.subject
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether the caller has the role, by exact name.

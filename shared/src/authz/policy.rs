@@ -65,7 +65,7 @@ impl Policy {
         {
             return Err(Denied { roles: roles.into_iter().cloned().collect() });
         }
-        Ok(Granted { actor: Actor::new(caller.subject()), permission: PhantomData })
+        Ok(Granted { actor: Actor::new(caller.name()), permission: PhantomData })
     }
 }
 
@@ -77,7 +77,7 @@ pub struct Granted<P: Permission> {
 }
 
 impl<P: Permission> Granted<P> {
-    /// The caller, by the token's `sub`.
+    /// The caller, by the name in the token.
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.actor

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Who makes a change: the `sub` of a caller, the source of an event or the person it names, or this service itself.
+/// Who makes a change: the name of a caller, the source of an event or the person it names, or this service itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Actor(String);

@@ -39,23 +39,19 @@ const fn is_query_byte(byte: u8) -> bool {
     matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'~')
 }
 
-/// Returns the caller that the gateway's JWT authorizer verified, with the roles from the claim `roles_claim`.
+/// Returns the caller that the gateway's JWT authorizer verified: the name in the claim `actor_claim`, the roles in
+/// `roles_claim`.
 ///
 /// # Errors
-/// [`ApiError::Unauthorized`] when the token has no claims, or no `sub` among them.
-pub fn caller(request: &Request, roles_claim: &str) -> Result<Caller, ApiError> {
+/// [`ApiError::Unauthorized`] when the token has no claims, or no name among them.
+pub fn caller(request: &Request, actor_claim: &str, roles_claim: &str) -> Result<Caller, ApiError> {
     let roles = claim(request, roles_claim).map(read_roles_claim).unwrap_or_default();
-    subject(request).and_then(|subject| Caller::new(subject, roles)).ok_or(ApiError::Unauthorized)
-}
-
-/// Returns the `sub` of the token.
-#[must_use]
-pub fn subject(request: &Request) -> Option<&str> {
-    claim(request, "sub")
+    claim(request, actor_claim).and_then(|name| Caller::new(name, roles)).ok_or(ApiError::Unauthorized)
 }
 
 /// Returns a claim of the token, from the gateway's request context.
-fn claim<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+#[must_use]
+pub fn claim<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     let jwt = gateway(request)?.authorizer.as_ref()?.jwt.as_ref()?;
     jwt.claims.get(name).map(String::as_str)
 }

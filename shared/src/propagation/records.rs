@@ -8,6 +8,7 @@ use super::Propagation;
 use super::members::MemberChanges;
 use crate::domain::{AccountVersion, Actor, Error, GroupId, JobKind};
 use crate::store::{MemberRowChange, Record, RowChange, RowId};
+use crate::telemetry::{Counter, count};
 
 /// Jobs of one batch that are worked on side by side.
 const JOBS_SIDE_BY_SIDE: usize = 8;
@@ -87,7 +88,10 @@ impl Propagation<'_> {
             RowId::Account(account) => JobKind::UpdateAccount(account, AccountVersion::EARLIEST),
             RowId::Group(group) => JobKind::DeleteGroup(group),
             // Only a version that can decode the row can continue.
-            RowId::Job(_) | RowId::Unknown => return Err(error.clone()),
+            RowId::Job(_) | RowId::Unknown => {
+                count(Counter::RecordsUnknown, 1.0);
+                return Err(error.clone());
+            }
         };
         tracing::error!(sequence_number, "a stream record cannot be decoded and becomes a job");
         self.create_job(kind, None).await

@@ -20,11 +20,20 @@ pub enum Counter {
     JobsFailed,
     /// Jobs that failed too often and wait for an operator.
     JobsSetAside,
+    /// Stream records of rows and jobs that only a later version knows.
+    RecordsUnknown,
 }
 
 impl Counter {
-    pub(super) const ALL: [Self; 6] =
-        [Self::TableRequests, Self::ReadUnits, Self::WriteUnits, Self::JobsDone, Self::JobsFailed, Self::JobsSetAside];
+    pub(super) const ALL: [Self; 7] = [
+        Self::TableRequests,
+        Self::ReadUnits,
+        Self::WriteUnits,
+        Self::JobsDone,
+        Self::JobsFailed,
+        Self::JobsSetAside,
+        Self::RecordsUnknown,
+    ];
 
     /// Returns the name in log lines and metrics.
     pub(super) const fn name(self) -> &'static str {
@@ -35,6 +44,7 @@ impl Counter {
             Self::JobsDone => "jobs_done",
             Self::JobsFailed => "jobs_failed",
             Self::JobsSetAside => "jobs_set_aside",
+            Self::RecordsUnknown => "records_unknown",
         }
     }
 }

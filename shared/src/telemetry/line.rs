@@ -19,6 +19,7 @@ static IS_COLD: AtomicBool = AtomicBool::new(true);
 // Fields of the line that are metrics, besides the counters.
 const MILLISECONDS: &str = "milliseconds";
 const LAG: &str = "lag";
+const FAILED_LAG: &str = "failed_lag";
 const FAILED: &str = "failed";
 
 /// A running invocation.
@@ -38,7 +39,7 @@ pub enum InvocationSummary<'a> {
         /// The gateway's route: method and path pattern.
         #[serde(serialize_with = "serialize_printable")]
         route: Option<&'a str>,
-        /// The `sub` of the token.
+        /// The caller's name in the token.
         #[serde(serialize_with = "serialize_printable")]
         caller: Option<&'a str>,
         /// The HTTP status.
@@ -56,6 +57,9 @@ pub enum InvocationSummary<'a> {
         /// The age of the oldest item, in milliseconds.
         #[serde(skip_serializing_if = "Option::is_none")]
         lag: Option<u64>,
+        /// The age of the oldest item that is delivered again, in milliseconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        failed_lag: Option<u64>,
     },
 }
 
@@ -104,8 +108,12 @@ impl InvocationSummary<'_> {
         matches!(self, Self::Request { status: 500.., .. })
     }
 
-    const fn has_lag(&self) -> bool {
-        matches!(self, Self::Batch { lag: Some(_), .. })
+    fn lags(&self) -> impl Iterator<Item = &'static str> {
+        let (lag, failed_lag) = match self {
+            Self::Batch { lag, failed_lag, .. } => (lag.is_some(), failed_lag.is_some()),
+            Self::Request { .. } => (false, false),
+        };
+        lag.then_some(LAG).into_iter().chain(failed_lag.then_some(FAILED_LAG))
     }
 }
 
@@ -150,11 +158,11 @@ impl Invocation {
 
 /// Returns the names of all metrics.
 pub fn metric_names() -> impl Iterator<Item = &'static str> {
-    [MILLISECONDS, LAG, FAILED].into_iter().chain(Counter::ALL.into_iter().map(Counter::name))
+    [MILLISECONDS, LAG, FAILED_LAG, FAILED].into_iter().chain(Counter::ALL.into_iter().map(Counter::name))
 }
 
 fn metrics(summary: &InvocationSummary<'_>, counters: Counters) -> Vec<Metric> {
-    let times = [MILLISECONDS].into_iter().chain(summary.has_lag().then_some(LAG));
+    let times = [MILLISECONDS].into_iter().chain(summary.lags());
     let times = times.map(|name| Metric { name, unit: "Milliseconds" });
     let counts = counters.non_zero().map(|(name, _)| Metric { name, unit: "Count" });
     let failed = matches!(summary, InvocationSummary::Batch { .. }).then_some(Metric { name: FAILED, unit: "Count" });
