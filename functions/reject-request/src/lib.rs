@@ -1,14 +1,13 @@
 //! `$default`: every request that no other route takes.
 //!
 //! 404 for a path that no route has, suggesting one where only a slash at the end is too many; 405 with `Allow` for a method that
-//! the path lacks. Any authenticated caller, or those in `READ_ROLES`. 204 with `Allow` for `OPTIONS`, without a token.
+//! the path lacks; 204 with `Allow` for `OPTIONS`. Any caller, without a token.
 
-use shared::app::{App, Function};
-use shared::authz::Read;
+use shared::app::Function;
 use shared::http::{ApiError, Method, Reply, Request};
 
 /// This function.
-pub const FUNCTION: Function = Function::new("reject-request", |app, request| Box::pin(handler(app, request)));
+pub const FUNCTION: Function = Function::new("reject-request", |_, request| Box::pin(handler(request)));
 
 /// The paths of all routes, each with its methods. A segment in braces is a parameter.
 pub const PATHS: [(&str, &str); 6] = [
@@ -21,19 +20,14 @@ pub const PATHS: [(&str, &str); 6] = [
 ];
 
 /// Handles a request.
-pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
+pub async fn handler(request: Request) -> Result<Reply, ApiError> {
     let path = request.uri().path();
-    // A browser sends it without a token, before a request of a page from another origin.
-    let is_preflight = request.method() == Method::OPTIONS;
-    if !is_preflight {
-        app.authorize::<Read>(&request)?;
-    }
-    if let Some(methods) = methods(path) {
-        let refused = ApiError::MethodNotAllowed(methods.to_owned());
-        return if is_preflight { Ok(Reply::allow(methods)) } else { Err(refused) };
-    }
     let trimmed = path.trim_end_matches('/');
-    Err(ApiError::NoRoute(methods(trimmed).map(|_| trimmed.to_owned())))
+    match methods(path) {
+        Some(methods) if request.method() == Method::OPTIONS => Ok(Reply::allow(methods)),
+        Some(methods) => Err(ApiError::MethodNotAllowed(methods.to_owned())),
+        None => Err(ApiError::NoRoute(methods(trimmed).map(|_| trimmed.to_owned()))),
+    }
 }
 
 fn methods(path: &str) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method, Response, StatusCode};
+use axum::http::{HeaderValue, Response, StatusCode};
 use futures::FutureExt;
 use lambda_http::lambda_runtime::tower::{ServiceExt, service_fn};
 use lambda_http::request::LambdaRequest;
@@ -29,7 +29,7 @@ use crate::event::{self, GatewayContext, own_response};
 use crate::functions::{FUNCTIONS, REJECT_REQUEST, check_routes};
 use crate::jwt::Verifier;
 use crate::local_endpoints::LocalEndpoints;
-use crate::template::{PREFLIGHT_PATH, Template};
+use crate::template::Template;
 
 /// The largest body that API Gateway forwards (Amazon API Gateway quotas): 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -121,15 +121,15 @@ impl Gateway {
         if let Some(response) = self.docs.respond(&parts.method, parts.uri.path()) {
             return response;
         }
-        let is_preflight = parts.method == Method::OPTIONS;
         let (function, route_key, path_parameters) = match self.route(&parts) {
             Some((routed, parameters)) => (routed.function, format!("{} {}", routed.method, routed.path), parameters),
-            None if is_preflight => (REJECT_REQUEST, format!("OPTIONS {PREFLIGHT_PATH}"), Vec::new()),
             None => (REJECT_REQUEST, "$default".to_owned(), Vec::new()),
         };
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let claims = authorization.and_then(|value| self.verifier.verify(value));
-        let Some(claims) = claims.or_else(|| is_preflight.then(BTreeMap::new)) else {
+        // The catch-all route has no authorizer.
+        let is_open = function.name == REJECT_REQUEST.name;
+        let Some(claims) = claims.or_else(|| is_open.then(BTreeMap::new)) else {
             return unauthorized();
         };
         let request_id = &Uuid::new_v4().to_string();

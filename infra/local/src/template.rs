@@ -177,12 +177,8 @@ pub fn root(from: &Path) -> Result<&Path, Problem> {
     found.ok_or_else(|| Problem("there is no template.yaml here or in a folder above".into()))
 }
 
-/// The path of requests by which a browser asks whether a page of another origin may send one.
-pub const PREFLIGHT_PATH: &str = "/{proxy+}";
-
 fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {
-    let path = &event["Properties"]["Path"];
-    if event["Type"] != "HttpApi" || path.is_null() || path == PREFLIGHT_PATH {
+    if event["Type"] != "HttpApi" || event["Properties"]["Path"].is_null() {
         return Ok(None);
     }
     let properties = &event["Properties"];
