@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use groups_local::activity::Activity;
 use groups_local::pattern::matches;
 use groups_local::poller::Poller;
 use groups_local::template::StreamSource;
@@ -110,7 +111,7 @@ async fn failed_batch_is_retried_in_halves_from_the_failed_record() {
     let source = StreamSource { batch_size: 1_000, ..template().stream_of("propagate").unwrap().clone() };
     let poller = Poller::new((&api.endpoint, &api.table), &source, UNRELIABLE, api.app.clone(), None).await.unwrap();
     let mut progress = poller.progress();
-    let running = tokio::spawn(poller.run());
+    let running = tokio::spawn(poller.run(Activity::default()));
     tokio::time::timeout(Duration::from_secs(60), progress.caught_up()).await.unwrap();
     running.abort();
     let batches = BATCHES.lock().unwrap().clone();

@@ -89,7 +89,8 @@ async fn assert_refused(tokens: Vec<(String, String)>) {
     for (name, token) in tokens {
         let answer = Answer::to(api.request_as(Some(&token), Method::GET, "")).await;
         assert_eq!(answer.status, 401, "{name}");
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer error=\"invalid_token\", error_description=\""), "{name}: {challenge}");
         assert_eq!(answer.body, json!({ "message": "Unauthorized" }), "as API Gateway answers");
     }
     let answer = Answer::to(api.request_as(None, Method::GET, "")).await;
@@ -283,13 +284,43 @@ fn tokens_of_the_former_key_are_accepted_after_one_rotation() {
     let tokens = [token(&[]), token(&["--rotate"]), token(&["--rotate"]), token(&[])];
     let keys = DevelopmentKeys::load(folder.path()).unwrap();
     let verifier = Verifier::new(keys.all(), &template().authorizer).unwrap();
-    let accepted = tokens.map(|token| verifier.verify(&format!("Bearer {token}")).is_some());
+    let accepted = tokens.map(|token| verifier.verify(&format!("Bearer {token}")).is_ok());
     assert_eq!(accepted, [false, true, true, true]);
     // A token with the id of one key and the signature of another is refused.
     let former = keys.former.unwrap();
     let header = json!({ "alg": "RS256", "kid": former.id });
     let mixed = ValidToken { header, key: signing(&keys.current), ..ValidToken::new() };
-    assert_eq!(verifier.verify(&mixed.token()), None);
+    assert_eq!(verifier.verify(&mixed.token()), Err("the signature is not that of the key"));
     let matching = ValidToken { key: signing(&former), ..mixed };
-    assert!(verifier.verify(&matching.token()).is_some());
+    assert!(verifier.verify(&matching.token()).is_ok());
+}
+
+#[test]
+fn refused_token_is_explained_to_its_developer() {
+    let verifier = Verifier::new([key()], &template().authorizer).unwrap();
+    let valid = ValidToken::new();
+    let now = SystemClock.now().unix_seconds();
+    let with = |claims: Value| {
+        signed(&valid.header.to_string(), &merged(&valid.claims, &claims), Algorithm::RS256, &valid.key)
+    };
+    let of_unknown_key = signed(
+        &merged(&valid.header, &json!({ "kid": "other" })),
+        &valid.claims.to_string(),
+        Algorithm::RS256,
+        &valid.key,
+    );
+    let foreign = signing(&DevelopmentKey::generate().unwrap());
+    for (token, reason) in [
+        (with(json!({ "exp": now - 1 })), "the token has expired"),
+        (with(json!({ "iss": "https://other.example" })), "the issuer is another one"),
+        (with(json!({ "aud": "other" })), "the audience is another one"),
+        (with(json!({ "nbf": now + 60 })), "the token is not valid yet"),
+        (with(json!({ "iat": now + 60 })), "the token was issued in the future"),
+        (of_unknown_key, "no key has the token's kid"),
+        (valid.signed_by(Algorithm::RS256, &foreign), "the signature is not that of the key"),
+        ("nonsense".into(), "the text is no token"),
+    ] {
+        assert_eq!(verifier.verify(&format!("Bearer {token}")), Err(reason));
+    }
+    assert_eq!(verifier.verify("Basic YTpi"), Err("the scheme is not Bearer"));
 }

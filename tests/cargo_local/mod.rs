@@ -5,8 +5,11 @@ mod nesting;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+
+use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt};
 use reqwest::{Client, Method, RequestBuilder};
@@ -34,10 +37,10 @@ fn run(arguments: &[&str]) -> Output {
 pub struct Server {
     child: Child,
     pub base: String,
-    table: String,
     pub administrator: String,
     pub reader: String,
-    curls: Vec<String>,
+    /// Printed after the lines of the environment.
+    greeting: Vec<String>,
     client: Client,
     folder: tempfile::TempDir,
 }
@@ -61,16 +64,14 @@ impl Server {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let mut after = |label: &str| {
-            let found = lines.find(|line| line.starts_with(label)).expect("the server prints this line at its start");
-            (found, lines.next().unwrap())
+        let mut value = |name: &str| {
+            let line = lines.next().expect("the server prints its lines at the start");
+            line.strip_prefix(&format!("export {name}=")).unwrap_or_else(|| panic!("{line}")).to_owned()
         };
-        let (address, table) = after("Groups API on ");
-        let base = address.rsplit(' ').next().unwrap().to_owned();
-        let table = table.rsplit(' ').next().unwrap().to_owned();
-        let ((_, administrator), (_, reader)) = (after("Administrator's token:"), after("Reader's token:"));
-        let curls: Vec<String> = lines.filter(|line| line.starts_with("curl ")).take(3).collect();
-        Self { child, base, table, administrator, reader, curls, client: Client::new(), folder }
+        let [api, administrator, reader] = [value("API"), value("ADMIN"), value("READER")];
+        let base = api.strip_suffix("/api/v1/groups").unwrap().to_owned();
+        let greeting: Vec<String> = lines.take(2).collect();
+        Self { child, base, administrator, reader, greeting, client: Client::new(), folder }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -86,6 +87,19 @@ impl Server {
     async fn wait_until_idle(&self) {
         let idle = self.client.get(format!("{}/_local/idle?timeout=600", self.base)).send().await.unwrap();
         assert_eq!(idle.json::<Value>().await.unwrap(), json!({ "idle": true }));
+    }
+
+    /// The server's log so far, with all times as zero.
+    fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+        let words = log.split_inclusive(' ').collect::<Vec<_>>();
+        let is_time = |at: usize| words.get(at + 1).is_some_and(|next| next.starts_with("ms "));
+        (0..words.len()).map(|at| if is_time(at) { "0 " } else { words[at] }).collect()
+    }
+
+    /// The URL of the table.
+    async fn table(&self) -> String {
+        self.client.get(format!("{}/_local/table", self.base)).send().await.unwrap().text().await.unwrap()
     }
 
     fn kill(mut self) {
@@ -138,15 +152,34 @@ async fn every_substring_of_a_demo_name_finds_its_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn printed_curl_lines_work() {
+async fn server_greets_with_five_lines_to_paste() {
     let server = Server::start(&[]);
-    assert_eq!(server.curls.len(), 3);
-    for line in &server.curls {
-        let output = Command::new("sh").args(["-c", &format!("{line} --silent --fail")]).output().unwrap();
-        assert!(output.status.success(), "{line}");
-        let body: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert!(body.get("error").is_none());
-    }
+    let [curl, docs] = &server.greeting[..] else { panic!("{:?}", server.greeting) };
+    let api = format!("{}/api/v1/groups", server.base);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{curl} --silent --fail")]).env("API", api).env("READER", &server.reader);
+    let output = shell.output().unwrap();
+    let page: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(page["groups"].as_array().unwrap().len(), 5);
+    assert_eq!(*docs, format!("Documentation: {}/docs", server.base));
+    assert_eq!(server.log(), "200 GET /api/v1/groups?limit=5 0 ms reader\n", "seeding is quiet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_log_in_json_where_asked() {
+    let server = Server::start(&["--log", "json"]);
+    server.get("?limit=1").await;
+    let log = server.log();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().filter(|line| line["message"] == "request").count(), 1, "{log}");
+}
+
+#[test]
+fn version_and_completion_are_printed() {
+    let version = String::from_utf8(run(&["--version"]).stdout).unwrap();
+    assert_eq!(version, format!("cargo local {}\n", env!("CARGO_PKG_VERSION")));
+    let completion = String::from_utf8(run(&["completion", "bash"]).stdout).unwrap();
+    assert!(completion.contains("complete -F") && completion.contains("--expires-in"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -353,4 +386,90 @@ async fn start_with_accounts(file: &Path, count: usize) -> Server {
     }
     server.wait_until_idle().await;
     server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_a_server_are_for_their_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("groups.db");
+    // Of an earlier version.
+    std::fs::write(&data, "").unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let server = Server::start(&["--data", data.to_str().unwrap()]);
+    server.wait_until_idle().await;
+
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    assert!(files.len() >= 4, "table, bus and positions: {files:?}");
+    for file in files {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.path().display());
+    }
+}
+
+#[test]
+fn second_server_on_a_data_file_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("groups.db");
+    let arguments = ["--port", "0", "--data", data.to_str().unwrap()];
+    let server = Server::start(&arguments[2..]);
+
+    let second = run(&arguments);
+
+    let expected = format!("error: another server uses the data file {}\n", data.display());
+    assert_eq!((second.status.success(), String::from_utf8(second.stderr).unwrap()), (false, expected));
+    server.kill();
+    // A killed server holds nothing.
+    Server::start(&arguments[2..]).kill();
+}
+
+/// A page of a browser sends its origin, and one that rebinds its name to this machine that name as the host.
+#[tokio::test(flavor = "multi_thread")]
+async fn web_page_reaches_neither_the_table_nor_the_local_endpoints() {
+    let server = Server::start(&["--empty"]);
+    let table = server.table().await;
+    let scan = |header: (&'static str, &'static str)| {
+        let request = server.client.post(&table).header(header.0, header.1);
+        let signed =
+            "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+        let request = request.header("authorization", signed).header("x-amz-date", "20260101T000000Z");
+        request
+            .header("x-amz-target", "DynamoDB_20120810.ListTables")
+            .header("content-type", "application/x-amz-json-1.0")
+            .body("{}")
+    };
+    let events = |header: (&'static str, &'static str)| {
+        server.client.get(format!("{}/_local/dead-letters", server.base)).header(header.0, header.1)
+    };
+    for header in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("host", "evil.example:3000"),
+        ("host", "127.0.0.1.evil.example"),
+    ] {
+        for request in [scan(header), events(header)] {
+            let response = request.send().await.unwrap();
+            assert_eq!(response.status(), 403, "{header:?}");
+            assert!(!response.headers().contains_key("access-control-allow-origin"), "{header:?}");
+        }
+    }
+    for header in [("accept", "*/*"), ("host", "localhost:1")] {
+        for request in [scan(header), events(header)] {
+            assert_eq!(request.send().await.unwrap().status(), 200, "{header:?}");
+        }
+    }
+}
+
+#[test]
+fn verify_without_credentials_says_so_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = Instant::now();
+    let mut verify = command(&["verify"]);
+    let output = verify.env_clear().env("HOME", folder.path()).env("AWS_REGION", "us-east-1").output().unwrap();
+    let reason = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && reason.starts_with("error: there are no AWS credentials: set AWS_PROFILE"),
+        "{reason}"
+    );
+    assert_eq!(reason.lines().count(), 1, "{reason}");
+    assert!(started.elapsed() < Duration::from_secs(8), "the chain alone takes longer");
 }

@@ -74,12 +74,12 @@ async fn verify_finds_and_repairs_violations() {
     assert!(run(&["verify", "--data", path, "--repair"]).status.success());
     assert!(run(&["verify", "--data", path]).status.success());
     let running = Server::start(&["--data", path]);
-    let output = run(&["verify", "--endpoint-url", &running.table]);
+    let output = run(&["verify", "--endpoint-url", &running.table().await]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "0 found\n");
     for arguments in [&["verify", "--data", "/no/such/file"] as &[&str], &["verify", "--endpoint-url", "localhost"]] {
         assert_refused(&run(arguments), 1, "");
     }
-    let output = run(&["verify", "--endpoint-url", &running.table, "--table", "no-such-table"]);
+    let output = run(&["verify", "--endpoint-url", &running.table().await, "--table", "no-such-table"]);
     assert_refused(&output, 1, "cannot read the table no-such-table: Scan failed: ResourceNotFoundException");
 }
 
@@ -100,6 +100,6 @@ async fn idle_replies_once_everything_is_processed() {
     let deleted = server.request(Method::DELETE, &format!("/{ENGINEERING_TEAM}")).send().await.unwrap();
     assert_eq!(deleted.status().as_u16(), 204);
     assert_eq!(idle("?timeout=60").await.0, 200);
-    let output = run(&["verify", "--endpoint-url", &server.table]);
+    let output = run(&["verify", "--endpoint-url", &server.table().await]);
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "0 found\n");
 }

@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use groups_local::activity::Activity;
 use groups_local::bus::Bus;
 use groups_local::gateway::Gateway;
 use groups_local::jwt::Verifier;
@@ -170,7 +171,8 @@ impl Api {
         let app = App::new(config, Store::new(client, &table, REQUEST_TIME_BUDGET), Arc::new(SystemClock));
         let verifier = Verifier::new([key()], &template.authorizer).unwrap();
         let bus = Bus::open(None).unwrap();
-        let local = LocalEndpoints { store: app.store.clone(), bus: bus.clone(), progress: Vec::new() };
+        let (store, activity) = (app.store.clone(), Activity::default());
+        let local = LocalEndpoints { store, bus: bus.clone(), progress: Vec::new(), activity, table: endpoint.clone() };
         let gateway = Gateway::new(&template, verifier, app.clone(), local).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::Problem;
+use crate::data_file::make_private;
 
 const TABLES: &str = "
     PRAGMA journal_mode = WAL;
@@ -68,6 +69,9 @@ impl Bus {
     /// # Errors
     /// The file cannot be opened as a database of a bus.
     pub fn open(file: Option<&Path>) -> Result<Self, Problem> {
+        if let Some(file) = file {
+            make_private(file).map_err(|error| Problem::new("cannot open the bus", error))?;
+        }
         let database = file.map_or_else(Connection::open_in_memory, Connection::open);
         let database = database.and_then(|database| database.execute_batch(TABLES).map(|()| database));
         let database = database.map_err(|error| Problem::new("cannot open the bus", error))?;

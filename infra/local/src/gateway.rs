@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode};
 use futures::FutureExt;
@@ -23,13 +23,14 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::Problem;
 use crate::docs::Docs;
 use crate::event::{self, GatewayContext, own_response};
 use crate::functions::{FUNCTIONS, REJECT_REQUEST, check_routes};
 use crate::jwt::Verifier;
 use crate::local_endpoints::LocalEndpoints;
+use crate::request_log::RequestLog;
 use crate::template::Template;
+use crate::{Problem, host};
 
 /// The largest body that API Gateway forwards (Amazon API Gateway quotas): 10 MB.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -52,6 +53,7 @@ pub struct Gateway {
     app: App,
     local: LocalEndpoints,
     docs: Docs,
+    log: RequestLog,
 }
 
 impl Gateway {
@@ -75,7 +77,13 @@ impl Gateway {
                 .insert(path, functions)
                 .map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
         }
-        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, local, docs })
+        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, local, docs, log: RequestLog::Off })
+    }
+
+    /// The same gateway with this log.
+    #[must_use]
+    pub fn logging(self, log: RequestLog) -> Self {
+        Self { log, ..self }
     }
 
     /// Serves until the future resolves.
@@ -112,8 +120,7 @@ impl Gateway {
             return own_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         if parts.uri.path().starts_with("/_local/") {
-            // A web page that the developer visits can send requests here, but only with its `Origin`.
-            if parts.headers.contains_key(ORIGIN) {
+            if !host::is_local(&parts.headers) {
                 return own_response(StatusCode::FORBIDDEN, "not for web pages");
             }
             return self.local.respond(&parts, &body).await;
@@ -126,18 +133,28 @@ impl Gateway {
             None => (REJECT_REQUEST, "$default".to_owned(), Vec::new()),
         };
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let claims = authorization.and_then(|value| self.verifier.verify(value));
         // The catch-all route has no authorizer.
         let is_open = function.name == REJECT_REQUEST.name;
-        let Some(claims) = claims.or_else(|| is_open.then(BTreeMap::new)) else {
-            return unauthorized();
+        let started = Instant::now();
+        let claims = match authorization.map(|value| self.verifier.verify(value)) {
+            Some(Ok(claims)) => claims,
+            _ if is_open => BTreeMap::new(),
+            refused => {
+                self.log.write(&parts, 401, started.elapsed(), None);
+                return unauthorized(refused.and_then(Result::err));
+            }
         };
         let request_id = &Uuid::new_v4().to_string();
         let route_key = &route_key;
         let gateway = GatewayContext { request_id, route_key, path_parameters, claims: &claims, time: self.now() };
         let event = event::of_request(&parts, &body, &gateway);
         let context = self.context(request_id);
-        event::to_response(invoke(function, &self.app, &event, context).await.unwrap_or_default())
+        let reply = invoke(function, &self.app, &event, context).await.unwrap_or_default();
+        self.local.activity.note();
+        let response = event::to_response(reply);
+        let caller = claims.get(self.app.actor_claim()).map(String::as_str);
+        self.log.write(&parts, response.status().as_u16(), started.elapsed(), caller);
+        response
     }
 
     /// Returns the route of a request and the values of the path's parameters.
@@ -163,9 +180,17 @@ impl Gateway {
     }
 }
 
-fn unauthorized() -> Response<Body> {
+/// Refuses a token, as RFC 6750, section 3, describes: with the reason, which is logged as well.
+fn unauthorized(reason: Option<&str>) -> Response<Body> {
+    let challenge = reason.map_or_else(
+        || "Bearer".to_owned(),
+        |reason| {
+            tracing::warn!(reason, "a token is refused");
+            format!(r#"Bearer error="invalid_token", error_description="{reason}""#)
+        },
+    );
     let mut response = own_response(StatusCode::UNAUTHORIZED, "Unauthorized");
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response.headers_mut().extend(HeaderValue::try_from(challenge).ok().map(|value| (WWW_AUTHENTICATE, value)));
     response
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode, get_current_timestamp,
 };
@@ -85,23 +86,47 @@ impl Verifier {
         Ok(Self { keys: keys.map_err(|error| Problem::new("the development key is malformed", error))?, validation })
     }
 
-    /// Returns the flattened claims of the token in an `Authorization` header; `None` when it does not verify.
-    #[must_use]
-    pub fn verify(&self, authorization: &str) -> Option<BTreeMap<String, String>> {
+    /// Returns the flattened claims of the token in an `Authorization` header.
+    ///
+    /// # Errors
+    /// Why the token does not verify.
+    pub fn verify(&self, authorization: &str) -> Result<BTreeMap<String, String>, &'static str> {
         let (scheme, token) = authorization.split_once(' ').unwrap_or(("Bearer", authorization));
-        if !scheme.eq_ignore_ascii_case("Bearer") || token.len() > MAX_BYTES {
-            return None;
+        if !scheme.eq_ignore_ascii_case("Bearer") {
+            return Err("the scheme is not Bearer");
         }
-        let Header { kid, jku, jwk, x5c, x5u, crit, .. } = decode_header(token).ok()?;
+        if token.len() > MAX_BYTES {
+            return Err("the token is too long");
+        }
+        let Header { kid, jku, jwk, x5c, x5u, crit, .. } = decode_header(token).map_err(|error| reason(&error))?;
         // A token must not choose its own key, and no critical extension is supported.
         if jku.is_some() || jwk.is_some() || x5c.is_some() || x5u.is_some() || crit.is_some() {
-            return None;
+            return Err("the header names a key of its own or a critical extension");
         }
-        let Claims(claims) = decode(token, self.keys.get(&kid?)?, &self.validation).ok()?.claims;
+        let key = kid.and_then(|kid| self.keys.get(&kid)).ok_or("no key has the token's kid")?;
+        let Claims(claims) = decode(token, key, &self.validation).map_err(|error| reason(&error))?.claims;
         // Exactly one issuer: the crate would accept a list.
-        let has_issuer = claims.get("iss").is_some_and(Value::is_string);
-        let is_issued = claims.get("iat").is_none_or(|at| at.as_u64().is_some_and(|at| at <= get_current_timestamp()));
-        (has_issuer && is_issued).then(|| claims.iter().map(|(name, value)| (name.clone(), flatten(value))).collect())
+        if !claims.get("iss").is_some_and(Value::is_string) {
+            return Err("the issuer is another one");
+        }
+        if !claims.get("iat").is_none_or(|at| at.as_u64().is_some_and(|at| at <= get_current_timestamp())) {
+            return Err("the token was issued in the future");
+        }
+        Ok(claims.iter().map(|(name, value)| (name.clone(), flatten(value))).collect())
+    }
+}
+
+/// Why a token does not verify, in the words of a developer who has to mend it.
+fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::ExpiredSignature => "the token has expired",
+        ErrorKind::ImmatureSignature => "the token is not valid yet",
+        ErrorKind::InvalidIssuer => "the issuer is another one",
+        ErrorKind::InvalidAudience => "the audience is another one",
+        ErrorKind::InvalidSignature => "the signature is not that of the key",
+        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "the algorithm is not RS256",
+        ErrorKind::MissingRequiredClaim(_) => "the token lacks exp, iss or aud",
+        _ => "the text is no token",
     }
 }
 

@@ -1,19 +1,24 @@
 //! The Groups API on one machine. Routes, functions, their environment, the token issuer and the table are read from
 //! `template.yaml`, the file that deploys it.
 
+pub mod activity;
 pub mod bus;
+pub mod data_file;
 pub mod demo;
 pub mod development_key;
 pub mod docs;
+mod embedded;
 pub mod event;
 pub mod functions;
 pub mod gateway;
+mod host;
 pub mod jwt;
 pub mod local_endpoints;
 pub mod openapi;
 pub mod pattern;
 pub mod poller;
 pub mod queue_poller;
+pub mod request_log;
 pub mod table;
 pub mod table_stream;
 pub mod template;

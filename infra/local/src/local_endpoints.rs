@@ -16,6 +16,7 @@ use shared::store::Store;
 use tokio::time::timeout;
 
 use crate::Problem;
+use crate::activity::Activity;
 use crate::bus::{Bus, StoredDeadLetter};
 use crate::event::{json_response, own_response};
 use crate::poller::Progress;
@@ -35,6 +36,10 @@ pub struct LocalEndpoints {
     pub bus: Bus,
     /// The pollers of the table's stream.
     pub progress: Vec<Progress>,
+    /// Wakes the pollers.
+    pub activity: Activity,
+    /// The URL of the table.
+    pub table: String,
 }
 
 impl LocalEndpoints {
@@ -46,6 +51,7 @@ impl LocalEndpoints {
             ("events", &Method::GET) => self.follow_events(query, &parts.headers),
             ("dead-letters", &Method::GET) => self.dead_letters(),
             ("dead-letters/redrive", &Method::POST) => self.redrive(),
+            ("table", &Method::GET) => Ok(Response::new(Body::from(self.table.clone()))),
             ("idle", &Method::GET) if !self.progress.is_empty() => self.wait_until_idle(query).await,
             ("aws" | "aws/", &Method::POST) => Ok(self.bus.call(&parts.headers, body)),
             _ => Ok(own_response(StatusCode::NOT_FOUND, "Not Found")),
@@ -115,6 +121,7 @@ impl LocalEndpoints {
         loop {
             let has_new_events = self.bus.has_new()?;
             for progress in &self.progress {
+                self.activity.note();
                 progress.clone().caught_up().await;
             }
             let jobs = self.store.list_jobs().await;

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use groups_local::activity::Activity;
 use groups_local::bus::Bus;
 use groups_local::development_key::DevelopmentKeys;
 use groups_local::functions::{APPLY_EVENTS, PROPAGATE, PUBLISH_EVENTS};
@@ -14,9 +16,10 @@ use groups_local::jwt::{TokenRequest, Verifier, sign};
 use groups_local::local_endpoints::LocalEndpoints;
 use groups_local::poller::{Poller, beside};
 use groups_local::queue_poller::QueuePoller;
+use groups_local::request_log::RequestLog;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
-use groups_local::{Problem, demo, openapi, table};
+use groups_local::{Problem, data_file, demo, openapi, table};
 use shared::app::{App, ApplyEventsDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
 use shared::authz::Role;
 use shared::aws::Connection;
@@ -27,6 +30,7 @@ use shared::domain::clock::SystemClock;
 use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -36,7 +40,7 @@ const START_TOKEN_SECONDS: i64 = 12 * 60 * 60;
 
 /// Runs the Groups API on this machine: gateway, functions, table, tokens and demo data.
 #[derive(Parser)]
-#[command(name = "cargo local", bin_name = "cargo local", args_conflicts_with_subcommands = true)]
+#[command(name = "cargo local", bin_name = "cargo local", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -50,6 +54,11 @@ enum Command {
     Token(TokenArguments),
     /// Prints the API's OpenAPI document, the content of `openapi.yaml`.
     Openapi,
+    /// Prints a script that completes the arguments of `groups-local` in a shell.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
     /// Reads every row of a table and prints each invariant violation; exits with 1 when there is one.
     Verify(VerifyArguments),
 }
@@ -68,6 +77,16 @@ struct ServeArguments {
     /// Starts without demo data.
     #[arg(long)]
     empty: bool,
+    /// The log: a short line for each request, or the JSON lines of the functions.
+    #[arg(long, value_enum, default_value_t = LogFormat::Short)]
+    log: LogFormat,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    Short,
+    Json,
 }
 
 #[derive(Args)]
@@ -123,6 +142,10 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Some(Command::Token(token)) => print_token(&token).map(|()| true),
         Some(Command::Openapi) => print_document().map(|()| true),
+        Some(Command::Completion { shell }) => {
+            clap_complete::generate(shell, &mut Arguments::command(), "groups-local", &mut std::io::stdout());
+            Ok(true)
+        }
         Some(Command::Verify(arguments)) => print_violations(&arguments),
         None => run(serve(&arguments.serve)).map(|()| true),
     };
@@ -177,11 +200,7 @@ fn run<T>(work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> 
 }
 
 async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
-    // The emulator warns of every condition that fails, and most of them are expected to.
-    let filter = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
-    tracing_subscriber::registry().with(log).with(filter).init();
-    shared::telemetry::write_lines_to(|| Box::new(std::io::stderr()), None);
+    start_log(arguments.log);
     let workspace = Workspace::open(DevelopmentKeys::load)?;
     let Workspace { template, config, keys, .. } = &workspace;
     let port = arguments.port;
@@ -189,16 +208,41 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
         std::io::ErrorKind::AddrInUse => Problem(format!("port {port} is in use; choose another with --port")),
         _ => Problem::new(format!("cannot listen on port {port}"), error),
     })?;
-    let (endpoint, store) = open_store(arguments, template, config).await?;
+    let _held = arguments.data.as_deref().map(data_file::hold).transpose()?;
+    let (endpoint, store, is_seeded) = open_store(arguments, template, config).await?;
     let verifier = Verifier::new(keys.all(), &template.authorizer)?;
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
     let address = listener.local_addr().map_err(|error| Problem::new("cannot read the address", error))?;
     let local = start_pollers(arguments, &workspace, &app, &endpoint, &format!("http://{address}")).await?;
-    let gateway = Gateway::new(template, verifier, app, local)?;
+    let progress = if is_seeded { local.progress.clone() } else { Vec::new() };
+    let log = if arguments.log == LogFormat::Short { RequestLog::short() } else { RequestLog::Off };
+    let gateway = Gateway::new(template, verifier, app, local)?.logging(log);
     // Before the greeting: a script that has read it may send the signal at once.
     let stop = shutdown_signal()?;
-    greet(&workspace, &format!("http://{address}"), &endpoint)?;
-    gateway.serve(listener, stop).await
+    let greeting = async {
+        // The records of the demo data are no news.
+        for mut progress in progress {
+            progress.caught_up().await;
+        }
+        if arguments.log == LogFormat::Json {
+            shared::telemetry::write_lines_to(|| Box::new(std::io::stderr()), None);
+        }
+        greet(&workspace, &format!("http://{address}"))
+    };
+    // Events of the demo data are published through the gateway.
+    futures::future::try_join(gateway.serve(listener, stop), greeting).await.map(|_| ())
+}
+
+/// Writes what goes wrong to standard error.
+fn start_log(format: LogFormat) {
+    // The emulator warns of every condition that fails, and most of them are expected to.
+    let filter = Targets::new().with_default(LevelFilter::INFO).with_target("dynoxide", LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let log = match format {
+        LogFormat::Short => lines.without_time().boxed(),
+        LogFormat::Json => lines.boxed(),
+    };
+    tracing_subscriber::registry().with(log).with(filter).init();
 }
 
 /// Starts the pollers of the stream and the queue, and returns the endpoints below `/_local/`.
@@ -229,10 +273,11 @@ async fn start_pollers(
     let publish = template.stream_of(PUBLISH_EVENTS.name)?;
     let publish = Poller::new(table, publish, PUBLISH_EVENTS, publish_deps, file(".published")).await?;
     let progress = vec![propagate.progress(), publish.progress()];
-    tokio::spawn(propagate.run());
-    tokio::spawn(publish.run());
-    tokio::spawn(QueuePoller::new(&bus, &template.queue, APPLY_EVENTS, apply_deps).run());
-    Ok(LocalEndpoints { store: app.store.clone(), bus, progress })
+    let activity = Activity::default();
+    tokio::spawn(propagate.run(activity.clone()));
+    tokio::spawn(publish.run(activity.clone()));
+    tokio::spawn(QueuePoller::new(&bus, &template.queue, APPLY_EVENTS, apply_deps).run(activity.clone()));
+    Ok(LocalEndpoints { store: app.store.clone(), bus, progress, activity, table: endpoint.to_owned() })
 }
 
 /// Returns a future that resolves at Ctrl-C or SIGTERM. Signals are caught from the moment this returns.
@@ -251,7 +296,7 @@ async fn open_store(
     arguments: &ServeArguments,
     template: &Template,
     config: &Config,
-) -> Result<(String, Store), Problem> {
+) -> Result<(String, Store, bool), Problem> {
     let endpoint = match &arguments.endpoint_url {
         Some(url) => table::check_url(url)?.to_owned(),
         None => table::start_embedded(arguments.data.as_deref()).await?,
@@ -260,10 +305,11 @@ async fn open_store(
     let created = table::create(&client, &config.table_name, &template.table);
     let created = created.await.map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
     let store = Store::new(client, &config.table_name, REQUEST_TIME_BUDGET);
-    if created && !arguments.empty {
+    let is_seeded = created && !arguments.empty;
+    if is_seeded {
         demo::fill(&store, &config.policy).await?;
     }
-    Ok((endpoint, store))
+    Ok((endpoint, store, is_seeded))
 }
 
 fn in_file(problem: Problem, file: Option<&Path>) -> Problem {
@@ -273,18 +319,15 @@ fn in_file(problem: Problem, file: Option<&Path>) -> Problem {
     }
 }
 
-fn greet(workspace: &Workspace, address: &str, table: &str) -> Result<(), Problem> {
+fn greet(workspace: &Workspace, address: &str) -> Result<(), Problem> {
     let admin_role = workspace.config.policy.admin_role.as_str().to_owned();
     let administrator = workspace.token("administrator", &[admin_role], START_TOKEN_SECONDS)?;
     let reader = workspace.token("reader", &[], START_TOKEN_SECONDS)?;
-    let (groups, team) = (format!("{address}/api/v1/groups"), demo::engineering_team());
     print(&format!(
-        "Groups API on {address}\nTable on {table}\nDocumentation on {address}/docs\n\n\
-         Administrator's token:\n{administrator}\n\n\
-         Reader's token:\n{reader}\n\n\
-         curl -H 'Authorization: Bearer {reader}' '{groups}?limit=5'\n\
-         curl -H 'Authorization: Bearer {reader}' '{groups}/{team}/members'\n\
-         curl -H 'Authorization: Bearer {administrator}' -H 'Content-Type: application/json' \
-         -d '{{\"name\": \"My first group\"}}' '{groups}'"
+        "export API={address}/api/v1/groups\n\
+         export ADMIN={administrator}\n\
+         export READER={reader}\n\
+         curl -H \"Authorization: Bearer $READER\" \"$API?limit=5\"\n\
+         Documentation: {address}/docs"
     ))
 }

@@ -2,8 +2,8 @@
 //! Developer Guide, "Using AWS Lambda with Amazon DynamoDB"). Records that the function reports as failed are retried;
 //! when the function itself fails, both halves of the batch are retried separately.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use futures::FutureExt;
 use lambda_http::Context;
@@ -12,15 +12,13 @@ use shared::app::{Dependencies, StreamFunction};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use tokio::sync::watch;
-use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::Problem;
+use crate::activity::{Activity, Pauses};
+use crate::data_file::make_private;
 use crate::pattern;
 use crate::table_stream::TableStream;
 use crate::template::StreamSource;
-
-/// Pause after an empty read. Lambda polls four times a second.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Polls a table's stream and invokes a function with the records.
 pub struct Poller<D> {
@@ -71,29 +69,30 @@ impl<D: Dependencies> Poller<D> {
     }
 
     /// Polls until the runtime shuts down.
-    pub async fn run(mut self) {
-        let mut pause = interval(POLL_INTERVAL);
-        pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pub async fn run(mut self, activity: Activity) {
+        let mut pauses = activity.pauses();
         loop {
             match self.stream.read(self.source.batch_size).await {
                 Ok(records) if records.is_empty() => {
                     self.empty_rounds.send_modify(|rounds| *rounds += 1);
-                    pause.tick().await;
+                    pauses.wait().await;
                 }
                 Ok(records) => {
-                    self.process(records, &mut pause).await;
+                    pauses.reset();
+                    self.process(records, &mut pauses).await;
                     self.save_checkpoint();
+                    activity.note();
                 }
                 Err(problem) => {
                     tracing::warn!(%problem, "the stream does not answer");
-                    pause.tick().await;
+                    pauses.wait().await;
                 }
             }
         }
     }
 
     /// Invokes the function with records until all of them are processed or given up.
-    async fn process(&self, mut records: Vec<Value>, pause: &mut Interval) {
+    async fn process(&self, mut records: Vec<Value>, pauses: &mut Pauses) {
         records.retain(|record| self.source.filters.iter().any(|filter| pattern::matches(filter, record)));
         let mut batches = vec![(records, 0)];
         while let Some((mut batch, attempts)) = batches.pop() {
@@ -105,7 +104,7 @@ impl<D: Dependencies> Poller<D> {
                 continue;
             }
             if attempts > 0 {
-                pause.tick().await;
+                pauses.wait().await;
             }
             match self.invoke(&batch).await {
                 // The first record that failed and all after it are retried.
@@ -166,6 +165,8 @@ pub fn beside(data: &Path, ending: &str) -> PathBuf {
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    std::fs::write(&new, text)?;
+    let mut file = make_private(Path::new(&new))?;
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())?;
     std::fs::rename(&new, path)
 }

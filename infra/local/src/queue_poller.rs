@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::Problem;
+use crate::activity::Activity;
 use crate::bus::{Bus, ReceivedMessage};
 use crate::template::QueueSource;
 
@@ -42,12 +43,15 @@ impl QueuePoller {
     }
 
     /// Polls until the runtime shuts down.
-    pub async fn run(mut self) {
+    pub async fn run(mut self, activity: Activity) {
         loop {
             self.sent.mark_unchanged();
             match self.poll().await {
                 Ok(0) => {}
-                Ok(_) => continue,
+                Ok(_) => {
+                    activity.note();
+                    continue;
+                }
                 Err(problem) => tracing::warn!(%problem, "the queue does not answer"),
             }
             // A retried message becomes visible without another one being sent.

@@ -15,7 +15,7 @@ use dynoxide::Database;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::Problem;
+use crate::{Problem, embedded};
 
 /// Starts the embedded table and returns its URL. Without a file, its data is deleted when the runtime shuts down.
 ///
@@ -42,8 +42,7 @@ pub async fn start_embedded(file: Option<&Path>) -> Result<String, Problem> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| cannot_start(&error))?;
     let address = listener.local_addr().map_err(|error| cannot_start(&error))?;
     tokio::spawn(async move {
-        // It runs until the runtime shuts down.
-        let _ = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()).await;
+        embedded::serve(listener, database).await;
         drop(folder);
     });
     Ok(format!("http://{address}"))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
+use aws_credential_types::provider::ProvideCredentials;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use clap::Args;
@@ -14,11 +15,15 @@ use shared::domain::clock::SystemClock;
 use shared::propagation::Propagation;
 use shared::store::Store;
 use shared::verify::{self, InvariantViolation};
+use tokio::time::timeout;
 
 use crate::{Problem, table};
 
 /// How long a request to the table may be retried.
 const REQUEST_TIME_BUDGET: Duration = Duration::from_secs(10);
+
+/// How long the developer's credentials may take.
+const CREDENTIALS_TIME: Duration = Duration::from_secs(2);
 
 /// Arguments of `cargo local verify`.
 #[derive(Args)]
@@ -51,7 +56,7 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<InvariantViolatio
             }
             Connection::to(&table::start_embedded(Some(file)).await?)
         }
-        (None, None) => developer_connection().await,
+        (None, None) => developer_connection().await?,
     };
     let store = Store::connected(&connection, &arguments.table, REQUEST_TIME_BUDGET);
     let propagation = Propagation { store: &store, actor: None, now: SystemClock.now() };
@@ -64,8 +69,19 @@ pub async fn verify(arguments: &VerifyArguments) -> Result<Vec<InvariantViolatio
 }
 
 /// Connects to AWS with the developer's credentials: a profile, single sign-on, or the environment.
-async fn developer_connection() -> Connection {
+///
+/// # Errors
+/// There are none.
+async fn developer_connection() -> Result<Connection, Problem> {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
-    Connection::with(loader.retry_config(RetryConfig::disabled()).load().await)
+    let settings = loader.retry_config(RetryConfig::disabled()).load().await;
+    let provider = settings.credentials_provider();
+    let credentials = async { provider.as_ref()?.provide_credentials().await.ok() };
+    // Where nothing else has credentials, the chain ends with a service of EC2, which does not answer elsewhere.
+    if !matches!(timeout(CREDENTIALS_TIME, credentials).await, Ok(Some(_))) {
+        let choices = "set AWS_PROFILE or AWS_ACCESS_KEY_ID, or name a table with --endpoint-url or --data";
+        return Err(Problem::new("there are no AWS credentials", choices));
+    }
+    Ok(Connection::with(settings))
 }

@@ -53,6 +53,12 @@ impl App {
         &self.config.table_name
     }
 
+    /// The claim of the token that names the caller.
+    #[must_use]
+    pub fn actor_claim(&self) -> &str {
+        &self.config.actor_claim
+    }
+
     /// Which roles have which permission.
     #[must_use]
     pub fn policy(&self) -> &Policy {
