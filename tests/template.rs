@@ -240,7 +240,7 @@ fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
     for (function, policy) in &template().policies {
         let mut expected = match function.as_str() {
             "apply-events" => vec![dead_letters("DeadLetters"), allow(&receive, "Incoming.Arn")],
-            "propagate" => [&[read_stream.clone()], failed_records.as_slice()].concat(),
+            "propagate" => [std::slice::from_ref(&read_stream), failed_records.as_slice()].concat(),
             "publish-events" => {
                 [&[publish.clone(), dead_letters("PublishFailures"), read_stream.clone()], failed_records.as_slice()]
                     .concat()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
@@ -128,7 +128,12 @@ impl Gateway {
         if let Some(response) = self.docs.respond(&parts.method, parts.uri.path()) {
             return response;
         }
-        let (function, route_key, path_parameters) = match self.route(&parts) {
+        self.call(&parts, &body).await
+    }
+
+    /// Calls the function of a request's route, with the claims of its token.
+    async fn call(&self, parts: &Parts, body: &Bytes) -> Response<Body> {
+        let (function, route_key, path_parameters) = match self.route(parts) {
             Some((routed, parameters)) => (routed.function, format!("{} {}", routed.method, routed.path), parameters),
             None => (REJECT_REQUEST, "$default".to_owned(), Vec::new()),
         };
@@ -140,20 +145,20 @@ impl Gateway {
             Some(Ok(claims)) => claims,
             _ if is_open => BTreeMap::new(),
             refused => {
-                self.log.write(&parts, 401, started.elapsed(), None);
+                self.log.write(parts, 401, started.elapsed(), None);
                 return unauthorized(refused.and_then(Result::err));
             }
         };
         let request_id = &Uuid::new_v4().to_string();
         let route_key = &route_key;
         let gateway = GatewayContext { request_id, route_key, path_parameters, claims: &claims, time: self.now() };
-        let event = event::of_request(&parts, &body, &gateway);
+        let event = event::of_request(parts, body, &gateway);
         let context = self.context(request_id);
         let reply = invoke(function, &self.app, &event, context).await.unwrap_or_default();
         self.local.activity.note();
         let response = event::to_response(reply);
         let caller = claims.get(self.app.actor_claim()).map(String::as_str);
-        self.log.write(&parts, response.status().as_u16(), started.elapsed(), caller);
+        self.log.write(parts, response.status().as_u16(), started.elapsed(), caller);
         response
     }
 

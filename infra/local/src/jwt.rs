@@ -109,7 +109,7 @@ impl Verifier {
         if !claims.get("iss").is_some_and(Value::is_string) {
             return Err("the issuer is another one");
         }
-        if !claims.get("iat").is_none_or(|at| at.as_u64().is_some_and(|at| at <= get_current_timestamp())) {
+        if claims.get("iat").is_some_and(|at| at.as_u64().is_none_or(|at| at > get_current_timestamp())) {
             return Err("the token was issued in the future");
         }
         Ok(claims.iter().map(|(name, value)| (name.clone(), flatten(value))).collect())

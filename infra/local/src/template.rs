@@ -111,9 +111,7 @@ impl Template {
             Authorizer { issuer: resolve(&jwt["issuer"]), audiences: audiences.iter().map(resolve).collect() };
 
         let default_timeout = globals["Timeout"].as_u64().ok_or_else(|| missing("a Timeout"))?;
-        let mut routes = Vec::new();
-        let (mut streams, mut queue, mut default_function) = (Vec::new(), None, None);
-        let mut policies = BTreeMap::new();
+        let (mut routes, mut streams, mut queue, mut policies) = (Vec::new(), Vec::new(), None, BTreeMap::new());
         for (_, resource) in resources(&document, "AWS::Serverless::Function") {
             let function = text_of(&resource["Metadata"]["BuildProperties"]["Binary"], "a Binary")?;
             let properties = &resource["Properties"];
@@ -124,10 +122,6 @@ impl Template {
                 routes.extend(route(event, &function)?);
                 match event["Type"].as_str() {
                     Some("DynamoDB") => streams.push(stream_source(&event["Properties"], &function, timeout)?),
-                    // SAM makes a route without a path the catch-all route.
-                    Some("HttpApi") if event["Properties"]["Path"].is_null() => {
-                        default_function = Some(function.clone())
-                    }
                     Some("SQS") => queue = Some(queue_source(&document, &event["Properties"], &function, timeout)?),
                     _ => {}
                 }
@@ -136,7 +130,7 @@ impl Template {
         }
         Ok(Self {
             routes,
-            default_function: default_function.ok_or_else(|| missing("a catch-all route"))?,
+            default_function: default_function(&document).ok_or_else(|| missing("a catch-all route"))?,
             environment,
             timeout_seconds: default_timeout,
             streams,
@@ -175,6 +169,16 @@ impl Template {
 pub fn root(from: &Path) -> Result<&Path, Problem> {
     let found = from.ancestors().find(|folder| folder.join("template.yaml").is_file());
     found.ok_or_else(|| Problem("there is no template.yaml here or in a folder above".into()))
+}
+
+/// The function of the catch-all route: SAM makes one of a route without a path.
+fn default_function(document: &Value) -> Option<String> {
+    let is_catch_all = |event: &Value| event["Type"] == "HttpApi" && event["Properties"]["Path"].is_null();
+    let (_, function) = resources(document, "AWS::Serverless::Function").find(|(_, resource)| {
+        let mut events = resource["Properties"]["Events"].as_object().into_iter().flat_map(Map::values);
+        events.any(is_catch_all)
+    })?;
+    function["Metadata"]["BuildProperties"]["Binary"].as_str().map(str::to_owned)
 }
 
 fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {

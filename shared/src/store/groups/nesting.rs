@@ -88,14 +88,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Attempt<NestedGroup>, Error> {
         let parent_state = self.require_state(parent, precondition).await?;
-        let keys = [
-            Key::group(parent),
-            Key::group(child),
-            Key::child(parent, child),
-            Key::nesting(child),
-            Key::nesting(parent),
-        ];
-        let rows = Snapshot::read(&self.table, &keys).await?;
+        let rows = Snapshot::read(&self.table, &rows_of_edge(parent, child)).await?;
         let parent_group = rows.group(parent)?.ok_or(Missing::Group)?;
         let child_group = rows.group(child)?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
         if let Some(edge) = rows.edge(parent, child)? {
@@ -361,6 +354,11 @@ impl PlannedEdge<'_> {
         }
         Ok(writes)
     }
+}
+
+/// The rows that a new edge depends on, but those of the ancestors.
+fn rows_of_edge(parent: &GroupId, child: &GroupId) -> [Key; 5] {
+    [Key::group(parent), Key::group(child), Key::child(parent, child), Key::nesting(child), Key::nesting(parent)]
 }
 
 /// Changes the number of a parent's nested groups.
