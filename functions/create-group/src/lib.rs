@@ -41,9 +41,9 @@ const EXAMPLE: &str =
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
-    require_creation(&request)?;
     let key = idempotency_key(&request)?;
     let body = CreateGroupRequest::parse(json_body(&request)?)?;
+    require_creation(&request)?;
     let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });
     let group = Group::new(app.new_group_id(), body.0, app.clock.now());
     let created = app.store.create_group(&granted, group, idempotency).await?;
