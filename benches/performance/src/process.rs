@@ -94,6 +94,7 @@ impl Run<'_> {
         command.envs([
             ("TABLE_NAME", "groups"),
             ("ROLES_CLAIM", "cognito:groups"),
+            ("ACTOR_CLAIM", "sub"),
             ("ADMIN_ROLE", "Administrator"),
             ("READ_ROLES", ""),
             ("SETTLE_BUDGET_MS", "300"),

@@ -23,13 +23,14 @@ impl Local {
         let mut lines =
             BufReader::new(child.stdout.take().expect("standard output is piped")).lines().map_while(Result::ok);
         let mut after = |label: &str| lines.find_map(|line| line.strip_prefix(label).map(str::to_owned));
-        let address = after("Groups API on http://").expect("it prints its address");
-        let table = after("Table on ").expect("it prints the address of the table");
-        after("Administrator's token:").expect("it prints a token");
-        let administrator = lines.next().expect("it prints a token");
+        let api = after("export API=http://").expect("it prints its address");
+        let address = api.split('/').next().unwrap_or_default().to_owned();
+        let administrator = after("export ADMIN=").expect("it prints a token");
         // Reads to the last line that it prints: it would end on a closed pipe.
-        lines.find(|line| line.contains("My first group")).expect("it prints how to create a group");
-        Self { child, address, administrator, table }
+        after("Documentation: ").expect("it prints where its documentation is");
+        let mut local = Self { child, address, administrator, table: String::new() };
+        local.table = local.text("GET", "/_local/table", &Value::Null);
+        local
     }
 
     /// Creates this number of accounts, by events.
@@ -71,6 +72,10 @@ impl Local {
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        serde_json::from_str(&self.text(method, path, body)).expect("it answers in JSON")
+    }
+
+    fn text(&self, method: &str, path: &str, body: &Value) -> String {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
         let body = if body.is_null() { String::new() } else { body.to_string() };
         write!(
@@ -86,7 +91,7 @@ impl Local {
         stream.read_to_string(&mut answer).expect("it answers");
         let (head, body) = answer.split_once("\r\n\r\n").expect("it answers in HTTP");
         assert!(head.starts_with("HTTP/1.1 20"), "{method} {path}: {answer}");
-        serde_json::from_str(body).expect("it answers in JSON")
+        body.to_owned()
     }
 }
 
