@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 
+use crate::harness::workspace::recorded;
 use crate::harness::{Api, config, key, template};
 
 /// The event has the form that API Gateway documents ("AWS Lambda proxy integrations for HTTP APIs", payload format
@@ -108,5 +109,18 @@ async fn event_of_another_source_has_no_reply() {
     let function = groups_local::functions::FUNCTIONS[0];
     for event in [json!({}), json!([]), json!({ "Records": [] }), json!({ "httpMethod": "GET", "path": "/" })] {
         assert_eq!(invoke(function, &api.app, &event, Context::default()).await, None);
+    }
+}
+
+/// The adapter panics on a URI over 64 KiB. The gateway sends no such query, but the process must not depend on that.
+#[tokio::test]
+async fn overlong_query_does_not_end_the_process() {
+    let api = Api::start().await;
+    let function = groups_local::functions::FUNCTIONS.into_iter().find(|it| it.name == "list-groups").unwrap();
+    let mut event = recorded("list-groups");
+    for query in ["search=a".repeat(20_000), "ü".repeat(100_000)] {
+        event["rawQueryString"] = json!(query);
+        let answer = invoke(function, &api.app, &event, Context::default()).await.expect("it answers");
+        assert_eq!(answer["statusCode"], json!(400));
     }
 }

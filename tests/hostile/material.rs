@@ -91,7 +91,7 @@ fn all_raw() -> Vec<String> {
         "{\"a\":}",
         "/**/1",
     ];
-    let long = [format!("1{}", "0".repeat(1_000)), format!("\"{}\"", "x".repeat(70_000)), "[".repeat(10_000)];
+    let long = [format!("1{}", "0".repeat(1_000)), format!("\"{}\"", "x".repeat(140_000)), "[".repeat(10_000)];
     let deep = [deep("[", "]"), format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000))];
     ready.into_iter().map(str::to_owned).chain(long).chain(deep).collect()
 }

@@ -1,6 +1,7 @@
 //! `GET /api/v1/groups/{id}`: one group.
 //!
-//! 200 with the group and its `ETag`; 304 when `If-None-Match` has it; 404 when it does not exist; 412 when `If-Match` does not hold. Any authenticated caller, or those in `READ_ROLES`.
+//! 200 with the group and its `ETag`; 304 when `If-None-Match` has it; 404 when it does not exist; 412 when `If-Match` does
+//! not hold. Any authenticated caller, or those in `READ_ROLES`.
 
 use shared::api::operation::{Access, Content, Operation, Success, Tag, link};
 use shared::api::responses::GroupResponse;

@@ -4,12 +4,10 @@
 //! refuses requests with an `Origin`, which browsers send, and those for another host, by which a page rebinds its own name to
 //! this machine.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use axum::http::{Response, StatusCode};
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
@@ -24,11 +22,11 @@ const TARGETS: [&str; 2] = ["DynamoDB_20120810.", "DynamoDBStreams_20120810."];
 
 /// Serves the table until the runtime shuts down.
 pub(crate) async fn serve(listener: TcpListener, database: Database) {
-    let router = Router::new().fallback(respond).with_state(Arc::new(database));
+    let router = Router::new().fallback(respond).with_state(database);
     let _ = axum::serve(listener, router).await;
 }
 
-async fn respond(State(database): State<Arc<Database>>, headers: HeaderMap, body: Bytes) -> Response<Body> {
+async fn respond(State(database): State<Database>, headers: HeaderMap, body: Bytes) -> Response<Body> {
     if !host::is_local(&headers) {
         return answer(StatusCode::FORBIDDEN, error("AccessDeniedException", "not for web pages"));
     }
@@ -48,16 +46,13 @@ async fn respond(State(database): State<Arc<Database>>, headers: HeaderMap, body
     }
 }
 
-/// Runs one operation; `None` for one that neither the store nor the local server uses.
-fn call(database: &Database, operation: &str, body: &[u8]) -> Option<Result<String, DynoxideError>> {
-    let db = database;
+/// Runs one operation; `None` for one that neither the store, the local server nor a test uses.
+fn call(db: &Database, operation: &str, body: &[u8]) -> Option<Result<String, DynoxideError>> {
     Some(match operation {
         "BatchGetItem" => run(body, |request| db.batch_get_item(request)),
-        "BatchWriteItem" => run(body, |request| db.batch_write_item(request)),
         "CreateTable" => run(body, |request| db.create_table(request)),
         "DeleteItem" => run(body, |request| db.delete_item(request)),
         "DescribeStream" => run(body, |request| db.describe_stream(request)),
-        "DescribeTable" => run(body, |request| db.describe_table(request)),
         "GetItem" => run(body, |request| db.get_item(request)),
         "GetRecords" => run(body, |request| db.get_records(request)),
         "GetShardIterator" => run(body, |request| db.get_shard_iterator(request)),
@@ -69,7 +64,6 @@ fn call(database: &Database, operation: &str, body: &[u8]) -> Option<Result<Stri
         "TransactGetItems" => run(body, |request| db.transact_get_items(request)),
         "TransactWriteItems" => run(body, |request| db.transact_write_items(request)),
         "UpdateItem" => run(body, |request| db.update_item(request)),
-        "UpdateTable" => run(body, |request| db.update_table(request)),
         "UpdateTimeToLive" => run(body, |request| db.update_time_to_live(request)),
         _ => return None,
     })
@@ -91,6 +85,6 @@ fn error(name: &str, message: &str) -> String {
 fn answer(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, axum::http::HeaderValue::from_static("application/x-amz-json-1.0"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
     response
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use axum::http::request::Parts;
 
 /// How requests are logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequestLog {
     /// Not by the gateway.
-    #[default]
     Off,
     /// A short line each.
     Short {

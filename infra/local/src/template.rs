@@ -152,6 +152,11 @@ pub fn document(text: &str) -> Result<Value, Problem> {
 }
 
 impl Template {
+    /// Returns the routes that documents describe: all but those of `HEAD`, which every `GET` has.
+    pub fn documented_routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter().filter(|route| route.method != "HEAD")
+    }
+
     /// Returns a function's event source on the table's stream.
     ///
     /// # Errors
@@ -171,9 +176,13 @@ pub fn root(from: &Path) -> Result<&Path, Problem> {
     found.ok_or_else(|| Problem("there is no template.yaml here or in a folder above".into()))
 }
 
-/// The function of the catch-all route: SAM makes one of a route without a path.
+/// Whether an event is the catch-all route: SAM makes one of a route without a path.
+fn is_catch_all(event: &Value) -> bool {
+    event["Type"] == "HttpApi" && event["Properties"]["Path"].is_null()
+}
+
+/// The function of the catch-all route.
 fn default_function(document: &Value) -> Option<String> {
-    let is_catch_all = |event: &Value| event["Type"] == "HttpApi" && event["Properties"]["Path"].is_null();
     let (_, function) = resources(document, "AWS::Serverless::Function").find(|(_, resource)| {
         let mut events = resource["Properties"]["Events"].as_object().into_iter().flat_map(Map::values);
         events.any(is_catch_all)
@@ -182,7 +191,7 @@ fn default_function(document: &Value) -> Option<String> {
 }
 
 fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {
-    if event["Type"] != "HttpApi" || event["Properties"]["Path"].is_null() {
+    if event["Type"] != "HttpApi" || is_catch_all(event) {
         return Ok(None);
     }
     let properties = &event["Properties"];

@@ -219,12 +219,14 @@ pub fn unknown_name(name: &str, known: &[&str]) -> InvalidValue {
     let plain = |name: &str| -> String {
         name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
     };
-    let is_similar = |known: &&&str| {
-        let (name, known) = (plain(name), plain(known));
-        strsim::osa_distance(&name, &known) * 3 <= known.len()
-    };
-    match known.iter().filter(is_similar).min_by_key(|known| strsim::osa_distance(&plain(name), &plain(known))) {
-        Some(known) => InvalidValue::because(format!("is not known here; did you mean {known}?"), "left out"),
+    let plain_name = plain(name);
+    let similar = known.iter().filter_map(|known| {
+        let plain_known = plain(known);
+        let distance = strsim::osa_distance(&plain_name, &plain_known);
+        (distance * 3 <= plain_known.len()).then_some((distance, known))
+    });
+    match similar.min_by_key(|(distance, _)| *distance) {
+        Some((_, known)) => InvalidValue::because(format!("is not known here; did you mean {known}?"), "left out"),
         None => InvalidValue::new("is not known here", "left out"),
     }
 }

@@ -116,11 +116,10 @@ impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
         let items = batch.len();
         let dependencies = dependencies.for_invocation(Some(context));
         let (failed, counts) = with_counters((self.handler)(&dependencies, batch)).await;
-        let lag_of = |is_counted: &dyn Fn(&String) -> bool| {
-            let first = times.iter().filter(|(id, _)| is_counted(id)).map(|(_, at)| *at).min();
-            first.map(|at| SystemClock.unix_millis().saturating_sub(at))
-        };
-        let (lag, failed_lag) = (lag_of(&|_| true), lag_of(&|id| failed.contains(id)));
+        let now = SystemClock.unix_millis();
+        let ages = || times.iter().map(|(id, at)| (id, now.saturating_sub(*at)));
+        let lag = ages().map(|(_, age)| age).max();
+        let failed_lag = ages().filter(|(id, _)| failed.contains(id)).map(|(_, age)| age).max();
         let outcome = InvocationSummary::Batch { items, failed: failed.len(), lag, failed_lag };
         invocation.end(&context.request_id, context.xray_trace_id.as_deref(), &outcome, counts);
         let failures: Vec<Value> = failed.iter().map(|id| json!({ "itemIdentifier": id })).collect();

@@ -19,17 +19,21 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Percent-encodes bytes in the query of an event that a URI may not contain. The adapter would panic on them and end
-/// the process.
+/// The longest query, in bytes. The gateway sends no longer one: request line and headers have at most 10,240 bytes (Amazon
+/// API Gateway quotas).
+const MAX_QUERY_BYTES: usize = 10_240;
+
+/// Percent-encodes bytes in the query of an event that a URI may not contain, and cuts a query that is too long for one. The
+/// adapter would panic on either and end the process.
 #[must_use]
 pub fn escape_query(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(ApiGatewayV2httpRequest { raw_query_string: Some(query), .. }) =
         &mut event.payload
-        && !query.bytes().all(is_query_byte)
+        && (query.len() > MAX_QUERY_BYTES || !query.bytes().all(is_query_byte))
     {
         let escaped =
             |byte: u8| if is_query_byte(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-        *query = query.bytes().map(escaped).collect();
+        *query = query.bytes().take(MAX_QUERY_BYTES).map(escaped).collect();
     }
     event
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Store;
 use super::keys::{Attribute, COUNT_SHARDS, Key, Range};
-use super::rows::{AnyRow, CountItem, State, decode_row};
+use super::rows::{AnyRow, CountItem, CountShard, GroupItem, State, decode_row};
 use super::table::{Condition, QuerySpec, Write, unreadable};
 use crate::domain::{Error, Group, GroupId, Missing, Precondition};
 
@@ -39,34 +39,40 @@ impl Store {
     }
 
     async fn group_snapshot(&self, id: &GroupId) -> Result<GroupSnapshot, Error> {
-        let (mut shards, mut counts, mut found) = ([None; COUNT_SHARDS], CountItem::default(), None);
+        let (rows, item) = self.shards_and_group(id).await?;
+        let item = item.ok_or(Missing::Group)?;
+        let group = item.active(&Key::group(id))?.ok_or(Missing::Group)?;
+        let counts: CountItem = rows.iter().map(|(_, item)| *item).sum();
+        let revision = |shard| rows.iter().find(|(row, _)| row.number == shard).map(|(_, item)| item.revision);
+        let shards = std::array::from_fn(revision);
+        Ok(GroupSnapshot { group: counts.exact(group), nesting_revision: item.nesting_revision, shards })
+    }
+
+    /// Returns the count shards and the row of a group, in any state of the group. One `Query`.
+    pub(in crate::store) async fn shards_and_group(
+        &self,
+        id: &GroupId,
+    ) -> Result<(Vec<(CountShard, CountItem)>, Option<GroupItem>), Error> {
+        // Few rows: the decoder of long lists would make the stream consumer larger.
+        let (mut shards, mut group) = (Vec::new(), None);
         for row in self.table.query(QuerySpec::all(&Range::CountsAndGroup(*id))).await? {
             let key = Key::from_row(&row).ok_or_else(|| unreadable("row key"))?;
             match decode_row(&key, row)? {
-                AnyRow::Count(shard, item) => {
-                    shards[shard.number % COUNT_SHARDS] = Some(item.revision);
-                    counts = counts + item;
-                }
-                AnyRow::Group(_, item) => found = item.active(&key)?.map(|group| (group, item.nesting_revision)),
+                AnyRow::Count(shard, item) => shards.push((shard, item)),
+                AnyRow::Group(_, item) => group = Some(item),
                 _ => {}
             }
         }
-        let (group, nesting_revision) = found.ok_or(Missing::Group)?;
-        Ok(GroupSnapshot { group: counts.exact(group), nesting_revision, shards })
+        Ok((shards, group))
     }
 }
 
 impl GroupSnapshot {
     /// The group's row is as read: its own fields and its nested groups.
     pub(in crate::store) fn group_unchanged(&self) -> Condition {
-        let revision = Condition::equals(Attribute::NestingRevision, self.nesting_revision);
-        let revision = match self.nesting_revision {
-            0 => Condition::absent(Attribute::NestingRevision).or(revision),
-            _ => revision,
-        };
         Condition::equals(Attribute::State, State::Active.as_str())
             .and(Condition::equals(Attribute::Version, self.group.version.0.cast_signed()))
-            .and(revision)
+            .and(Condition::counts(Attribute::NestingRevision, self.nesting_revision))
     }
 
     /// The shard is as read.

@@ -20,8 +20,7 @@ use crate::template::{Route, Template};
 /// The template routes to a function that is no endpoint.
 pub fn document(template: &Template) -> Result<Value, Problem> {
     let mut paths = Map::new();
-    // Every GET has a HEAD, which readers know.
-    for route in template.routes.iter().filter(|route| route.method != "HEAD") {
+    for route in template.documented_routes() {
         let path = paths.entry(&route.path).or_insert_with(|| json!({}));
         path[route.method.to_lowercase()] = operations::operation(endpoint(route)?);
     }

@@ -2,9 +2,9 @@
 
 use crate::domain::{Error, GroupId};
 use crate::store::Store;
-use crate::store::keys::{Attribute, Key, Range};
-use crate::store::rows::{AnyRow, CountItem, decode_row};
-use crate::store::table::{Condition, QuerySpec, Update, unreadable};
+use crate::store::keys::{Attribute, Key};
+use crate::store::rows::CountItem;
+use crate::store::table::{Condition, Update};
 
 impl Store {
     /// Copies a group's counts into its row, unless it has them or later ones. One `Query` and, where they are older, one
@@ -32,25 +32,13 @@ impl Store {
         if copied == counts.revision {
             return Ok(());
         }
-        let mut unchanged = Condition::equals(Attribute::CountedRevision, copied);
-        if copied == 0 {
-            unchanged = Condition::absent(Attribute::CountedRevision).or(unchanged);
-        }
-        self.write_counts(group, counts, unchanged).await
+        self.write_counts(group, counts, Condition::counts(Attribute::CountedRevision, copied)).await
     }
 
     async fn copied_revision_and_counts(&self, group: &GroupId) -> Result<Option<(i64, CountItem)>, Error> {
-        // Few rows: the decoder of long lists would make the stream consumer larger.
-        let (mut copied, mut counts) = (None, CountItem::default());
-        for row in self.table.query(QuerySpec::all(&Range::CountsAndGroup(*group))).await? {
-            let key = Key::from_row(&row).ok_or_else(|| unreadable("row key"))?;
-            match decode_row(&key, row)? {
-                AnyRow::Count(_, shard) => counts = counts + shard,
-                AnyRow::Group(_, item) => copied = Some(item.counted_revision),
-                _ => {}
-            }
-        }
-        Ok(copied.map(|copied| (copied, counts)))
+        let (shards, item) = self.shards_and_group(group).await?;
+        let counts = shards.into_iter().map(|(_, shard)| shard).sum();
+        Ok(item.map(|item| (item.counted_revision, counts)))
     }
 
     async fn write_counts(&self, group: &GroupId, counts: CountItem, condition: Condition) -> Result<(), Error> {

@@ -129,6 +129,12 @@ impl Condition {
         value.map_or_else(|| Self::absent(attribute), |value| Self::equals(attribute, value))
     }
 
+    /// The attribute counts this many. Where it is absent, it counts none.
+    pub(in crate::store) fn counts(attribute: Attribute, number: i64) -> Self {
+        let equals = Self::equals(attribute, number);
+        if number == 0 { Self::absent(attribute).or(equals) } else { equals }
+    }
+
     /// The attribute is there and has another value.
     pub(in crate::store) fn differs(path: impl Into<Path>, value: impl Into<Value>) -> Self {
         Self::Compare(path.into(), "<>", value.into())
