@@ -27,6 +27,7 @@ mod propagation;
 mod publishing;
 mod readme;
 mod requests;
+mod restore;
 mod routes;
 mod search;
 mod stream;

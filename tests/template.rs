@@ -220,12 +220,13 @@ fn event_rules_match_exactly_their_events() {
 /// `publish-events` may publish events with the source `groups`.
 #[test]
 fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
-    let allow = |actions: &[&str], resource: &str| json!({ "Effect": "Allow", "Action": actions, "Resource": { "Fn::GetAtt": resource } });
+    let allow_on = |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
+    let allow = |actions: &[&str], resource: &str| allow_on(actions, json!({ "Fn::GetAtt": resource }));
     let dead_letters = |queue: &str| allow(&["sqs:SendMessage"], &format!("{queue}.Arn"));
     let receive = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
     let read_stream =
         ["DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"].map(|action| format!("dynamodb:{action}"));
-    let read_stream = allow(&read_stream.each_ref().map(String::as_str), "Table.StreamArn");
+    let read_stream = allow_on(&read_stream.each_ref().map(String::as_str), stream_arn());
     let bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}";
     let publish = json!({
         "Effect": "Allow", "Action": ["events:PutEvents"], "Resource": { "Fn::Sub": bus },
@@ -304,5 +305,15 @@ fn allowed(policy: &Value) -> BTreeSet<String> {
 }
 
 fn is_on_table(statement: &Value) -> bool {
-    statement["Resource"] == json!({ "Fn::GetAtt": "Table.Arn" })
+    statement["Resource"] == table_arn()
+}
+
+/// The stack's own table or the existing one, whose stream's ARN begins with its own.
+fn table_arn() -> Value {
+    let existing = json!({ "Fn::Select": [0, { "Fn::Split": ["/stream/", { "Ref": "ExistingTableStreamArn" }] }] });
+    json!({ "Fn::If": ["MakesTable", { "Fn::GetAtt": "Table.Arn" }, existing] })
+}
+
+fn stream_arn() -> Value {
+    json!({ "Fn::If": ["MakesTable", { "Fn::GetAtt": "Table.StreamArn" }, { "Ref": "ExistingTableStreamArn" }] })
 }

@@ -64,6 +64,7 @@ fn call(db: &Database, operation: &str, body: &[u8]) -> Option<Result<String, Dy
         "TransactGetItems" => run(body, |request| db.transact_get_items(request)),
         "TransactWriteItems" => run(body, |request| db.transact_write_items(request)),
         "UpdateItem" => run(body, |request| db.update_item(request)),
+        "UpdateTable" => run(body, |request| db.update_table(request)),
         "UpdateTimeToLive" => run(body, |request| db.update_time_to_live(request)),
         _ => return None,
     })

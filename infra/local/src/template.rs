@@ -99,7 +99,7 @@ impl Template {
     /// It is no YAML, or it is incomplete.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let document = document(text)?;
-        let resolve = |value: &Value| resolve(&document["Parameters"], value);
+        let resolve = |value: &Value| resolve(&document, value);
 
         let globals = &document["Globals"]["Function"];
         let environment = globals["Environment"]["Variables"].as_object().ok_or_else(|| missing("an environment"))?;
@@ -267,17 +267,27 @@ const LOCAL_VALUES: [(&str, &str); 4] = [
     ("AWS::StackName", "local"),
 ];
 
-/// Resolves a `!Ref` to a parameter's default or a local value; other values stay.
-fn resolve(parameters: &Value, value: &Value) -> String {
+/// Resolves a `!Ref` to a parameter's default or a local value, and an `!If` by those; other values stay.
+fn resolve(document: &Value, value: &Value) -> String {
+    if let Some([condition, then, otherwise]) = value["Fn::If"].as_array().map(Vec::as_slice) {
+        return resolve(document, if holds(document, condition) { then } else { otherwise });
+    }
     let Some(name) = value["Ref"].as_str() else {
         return plain(value);
     };
-    match &parameters[name]["Default"] {
+    match &document["Parameters"][name]["Default"] {
         Value::Null => {
             LOCAL_VALUES.iter().find(|(local, _)| *local == name).map_or(name, |(_, value)| value).to_owned()
         }
         default => plain(default),
     }
+}
+
+/// Whether a condition of the template holds, if it is an `!Equals`.
+fn holds(document: &Value, condition: &Value) -> bool {
+    let condition = &document["Conditions"][condition.as_str().unwrap_or_default()];
+    let sides = condition["Fn::Equals"].as_array().map(Vec::as_slice);
+    matches!(sides, Some([left, right]) if resolve(document, left) == resolve(document, right))
 }
 
 fn plain(value: &Value) -> String {

@@ -61,6 +61,10 @@ impl TableContents {
         contents
     }
 
+    pub(super) fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
     /// The contradictions, as of `now`.
     pub(super) fn violations(&self, now: Timestamp) -> Vec<InvariantViolation> {
         let mut violations: Vec<InvariantViolation> =

@@ -31,12 +31,16 @@ async fn check(propagation: Propagation<'_>) -> Result<Vec<InvariantViolation>, 
     Ok(TableContents::of(propagation.store.scan().await?).violations(propagation.now))
 }
 
-/// Repairs violations, level by level, until there are none or no repair helps. Returns those left. Each repair has the
-/// condition that the violation is still there: a table in use stays right.
+/// Resumes all jobs, and repairs violations, level by level, until there are none or no repair helps. Returns those left. Each
+/// repair has the condition that the violation is still there: a table in use stays right.
 ///
 /// # Errors
 /// The table did not respond.
 pub async fn repair(propagation: Propagation<'_>) -> Result<Vec<InvariantViolation>, Error> {
+    // The stream record that continues a job may be lost, as in a restored table. A job at work does its step twice.
+    for job in TableContents::of(propagation.store.scan().await?).jobs() {
+        propagation.store.resume_job(job).await?;
+    }
     let mut violations = find_violations(propagation).await?;
     for _ in 0..REPAIR_ROUNDS {
         if violations.is_empty() {
@@ -44,7 +48,7 @@ pub async fn repair(propagation: Propagation<'_>) -> Result<Vec<InvariantViolati
         }
         repair_all(propagation, &violations).await?;
         let mut left = find_violations(propagation).await?;
-        // These were resumed; the stream continues them.
+        // The stream continues them.
         left.retain(|violation| !matches!(violation, InvariantViolation::Stalled(_)));
         if left == violations {
             break;
@@ -104,12 +108,13 @@ async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation
         InvariantViolation::OrphanedEdge(edge) => propagation.delete_edge(edge).await,
         InvariantViolation::HalfEdge(edge) => store.repair_half_edge(edge).await,
         InvariantViolation::StuckDeletion(group) => store.create_job(JobKind::DeleteGroup(*group), actor, now).await,
-        InvariantViolation::Stalled(job) | InvariantViolation::SetAside(job) => store.resume_job(job).await,
-        // Repaired together or with an edge; a person decides about cycles and unreadable rows.
+        // Resumed before, repaired together or with an edge; a person decides about cycles and unreadable rows.
         InvariantViolation::Membership { .. }
         | InvariantViolation::Name(_)
         | InvariantViolation::Via { .. }
         | InvariantViolation::OfDeletedAccount(..)
+        | InvariantViolation::Stalled(_)
+        | InvariantViolation::SetAside(_)
         | InvariantViolation::Cycle(_)
         | InvariantViolation::Unreadable(_) => Ok(()),
     }
