@@ -220,7 +220,8 @@ fn event_rules_match_exactly_their_events() {
 /// `publish-events` may publish events with the source `groups`.
 #[test]
 fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
-    let allow_on = |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
+    let allow_on =
+        |actions: &[&str], resource: Value| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
     let allow = |actions: &[&str], resource: &str| allow_on(actions, json!({ "Fn::GetAtt": resource }));
     let dead_letters = |queue: &str| allow(&["sqs:SendMessage"], &format!("{queue}.Arn"));
     let receive = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];

@@ -26,8 +26,8 @@ const AT_DEPTH: usize = 12;
 
 const EVENTS: usize = 400;
 
-/// Invocations of `apply-events` at once: the template's `MaximumConcurrency`.
-const INVOCATIONS: usize = 10;
+/// Invocations of `apply-events` at once: the default of the template's `IncomingConcurrency`.
+const INVOCATIONS: usize = 20;
 
 const NESTED: usize = 400;
 

@@ -11,7 +11,7 @@ pub(super) const REMOVALS: [Removal; 46] = [
         "      Policies:",
         "      ManagedPolicyArns: [\"arn:aws:iam::aws:policy/AdministratorAccess\"]\n      Policies:",
     ),
-    ("role_names_its_resources", "Resource: !GetAtt Table.Arn", "Resource: \"*\""),
+    ("role_names_its_resources", "Resource: !GetAtt AddMemberLog.Arn", "Resource: \"*\""),
     ("role_names_its_resources", "event-bus/${EventBusName}", "event-bus/*"),
     ("role_names_its_resources", "Resource: !GetAtt GetGroupLog.Arn", "NotResource: !GetAtt Table.Arn"),
     ("only_lambda_assumes_the_role", "Service: lambda.amazonaws.com", "AWS: \"*\""),

@@ -12,12 +12,20 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::domain::Error;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
-/// The longest pause between attempts.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause after a conflict of transactions. One lasts some twenty milliseconds, so that the next attempt need not
-/// wait as long as after throttling.
-pub(crate) const LONGEST_PAUSE_AFTER_CONFLICT: Duration = Duration::from_millis(150);
+/// The longest pauses after conflicts of transactions, in milliseconds; the last one also for all further conflicts. They fall, so
+/// that a request tries the more often the longer it has waited (docs/decisions/0031).
+const PAUSES_AFTER_CONFLICTS: [u64; 5] = [200, 150, 100, 50, 10];
+
+/// Why a request is sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// It met another transaction.
+    Conflict,
+    /// The service was too busy, or failed.
+    Busy,
+}
 
 /// The time limit for a request and its retries.
 #[derive(Debug, Clone, Copy)]
@@ -66,14 +74,14 @@ pub(crate) async fn send_with_retry<T, E, F>(
 where
     F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 {
-    send_with_backoff(operation, deadline, |error| is_retryable(error).then_some(LONGEST_PAUSE), send).await
+    send_with_backoff(operation, deadline, |error| is_retryable(error).then_some(Retry::Busy), send).await
 }
 
-/// As [`send_with_retry`]. `longest_pause` returns the longest pause after an error, or `None` for one that is final.
+/// As [`send_with_retry`]. `retry` returns why to send it again after an error, or `None` for one that is final.
 pub(crate) async fn send_with_backoff<T, E, F>(
     operation: &'static str,
     deadline: Instant,
-    longest_pause: impl Fn(&E) -> Option<Duration>,
+    retry: impl Fn(&E) -> Option<Retry>,
     send: impl Fn() -> F,
 ) -> Result<Result<T, E>, Error>
 where
@@ -86,12 +94,12 @@ where
             return Err(Error::Unavailable { operation });
         }
         let response = timeout_at(deadline, send()).await;
-        let mut longest = LONGEST_PAUSE;
+        let mut why = Retry::Busy;
         let cause = match response.map_err(|_| Error::Unavailable { operation })? {
             Ok(output) => return Ok(Ok(output)),
             Err(SdkError::ServiceError(error)) => {
-                match longest_pause(error.err()) {
-                    Some(pause) => longest = pause,
+                match retry(error.err()) {
+                    Some(retry) => why = retry,
                     None if error.raw().status().as_u16() < 500 => return Ok(Err(error.into_err())),
                     None => {}
                 }
@@ -105,35 +113,49 @@ where
             }
         };
         tracing::debug!(operation, cause, "retrying");
-        backoff.pause_at_most(longest).await?;
+        match why {
+            Retry::Busy => backoff.pause().await?,
+            Retry::Conflict => backoff.pause_after_conflict().await?,
+        }
     }
 }
 
-/// Exponential backoff with full jitter: a pause is random between zero and a bound that doubles. It spreads clients
-/// that collided (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+/// Random pauses between attempts.
 pub(crate) struct Backoff {
     operation: &'static str,
     deadline: Instant,
     longest: Duration,
+    conflicts: usize,
 }
 
 impl Backoff {
     /// Starts with the shortest bound; `operation` is named in the error.
     pub(crate) const fn new(operation: &'static str, deadline: Instant) -> Self {
-        Self { operation, deadline, longest: FIRST_PAUSE }
+        Self { operation, deadline, longest: FIRST_PAUSE, conflicts: 0 }
     }
 
-    /// Waits before the next attempt.
+    /// Waits before the next attempt. Exponential backoff with full jitter: a pause is random between zero and a bound that
+    /// doubles. It spreads clients that collided (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
     ///
     /// # Errors
     /// [`Error::Unavailable`], at once, when the pause would pass the deadline.
     pub(crate) async fn pause(&mut self) -> Result<(), Error> {
-        self.pause_at_most(LONGEST_PAUSE).await
+        let pause = self.longest.mul_f64(fastrand::f64());
+        self.longest = (self.longest * 2).min(LONGEST_PAUSE);
+        self.wait(pause).await
     }
 
-    async fn pause_at_most(&mut self, longest: Duration) -> Result<(), Error> {
-        let pause = self.longest.min(longest).mul_f64(fastrand::f64());
-        self.longest = (self.longest * 2).min(LONGEST_PAUSE);
+    /// Waits before the next attempt, after a conflict with another transaction: between half of and all of the longest pause.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`], at once, when the pause would pass the deadline.
+    async fn pause_after_conflict(&mut self) -> Result<(), Error> {
+        let longest = PAUSES_AFTER_CONFLICTS[self.conflicts.min(PAUSES_AFTER_CONFLICTS.len() - 1)];
+        self.conflicts += 1;
+        self.wait(Duration::from_millis(longest).mul_f64(0.5 + 0.5 * fastrand::f64())).await
+    }
+
+    async fn wait(&self, pause: Duration) -> Result<(), Error> {
         if Instant::now() + pause >= self.deadline {
             return Err(Error::Unavailable { operation: self.operation });
         }

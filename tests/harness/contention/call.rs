@@ -29,7 +29,7 @@ impl Axis {
 }
 
 /// Operations that the model treats alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     Read,
     BatchGet,

@@ -10,9 +10,7 @@ use aws_sdk_dynamodb::types::{CancellationReason, Get, TransactGetItem};
 
 use super::Table;
 use super::write::Write;
-use crate::aws::retry::{
-    Backoff, LONGEST_PAUSE, LONGEST_PAUSE_AFTER_CONFLICT, internal, is_retryable, send_with_backoff, send_with_retry,
-};
+use crate::aws::retry::{Backoff, Retry, internal, is_retryable, send_with_backoff, send_with_retry};
 use crate::domain::Error;
 use crate::store::keys::{Attributes, Key};
 
@@ -110,18 +108,18 @@ impl Table {
             .set_transact_items(Some(items))
             .client_request_token(super::random_text());
         let left = AtomicUsize::new(conflicts);
-        let longest_pause = |error: &TransactWriteItemsError| {
+        let retry = |error: &TransactWriteItemsError| {
             let count_down = |left: usize| left.checked_sub(1);
             if !is_retryable_write(error) {
                 return None;
             }
             if !is_conflict(error) {
-                return Some(LONGEST_PAUSE);
+                return Some(Retry::Busy);
             }
             let counted = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count_down);
-            counted.is_ok().then_some(LONGEST_PAUSE_AFTER_CONFLICT)
+            counted.is_ok().then_some(Retry::Conflict)
         };
-        match send_with_backoff(OPERATION, self.deadline(), longest_pause, || request.clone().send()).await? {
+        match send_with_backoff(OPERATION, self.deadline(), retry, || request.clone().send()).await? {
             Ok(_) => Ok(Some(Commit::Done)),
             Err(error) if is_retryable_write(&error) => Ok(None),
             Err(TransactWriteItemsError::TransactionCanceledException(cancelled))
