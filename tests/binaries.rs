@@ -5,7 +5,7 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use groups_local::demo;
+use groups_local::demo::{self, Demo};
 use groups_local::functions::{ENDPOINTS, Endpoint};
 use lambda_simulator::{InvocationStatus, Simulator};
 use serde_json::{Value, json};
@@ -85,7 +85,7 @@ fn one_after_the_other() -> Vec<Endpoint> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_function_answers_its_recorded_event() {
     let api = Api::start().await;
-    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    demo::fill(&api.store, &config("any").policy, Demo::Small).await.unwrap();
     for Endpoint { function, operation } in one_after_the_other() {
         let (name, expected) = (function.name, u64::from(operation.success.status));
         let process = Process::start(name, &api).await;
@@ -134,7 +134,7 @@ fn assert_discreet(log: &str, api: &Api) {
 #[tokio::test(flavor = "multi_thread")]
 async fn propagate_answers_its_recorded_event() {
     let api = Api::start().await;
-    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    demo::fill(&api.store, &config("any").policy, Demo::Small).await.unwrap();
     api.accounts(&["acc-146"]).await;
     let on_call = "grp-018d0cab-c440-7000-8000-000000000004";
     // A request by event leaves the groups above to the stream.
@@ -164,7 +164,7 @@ async fn propagate_answers_its_recorded_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn apply_events_answers_its_recorded_event() {
     let api = Api::start().await;
-    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    demo::fill(&api.store, &config("any").policy, Demo::Small).await.unwrap();
     let process = Process::start("apply-events", &api).await;
     let on_call = "/grp-018d0cab-c440-7000-8000-000000000004";
     let count = api.get(on_call).await.ok()["direct_member_count"].as_u64().unwrap();
@@ -221,7 +221,7 @@ async fn publish_events_answers_its_recorded_event() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_process_answers_many_requests() {
     let api = Api::start().await;
-    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    demo::fill(&api.store, &config("any").policy, Demo::Small).await.unwrap();
     let process = Process::start("get-group", &api).await;
     for _ in 0..20 {
         assert_eq!(process.invoke(recorded("get-group")).await.0, 200);
@@ -251,7 +251,7 @@ fn assert_metrics(line: &Value, names: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_request_logs_one_line_with_metrics_and_trace() {
     let mut api = Api::start().await;
-    demo::fill(&api.store, &config("any").policy).await.unwrap();
+    demo::fill(&api.store, &config("any").policy, Demo::Small).await.unwrap();
     let meter = Meter::default();
     api.endpoint = meter.start_proxy(&api.endpoint).await;
     let process = Process::start("get-group", &api).await;

@@ -32,13 +32,13 @@ fn is_as_shown(shown: &str, output: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// Runs the calls of a document, of which there are at least `expected_calls`, against a fresh server.
+/// Runs the calls of a document, of which there are at least `expected_calls`, twice against one server.
 fn assert_calls_answer_as_shown(document: &str, expected_calls: usize) {
     let calls = calls(&std::fs::read_to_string(root().join(document)).unwrap());
     assert!(calls.len() >= expected_calls, "{document} shows {} calls", calls.len());
     // More than the embedded table needs when all tests run at once.
     let server = Server::start_with(&[], &[("SETTLE_BUDGET_MS", "5000")]);
-    for (command, shown) in calls {
+    for (command, shown) in calls.iter().chain(&calls) {
         let command = command.replace("http://127.0.0.1:3000", &server.base);
         let output = Command::new("sh")
             .args(["-c", &command])

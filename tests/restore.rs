@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
+use groups_local::table;
 use serde_json::Value;
 use shared::config::Config;
 use shared::propagation::Propagation;
@@ -12,11 +12,12 @@ use shared::verify::repair;
 
 use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, violations};
-use crate::harness::{Api, numbered};
+use crate::harness::{Api, numbered, template};
 
 const MEMBERS: usize = 5;
 
 /// Copies all rows to a table without a stream, as a restore does, and enables one.
+#[expect(clippy::disallowed_methods, reason = "a restore copies every row")]
 async fn restored(source: &Api) -> Api {
     let client = |api: &Api| -> Client { client_for(&api.endpoint, |builder| builder) };
     let restored = Api::start().await;
@@ -25,9 +26,7 @@ async fn restored(source: &Api) -> Api {
         let put = client(&restored).put_item().table_name(&restored.table).set_item(Some(row.unwrap()));
         put.send().await.unwrap();
     }
-    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
-    let update = client(&restored).update_table().table_name(&restored.table);
-    update.stream_specification(stream.build().unwrap()).send().await.unwrap();
+    table::enable_stream(&client(&restored), &restored.table, &template().table).await.unwrap();
     restored
 }
 

@@ -20,7 +20,7 @@ impl Server {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    async fn follow(&self, query: &str) -> Response {
+    pub(super) async fn follow(&self, query: &str) -> Response {
         self.client.get(format!("{}/_local/events{query}", self.base)).send().await.unwrap()
     }
 
@@ -67,7 +67,7 @@ async fn published_events_can_be_followed_from_any_number() {
     }
     // A client that follows receives new events at once.
     let mut end = server.follow("?after=1000000").await;
-    let mut listening = server.follow("?after=150").await;
+    let mut listening = server.follow("?after=100").await;
     let created = Answer::to(server.request(Method::POST, "").json(&json!({ "name": "Listened to" }))).await;
     let is_it = |event: &Value| event["detail"]["group_id"] == created.body["id"];
     while !read_events(&mut listening, 1).await.iter().any(|(_, event)| is_it(event)) {}

@@ -1,6 +1,8 @@
 //! The binary of `cargo local`: its flags, its data file, and its behaviour when killed.
 
+mod demo;
 mod events;
+mod footprint;
 mod nesting;
 
 use std::io::{BufRead, BufReader};
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 use crate::harness::exchange::Listener;
 use crate::harness::log::canary_in;
 use crate::harness::workspace::{binary, root};
-use crate::harness::{Answer, numbered, percent_encoded};
+use crate::harness::{Answer, numbered};
 
 const ENGINEERING_TEAM: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 
@@ -119,39 +121,6 @@ impl Drop for Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn demo_data_contain_the_contracts_example() {
-    let server = Server::start(&[]);
-    let group = server.get(&format!("/{ENGINEERING_TEAM}")).await;
-    assert_eq!((&group["name"], &group["member_count"]), (&json!("Engineering Team"), &json!(45)));
-    assert_eq!(group["created_at"], json!("2024-01-15T10:30:00Z"));
-    let members = server.get(&format!("/{ENGINEERING_TEAM}/members")).await;
-    assert_eq!((members["members"].as_array().unwrap().len(), &members["count"]), (45, &json!(45)));
-    assert_eq!(members["pageInfo"], json!({ "hasNextPage": false, "endCursor": null }));
-    let member = server.get(&format!("/{ENGINEERING_TEAM}/members/acc-123")).await;
-    assert_eq!((&member["name"], &member["email"]), (&json!("john.doe"), &json!("john.doe@company.com")));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_substring_of_a_demo_name_finds_its_group() {
-    let server = Server::start(&[]);
-    let groups = server.get("").await["groups"].as_array().unwrap().clone();
-    assert_eq!(groups.len(), 9);
-    let searches = groups.iter().flat_map(|group| {
-        let name: Vec<char> = group["name"].as_str().unwrap().chars().collect();
-        let spans = (0..name.len()).flat_map(move |from| (from..name.len()).map(move |to| (from, to)));
-        let name: Vec<char> = group["name"].as_str().unwrap().chars().collect();
-        spans.map(move |(from, to)| (group, name[from..=to].iter().collect::<String>()))
-    });
-    let server = &server;
-    stream::iter(searches.filter(|(_, term)| !term.trim().is_empty()))
-        .for_each_concurrent(16, |(group, term)| async move {
-            let found = server.get(&format!("?search={}", percent_encoded(term.trim()))).await;
-            assert!(found["groups"].as_array().unwrap().contains(group), "{term} finds {}", group["name"]);
-        })
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn server_greets_with_five_lines_to_paste() {
     let server = Server::start(&[]);
     let [curl, docs] = &server.greeting[..] else { panic!("{:?}", server.greeting) };
@@ -184,7 +153,7 @@ fn version_and_completion_are_printed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn empty_server_has_no_groups() {
-    let server = Server::start(&["--empty"]);
+    let server = Server::start(&["--demo", "none"]);
     assert_eq!(server.get("").await["groups"], json!([]));
 }
 
@@ -368,7 +337,7 @@ fn listener_to(file: &Path) -> Listener {
 }
 
 async fn start_with_accounts(file: &Path, count: usize) -> Server {
-    let server = Server::start(&["--data", file.to_str().unwrap(), "--empty"]);
+    let server = Server::start(&["--data", file.to_str().unwrap(), "--demo", "none"]);
     let events: Vec<Value> = (0..count)
         .map(|number| {
             let id = numbered(number);
@@ -425,7 +394,7 @@ fn second_server_on_a_data_file_does_not_start() {
 /// A page of a browser sends its origin, and one that rebinds its name to this machine that name as the host.
 #[tokio::test(flavor = "multi_thread")]
 async fn web_page_reaches_neither_the_table_nor_the_local_endpoints() {
-    let server = Server::start(&["--empty"]);
+    let server = Server::start(&["--demo", "none"]);
     let table = server.table().await;
     let scan = |header: (&'static str, &'static str)| {
         let request = server.client.post(&table).header(header.0, header.1);

@@ -139,7 +139,8 @@ impl Api {
     }
 
     async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), between: Between<'_>) -> Self {
-        Self::start_over(&table_without_stream(), template, configure, between).await
+        // Both emulators slow down with every record of a stream, Amazon's across all tables at once.
+        Self::start_over(&table::without_stream(&template.table), template, configure, between).await
     }
 
     async fn start_over(
@@ -310,14 +311,6 @@ impl Api {
             after = format!("{separator}after={}", info["endCursor"].as_str().unwrap());
         }
     }
-}
-
-/// Returns the template's table without its stream. Both emulators slow down with every record of a stream, Amazon's across
-/// all tables at once.
-pub fn table_without_stream() -> Value {
-    let mut properties = template().table.clone();
-    properties.as_object_mut().unwrap().remove("StreamSpecification");
-    properties
 }
 
 /// Whether the table is the embedded one, which is fast enough for thousands of transactions.

@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures::FutureExt;
+use groups_local::demo::{self, Demo};
 use groups_local::gateway::invoke;
 use lambda_http::Context;
 use lambda_http::request::LambdaRequest;
@@ -117,7 +118,7 @@ impl World {
     /// Starts with the demo data.
     async fn start() -> Self {
         let world = Self::empty().await;
-        groups_local::demo::fill(&world.api.store, world.api.app.policy()).await.unwrap();
+        demo::fill(&world.api.store, world.api.app.policy(), Demo::Small).await.unwrap();
         world
     }
 

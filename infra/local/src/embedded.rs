@@ -53,6 +53,7 @@ fn call(db: &Database, operation: &str, body: &[u8]) -> Option<Result<String, Dy
         "CreateTable" => run(body, |request| db.create_table(request)),
         "DeleteItem" => run(body, |request| db.delete_item(request)),
         "DescribeStream" => run(body, |request| db.describe_stream(request)),
+        "DescribeTable" => run(body, |request| db.describe_table(request)),
         "GetItem" => run(body, |request| db.get_item(request)),
         "GetRecords" => run(body, |request| db.get_records(request)),
         "GetShardIterator" => run(body, |request| db.get_shard_iterator(request)),

@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use groups_local::activity::Activity;
 use groups_local::bus::Bus;
+use groups_local::demo::{self, Demo};
 use groups_local::development_key::DevelopmentKeys;
 use groups_local::functions::{APPLY_EVENTS, PROPAGATE, PUBLISH_EVENTS};
 use groups_local::gateway::Gateway;
@@ -19,7 +20,7 @@ use groups_local::queue_poller::QueuePoller;
 use groups_local::request_log::RequestLog;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
-use groups_local::{Problem, data_file, demo, openapi, table};
+use groups_local::{Problem, data_file, openapi, table};
 use shared::app::{App, ApplyEventsDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
 use shared::authz::Role;
 use shared::aws::Connection;
@@ -74,9 +75,9 @@ struct ServeArguments {
     /// Endpoint of a DynamoDB to use instead of the embedded table, such as DynamoDB Local.
     #[arg(long, value_name = "URL")]
     endpoint_url: Option<String>,
-    /// Starts without demo data.
-    #[arg(long)]
-    empty: bool,
+    /// The data that a new table begins with.
+    #[arg(long, value_enum, default_value_t = Demo::Small)]
+    demo: Demo,
     /// The log: a short line for each request, or the JSON lines of the functions.
     #[arg(long, value_enum, default_value_t = LogFormat::Short)]
     log: LogFormat,
@@ -301,15 +302,24 @@ async fn open_store(
         Some(url) => table::check_url(url)?.to_owned(),
         None => table::start_embedded(arguments.data.as_deref()).await?,
     };
-    let client = client_for(&endpoint, |builder| builder);
-    let created = table::create(&client, &config.table_name, &template.table);
-    let created = created.await.map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
-    let store = Store::new(client, &config.table_name, REQUEST_TIME_BUDGET);
-    let is_seeded = created && !arguments.empty;
-    if is_seeded {
-        demo::fill(&store, &config.policy).await?;
+    let (client, name) = (client_for(&endpoint, |builder| builder), &config.table_name);
+    let properties = match arguments.demo {
+        // Its records alone would take a minute.
+        Demo::Large => table::without_stream(&template.table),
+        Demo::None | Demo::Small => template.table.clone(),
+    };
+    let created = table::create(&client, name, &properties).await;
+    let created = created.map_err(|problem| in_file(problem, arguments.data.as_deref()))?;
+    let store = Store::new(client.clone(), name, REQUEST_TIME_BUDGET);
+    if created {
+        if arguments.demo == Demo::Large {
+            tracing::info!("writing the large demo data, which takes about a minute");
+        }
+        demo::fill(&store, &config.policy, arguments.demo).await?;
     }
-    Ok((endpoint, store, is_seeded))
+    // It is missing after large data, also when the server was killed while it wrote them.
+    table::enable_stream(&client, name, &template.table).await?;
+    Ok((endpoint, store, created))
 }
 
 fn in_file(problem: Problem, file: Option<&Path>) -> Problem {

@@ -34,8 +34,6 @@ pub async fn start_embedded(file: Option<&Path>) -> Result<String, Problem> {
             let folder = tempfile::Builder::new().permissions(owner_only).tempdir();
             let folder = folder.map_err(|error| cannot_start(&error))?;
             let database = open(&folder.path().join("table.db")).map_err(|error| cannot_start(&error))?;
-            // It is not used after a crash, so writes need not wait for the disk.
-            database.enable_bulk_loading().map_err(|error| cannot_start(&error))?;
             (database, Some(folder))
         }
     };
@@ -112,6 +110,32 @@ pub async fn create(client: &Client, name: &str, properties: &Value) -> Result<b
     Ok(true)
 }
 
+/// The properties of a table whose stream is not enabled yet.
+#[must_use]
+pub fn without_stream(properties: &Value) -> Value {
+    let mut properties = properties.clone();
+    properties["StreamSpecification"] = Value::Null;
+    properties
+}
+
+/// Enables the stream that the properties have, on a table that was created without it. Does nothing when the table has one.
+///
+/// # Errors
+/// The endpoint refuses.
+pub async fn enable_stream(client: &Client, name: &str, properties: &Value) -> Result<(), Problem> {
+    let table = client.describe_table().table_name(name).send().await;
+    let table =
+        table.map_err(|error| Problem::new("cannot describe the table", error.code().unwrap_or("no answer")))?;
+    if table.table().is_some_and(|table| table.stream_specification().is_some()) {
+        return Ok(());
+    }
+    let stream =
+        stream_specification(properties).map_err(|error| Problem::new("template.yaml has no stream", error))?;
+    let sent = client.update_table().table_name(name).set_stream_specification(stream).send().await;
+    sent.map_err(|error| Problem::new("cannot enable the table's stream", error.code().unwrap_or("no answer")))?;
+    Ok(())
+}
+
 fn request(client: &Client, properties: &Value) -> Result<CreateTableFluentBuilder, BuildError> {
     let mut request = client.create_table().billing_mode(BillingMode::PayPerRequest);
     request = request.set_key_schema(Some(key_schema(&properties["KeySchema"])?));
@@ -122,11 +146,13 @@ fn request(client: &Client, properties: &Value) -> Result<CreateTableFluentBuild
             .build()?;
         request = request.attribute_definitions(definition);
     }
-    if let Some(view) = properties["StreamSpecification"]["StreamViewType"].as_str() {
-        let stream = StreamSpecification::builder().stream_enabled(true);
-        request = request.stream_specification(stream.stream_view_type(StreamViewType::from(view)).build()?);
-    }
+    request = request.set_stream_specification(stream_specification(properties)?);
     Ok(request)
+}
+
+fn stream_specification(properties: &Value) -> Result<Option<StreamSpecification>, BuildError> {
+    let view = properties["StreamSpecification"]["StreamViewType"].as_str().map(StreamViewType::from);
+    view.map(|view| StreamSpecification::builder().stream_enabled(true).stream_view_type(view).build()).transpose()
 }
 
 fn key_schema(schema: &Value) -> Result<Vec<KeySchemaElement>, BuildError> {

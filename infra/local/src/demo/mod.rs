@@ -1,153 +1,66 @@
-//! Demo data: 45 accounts in nine groups. Engineering Team with 45 members is the example of the API's contract.
+//! Demo data, the same on every machine.
 
+mod group;
+mod large;
+mod small;
+
+use clap::ValueEnum;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use shared::authz::{Administer, Caller, Granted, Policy};
 use shared::domain::group::Description;
 use shared::domain::{
-    Account, AccountId, AccountVersion, Actor, ChangeOutcome, Error, Group, GroupId, GroupName, GroupProfile,
-    GroupType, JobKind, MemberChange, Moment, Precondition, Timestamp,
+    Account, AccountId, AccountVersion, Actor, ChangeOutcome, Error, Group, GroupId, GroupName, GroupProfile, JobKind,
+    MemberChange, Moment, Precondition, Timestamp,
 };
 use shared::propagation::Propagation;
 use shared::store::Store;
 
+pub use self::group::DemoGroup;
+use self::group::FIRST_ACCOUNT;
 use crate::Problem;
+
+/// How much data a new table begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Demo {
+    /// None.
+    None,
+    /// 45 accounts in nine groups, nested in three levels.
+    Small,
+    /// 5,000 accounts in 500 groups, nested in six levels, among them the small data.
+    Large,
+}
 
 /// 2024-01-15T10:30:00Z, in seconds.
 const CREATED_AT: u32 = 1_705_314_600;
 
-/// Names of the accounts acc-101 to acc-145.
-const ACCOUNTS: [&str; 45] = [
-    "ada.larsen",
-    "amir.haddad",
-    "anna.kowalska",
-    "ben.okafor",
-    "bianca.rossi",
-    "carlos.mendes",
-    "chen.wei",
-    "clara.jensen",
-    "daniel.cohen",
-    "diana.popescu",
-    "elif.yilmaz",
-    "emma.wright",
-    "farid.rahimi",
-    "fatima.zahra",
-    "george.nikolaou",
-    "grace.kim",
-    "hana.novak",
-    "henrik.berg",
-    "ines.garcia",
-    "ivan.petrov",
-    "jane.smith",
-    "jonas.keller",
-    "john.doe",
-    "julia.meier",
-    "kenji.tanaka",
-    "laila.hassan",
-    "leo.fischer",
-    "lucia.moreno",
-    "maria.silva",
-    "mark.taylor",
-    "mei.lin",
-    "nadia.ali",
-    "noah.brown",
-    "olga.ivanova",
-    "oscar.lind",
-    "paul.martin",
-    "priya.sharma",
-    "rachel.green",
-    "rosa.diaz",
-    "samir.khan",
-    "sofia.costa",
-    "tom.baker",
-    "uma.patel",
-    "viktor.horvat",
-    "zoe.dubois",
-];
+/// Groups or accounts that are written side by side.
+const SIDE_BY_SIDE: usize = 16;
 
-struct DemoGroup {
-    name: &'static str,
-    description: &'static str,
-    group_type: GroupType,
-    is_privileged: bool,
-    /// Whether the account with this number is a direct member.
-    has_direct: fn(u16) -> bool,
-    /// Indexes of the nested groups. A nested group follows its parents in the list.
-    nested: &'static [usize],
+/// Changes of members in one call, as in the API.
+const CHANGES: usize = 500;
+
+impl Demo {
+    /// The groups, each after those it is nested in.
+    #[must_use]
+    pub fn groups(self) -> Vec<DemoGroup> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Small => small::groups(),
+            Self::Large => large::groups(),
+        }
+    }
+
+    /// The accounts.
+    #[must_use]
+    pub fn accounts(self) -> Vec<Account> {
+        let number = match self {
+            Self::None => 0,
+            Self::Small => small::NAMES.len(),
+            Self::Large => large::ACCOUNTS,
+        };
+        (FIRST_ACCOUNT..).take(number).filter_map(account).collect()
+    }
 }
-
-const GROUPS: [DemoGroup; 9] = [
-    DemoGroup {
-        name: "Engineering Team",
-        description: "All engineering staff",
-        group_type: GroupType::Security,
-        is_privileged: false,
-        has_direct: |number| number <= 140,
-        nested: &[1, 2],
-    },
-    DemoGroup {
-        name: "Backend Team",
-        description: "Services and their tables",
-        group_type: GroupType::Security,
-        is_privileged: false,
-        has_direct: |number| matches!(number, 120..=130 | 141 | 142),
-        nested: &[3],
-    },
-    DemoGroup {
-        name: "Frontend Team",
-        description: "Everything people see",
-        group_type: GroupType::Security,
-        is_privileged: false,
-        has_direct: |number| matches!(number, 131..=136 | 142 | 143),
-        nested: &[3],
-    },
-    DemoGroup {
-        name: "On-call",
-        description: "People who are woken up at night",
-        group_type: GroupType::Security,
-        is_privileged: true,
-        has_direct: |number| matches!(number, 125 | 133 | 144 | 145),
-        nested: &[],
-    },
-    DemoGroup {
-        name: "Engineering Leads",
-        description: "Leads of the engineering teams",
-        group_type: GroupType::Security,
-        is_privileged: true,
-        has_direct: |number| number % 9 == 1,
-        nested: &[],
-    },
-    DemoGroup {
-        name: "Finance",
-        description: "Accounting and controlling",
-        group_type: GroupType::Security,
-        is_privileged: false,
-        has_direct: |number| number % 7 == 2,
-        nested: &[],
-    },
-    DemoGroup {
-        name: "Newsletter",
-        description: "Gets the monthly newsletter",
-        group_type: GroupType::Distribution,
-        is_privileged: false,
-        has_direct: |number| number % 2 == 0,
-        nested: &[],
-    },
-    DemoGroup {
-        name: "Büro Hauptstraße",
-        description: "Everyone at the office in Hauptstraße",
-        group_type: GroupType::Distribution,
-        is_privileged: false,
-        has_direct: |number| number % 5 == 0,
-        nested: &[],
-    },
-    DemoGroup {
-        name: "Break-glass Administrators",
-        description: "For emergencies; empty on a good day",
-        group_type: GroupType::Security,
-        is_privileged: true,
-        has_direct: |_| false,
-        nested: &[],
-    },
-];
 
 /// Returns the id of Engineering Team, which is the same on every machine.
 #[must_use]
@@ -164,60 +77,83 @@ fn group_id(index: usize) -> GroupId {
 ///
 /// # Errors
 /// The table refuses the data.
-pub async fn fill(store: &Store, policy: &Policy) -> Result<(), Problem> {
+pub async fn fill(store: &Store, policy: &Policy, demo: Demo) -> Result<(), Problem> {
     let failed = |error: Error| Problem::new("cannot write the demo data", error);
     let no_administrator = || Problem("the demo data need an administrator".into());
     let caller = Caller::new("demo", vec![policy.admin_role.clone()]).ok_or_else(no_administrator)?;
     let administer = policy.authorize::<Administer>(&caller).map_err(|_| no_administrator())?;
-    let source = Actor::new("demo");
-    for account in accounts() {
-        store.put_account(&source, &account).await.map_err(failed)?;
-    }
-    for (index, demo) in GROUPS.iter().enumerate() {
-        fill_group(store, &administer, index, demo).await.map_err(failed)?;
-    }
-    // From the deepest level up, so that each nesting carries all members of its child.
-    for (index, demo) in GROUPS.iter().enumerate().rev() {
-        nest_groups(store, &administer, index, demo).await.map_err(failed)?;
-    }
-    // The stream would do so, but the first list may come earlier.
-    for index in 0..GROUPS.len() {
-        store.copy_counts(&group_id(index)).await.map_err(failed)?;
-    }
-    Ok(())
+    write(store, &administer, demo).await.map_err(failed)
 }
 
-fn accounts() -> impl Iterator<Item = Account> {
-    (101..).zip(ACCOUNTS).filter_map(|(number, name)| {
-        Some(Account {
-            id: AccountId::parse(&format!("acc-{number}"))?,
-            name: name.to_owned(),
-            email: format!("{name}@company.com"),
-            status: if number % 20 == 0 { "inactive" } else { "active" }.to_owned(),
-            version: AccountVersion::at(Moment::from(Timestamp::from_unix_seconds(CREATED_AT.into()))),
-        })
+async fn write(store: &Store, granted: &Granted<Administer>, demo: Demo) -> Result<(), Error> {
+    let (source, accounts, groups) = (Actor::new("demo"), demo.accounts(), demo.groups());
+    let put = accounts.iter().map(|account| store.put_account(&source, account));
+    stream::iter(put).buffer_unordered(SIDE_BY_SIDE).try_for_each(|_| async { Ok(()) }).await?;
+    let create = groups.iter().enumerate().map(|(index, demo)| create_group(store, granted, index, demo));
+    stream::iter(create).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
+    // Before there are members, so that nothing is carried up.
+    for (index, demo) in groups.iter().enumerate() {
+        nest_groups(store, granted, index, demo).await?;
+    }
+    let fill = groups.iter().enumerate().map(|(index, demo)| add_members(store, granted, index, demo));
+    stream::iter(fill).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
+    // The stream would do so, but the first list may come earlier.
+    let ids: Vec<GroupId> = (0..groups.len()).map(group_id).collect();
+    let copy = ids.iter().map(|id| store.copy_counts(id));
+    stream::iter(copy).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await
+}
+
+fn account_id(number: u16) -> Option<AccountId> {
+    AccountId::parse(&format!("acc-{number}"))
+}
+
+fn account(number: u16) -> Option<Account> {
+    let name = large::name(usize::from(number - FIRST_ACCOUNT));
+    Some(Account {
+        id: account_id(number)?,
+        email: format!("{name}@company.com"),
+        name,
+        status: if number.is_multiple_of(20) { "inactive" } else { "active" }.to_owned(),
+        version: AccountVersion::at(Moment::from(created_at())),
     })
 }
 
-async fn fill_group(store: &Store, granted: &Granted<Administer>, index: usize, demo: &DemoGroup) -> Result<(), Error> {
+async fn create_group(
+    store: &Store,
+    granted: &Granted<Administer>,
+    index: usize,
+    demo: &DemoGroup,
+) -> Result<(), Error> {
     let unfit = |_| Error::Internal { operation: "demo data", code: "unfit".into() };
     let profile = GroupProfile {
-        description: Description::parse(demo.description).map_err(unfit)?,
+        description: Description::parse(&demo.description).map_err(unfit)?,
         group_type: demo.group_type,
         is_privileged: demo.is_privileged,
-        ..GroupProfile::named(GroupName::parse(demo.name).map_err(unfit)?)
+        ..GroupProfile::named(GroupName::parse(&demo.name).map_err(unfit)?)
     };
-    let created_at = created_at();
-    let group = Group::new(group_id(index), profile, created_at);
-    let group = store.create_group(granted, group, None).await?.leave_to_stream();
-    let members = (101..).zip(accounts()).filter(|(number, _)| (demo.has_direct)(*number));
-    let changes: Vec<MemberChange> = members.map(|(_, account)| MemberChange::Add(account.id)).collect();
-    let outcomes =
-        store.change_members(granted, &group.id, &changes, &Precondition::NONE, created_at).await?.leave_to_stream();
-    match outcomes.contains(&ChangeOutcome::Retry) {
-        true => Err(Error::Unavailable { operation: "demo data" }),
-        false => Ok(()),
+    let group = Group::new(group_id(index), profile, created_at());
+    store.create_group(granted, group, None).await.map(|_| ())
+}
+
+async fn add_members(
+    store: &Store,
+    granted: &Granted<Administer>,
+    index: usize,
+    demo: &DemoGroup,
+) -> Result<(), Error> {
+    let (group, created_at) = (group_id(index), created_at());
+    let propagation = Propagation { store, actor: Some(granted.actor()), now: created_at };
+    let members: Vec<AccountId> = demo.members.iter().filter_map(|number| account_id(*number)).collect();
+    for some in members.chunks(CHANGES) {
+        let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::Add).collect();
+        let changed = store.change_members(granted, &group, &changes, &Precondition::NONE, created_at).await?;
+        if changed.leave_to_stream().contains(&ChangeOutcome::Retry) {
+            return Err(Error::Unavailable { operation: "demo data" });
+        }
+        // Where a transaction had no room for all groups above.
+        propagation.propagate_members(&group, some).await?;
     }
+    Ok(())
 }
 
 async fn nest_groups(
@@ -227,7 +163,7 @@ async fn nest_groups(
     demo: &DemoGroup,
 ) -> Result<(), Error> {
     let propagation = Propagation { store, actor: Some(granted.actor()), now: created_at() };
-    for child in demo.nested {
+    for child in &demo.nested {
         let nested =
             store.nest_group(granted, &group_id(index), &group_id(*child), &Precondition::NONE, created_at()).await?;
         propagation.complete_job(&JobKind::Backfill(nested.leave_to_stream().edge)).await?;
