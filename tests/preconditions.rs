@@ -95,6 +95,17 @@ async fn known_state_of_a_group_is_304() {
 }
 
 #[tokio::test]
+async fn malformed_condition_of_a_reading_request_never_reaches_dynamodb() {
+    let api = Api::start().await;
+    let missing = (Method::GET, format!("/{NO_GROUP}"), Value::Null);
+    api.recorder.take();
+    for header in [IF_MATCH, IF_NONE_MATCH] {
+        assert_eq!(send(&api, &missing, (header, "1")).await.field_errors()[0].0, header);
+    }
+    assert_eq!(api.recorder.take().len(), 0);
+}
+
+#[tokio::test]
 async fn write_in_the_state_named_by_if_match_succeeds() {
     for number in 0..6 {
         let api = Api::start().await;

@@ -17,6 +17,15 @@ enum Tags {
     Some(Vec<EntityTag>),
 }
 
+impl Tags {
+    fn contain(&self, state: GroupTag, weakly: bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Some(tags) => tags.iter().any(|it| it.tag == Some(state) && (weakly || !it.is_weak)),
+        }
+    }
+}
+
 struct EntityTag {
     is_weak: bool,
     /// `None` for a tag that no group ever has.
@@ -56,19 +65,31 @@ pub fn require_creation(request: &Request) -> Result<(), ApiError> {
     }
 }
 
-/// Checks the preconditions of a request that reads a group in this state. Returns whether the client has it already.
-///
-/// # Errors
-/// [`Error::VersionMismatch`] when `If-Match` names other states; a header is not a list of up to 20 entity tags.
-pub fn is_not_modified(request: &Request, state: GroupTag) -> Result<bool, ApiError> {
-    let matches = |tags: &Tags, weakly: bool| match tags {
-        Tags::Any => true,
-        Tags::Some(tags) => tags.iter().any(|it| it.tag == Some(state) && (weakly || !it.is_weak)),
-    };
-    if tags(request, &IF_MATCH)?.is_some_and(|tags| !matches(&tags, false)) {
-        return Err(Error::VersionMismatch.into());
+/// The preconditions of a request that reads a group.
+pub struct ReadCondition {
+    only_at: Option<Tags>,
+    only_unless_at: Option<Tags>,
+}
+
+impl ReadCondition {
+    /// Reads `If-Match` and `If-None-Match`.
+    ///
+    /// # Errors
+    /// A header is not a list of up to 20 entity tags.
+    pub fn of(request: &Request) -> Result<Self, ValidationErrors> {
+        Ok(Self { only_at: tags(request, &IF_MATCH)?, only_unless_at: tags(request, &IF_NONE_MATCH)? })
     }
-    Ok(tags(request, &IF_NONE_MATCH)?.is_some_and(|tags| matches(&tags, true)))
+
+    /// Returns whether the client already has the group in this state.
+    ///
+    /// # Errors
+    /// [`Error::VersionMismatch`] when `If-Match` names other states.
+    pub fn is_not_modified(&self, state: GroupTag) -> Result<bool, Error> {
+        if self.only_at.as_ref().is_some_and(|tags| !tags.contain(state, false)) {
+            return Err(Error::VersionMismatch);
+        }
+        Ok(self.only_unless_at.as_ref().is_some_and(|tags| tags.contain(state, true)))
+    }
 }
 
 const IF_MATCH_NAME: &str = "If-Match";
