@@ -80,16 +80,12 @@ async fn create_groups(api: &Api, target: Target, method: &str) -> Groups {
 /// Sends a request to the route that succeeds if the caller is allowed and the group exists.
 async fn send(api: &Api, token: Option<&str>, (path, method): (&str, &str), groups: &Groups) -> Answer {
     let account = if method == "PUT" { "acc-1" } else { "acc-2" };
-    let path = path
-        .strip_prefix("/api/v1/groups")
-        .unwrap()
-        .replace("{id}", &groups.id)
-        .replace("{accountId}", account)
-        .replace("{childId}", &groups.child);
+    let path = path.replace("{id}", &groups.id).replace("{accountId}", account).replace("{childId}", &groups.child);
     let method: Method = method.parse().unwrap();
     let request = api.request_as(token, method.clone(), &path);
     let body = match method {
-        Method::PATCH => json!({ "add": ["acc-1"] }),
+        _ if path.ends_with("/members") => json!({ "add": ["acc-1"] }),
+        _ if path.ends_with("/check") => json!({ "group_ids": [groups.id] }),
         _ if path.contains("/members/") || path.contains("/groups/") => json!({}),
         _ => json!({ "name": "Matrix", "is_privileged": groups.id == NO_GROUP }),
     };

@@ -96,6 +96,14 @@ async fn every_function_answers_its_recorded_event() {
         }
         match name {
             "list-groups" => assert_eq!(body["groups"].as_array().unwrap().len(), 3),
+            "get-account" => assert_eq!((&body["name"], &body["group_count"]), (&json!("john.doe"), &json!(2))),
+            "check-memberships" => {
+                let results: Vec<&Value> =
+                    body["checks"].as_array().unwrap().iter().map(|check| &check["is_member"]).collect();
+                assert_eq!(results, [true, false]);
+            }
+            "list-membership-paths" => assert_eq!(body["paths"].as_array().unwrap().len(), 2),
+            "list-parents" => assert_eq!(body["groups"], json!([])),
             "list-nested-groups" => assert_eq!(body["groups"].as_array().unwrap().len(), 2),
             "nest-group" | "unnest-group" => {
                 // A slow table may exceed the time budget of the invocation.

@@ -54,6 +54,22 @@ async fn reads_cost_the_same_at_every_size() {
         assert_cost(&cost("?search=00").await, &["Query", "BatchGetItem"], 2);
         assert_cost(&cost("?member=acc-00000").await, &["Query", "BatchGetItem"], 2);
     }
+    let account = async |path: &str| {
+        api.recorder.take();
+        api.get(&format!("/api/v1/accounts/acc-00000{path}")).await.ok();
+        api.recorder.take()
+    };
+    assert_cost(&account("").await, &["Query", "BatchGetItem"], 2);
+    assert_cost(&account("/groups").await, &["Query", "BatchGetItem"], 2);
+    assert_cost(&account("/groups?fields=id").await, &["Query", "BatchGetItem"], 2);
+    let ids: Vec<Value> = (0..500).map(|_| json!(shared::domain::GroupId::new(1, fastrand::u128(..)))).collect();
+    api.recorder.take();
+    api.post("/api/v1/accounts/acc-00000/check", json!({ "group_ids": ids })).await.ok();
+    let check = ["BatchGetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem", "GetItem"];
+    let requests = api.recorder.take();
+    let mut sent = operations(&requests);
+    sent.sort();
+    assert_eq!((sent, sequential(&requests)), (check.to_vec(), 1));
     // The second page.
     let page = api.get(&format!("/{group}/members?limit=100")).await.ok();
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();

@@ -105,6 +105,15 @@ async fn policies_allow_exactly_what_functions_do() {
         note("nest-group", api.put(&format!("/{parent}/groups/{child}"), Value::Null).await);
     }
     note("list-nested-groups", api.get(&format!("/{parent}/groups")).await);
+    note("list-parents", api.get(&format!("/{id}/parents?transitive=true")).await);
+    note("get-account", api.get("/api/v1/accounts/acc-1").await);
+    note("list-membership-paths", api.get(&format!("/{grandparent}/members/acc-1/paths")).await);
+    note("list-membership-paths", api.get(&format!("/{grandparent}/members/acc-2/paths")).await);
+    note("list-account-groups", api.get("/api/v1/accounts/acc-1/groups").await);
+    let ids = note("list-account-groups", api.get("/api/v1/accounts/acc-1/groups?fields=id&limit=1").await).body;
+    let after = ids["pageInfo"]["endCursor"].as_str().unwrap();
+    note("list-account-groups", api.get(&format!("/api/v1/accounts/acc-1/groups?fields=id&after={after}")).await);
+    note("check-memberships", api.post("/api/v1/accounts/acc-1/check", json!({ "group_ids": [id] })).await);
     note("change-members", api.patch(&format!("/{id}/members"), json!({ "add": ["acc-2", "acc-3"] })).await);
     note("change-members", api.patch(&format!("/{id}/members"), json!({ "remove": ["acc-3"] })).await);
     note("get-group", api.get(&format!("/{id}")).await);

@@ -193,9 +193,10 @@ impl Api {
         }
     }
 
-    /// Builds a request with this token. The path is relative to `/api/v1/groups`.
+    /// Builds a request with this token. The path is relative to `/api/v1/groups`, unless it begins with `/api/`.
     pub fn request_as(&self, token: Option<&str>, method: Method, path: &str) -> RequestBuilder {
-        let request = self.client.request(method, format!("{}/api/v1/groups{path}", self.base));
+        let of_groups = if path.starts_with("/api/") { "" } else { "/api/v1/groups" };
+        let request = self.client.request(method, format!("{}{of_groups}{path}", self.base));
         match token {
             Some(token) => request.bearer_auth(token),
             None => request,

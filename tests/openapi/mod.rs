@@ -37,17 +37,22 @@ fn operations_match_routes_and_functions() {
         .map(|((method, path), operation)| line((method, path), operation["operationId"].as_str().unwrap()))
         .collect();
     let routes = crate::harness::template().documented_routes();
-    let routed = routes.map(|route| line((&route.method, &route.path), &route.function)).collect();
+    // The second route of a function has an id of its own.
+    let id = |method: &str, function: &str| match (method, function) {
+        ("PATCH", "update-group") => "patch-group".to_owned(),
+        _ => function.to_owned(),
+    };
+    let routed = routes.map(|route| line((&route.method, &route.path), &id(&route.method, &route.function))).collect();
     assert_eq!(documented, routed);
-    let functions: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
-    let ids = operations.values().map(|operation| operation["operationId"].as_str().unwrap()).collect();
-    assert_eq!(functions, ids);
+    let ids: BTreeSet<&str> = operations.values().map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), operations.len());
+    assert!(FUNCTIONS.iter().all(|function| ids.contains(function.name)));
 }
 
 #[test]
 fn path_parameters_are_documented() {
     let operations = operations();
-    assert_eq!(operations.len(), FUNCTIONS.len());
+    assert_eq!(operations.len(), FUNCTIONS.len() + 1, "one function has two routes");
     for ((method, path), operation) in operations {
         let in_path: BTreeSet<&str> = path.split(['{', '}']).skip(1).step_by(2).collect();
         let parameters = operation["parameters"].as_array().unwrap().iter().map(resolve);
@@ -123,7 +128,8 @@ fn function_binaries_contain_no_descriptions() {
         let has = |text: &str| binary.contains(text);
         assert!(!has(schema), "{} contains a schema", function.name);
         assert!(!has(operation.description), "{} contains its description", function.name);
-        let reads_if_match = !function.name.starts_with("list-") && function.name != "get-member";
+        let reads_if_match = !["get-member", "get-account", "check-memberships"].contains(&function.name)
+            && !function.name.starts_with("list-");
         assert_eq!(has("an ETag, up to 20 of them, or *"), reads_if_match, "the search finds texts that are there");
     }
 }

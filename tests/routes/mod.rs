@@ -4,13 +4,18 @@ use crate::harness::Api;
 
 mod add_member;
 mod change_members;
+mod check_memberships;
 mod create_group;
 mod delete_group;
+mod get_account;
 mod get_group;
 mod get_member;
+mod list_account_groups;
 mod list_groups;
 mod list_members;
+mod list_membership_paths;
 mod list_nested_groups;
+mod list_parents;
 mod nest_group;
 mod reject_request;
 mod remove_member;

@@ -37,12 +37,12 @@ async fn method_that_a_path_lacks_is_405_with_those_it_has() {
     let id = api.group("Team").await;
     for (method, path, allow) in [
         (Method::PATCH, String::new(), "GET, HEAD, POST"),
-        (Method::POST, format!("/{id}"), "DELETE, GET, HEAD, PUT"),
+        (Method::POST, format!("/{id}"), "DELETE, GET, HEAD, PATCH, PUT"),
         (Method::DELETE, format!("/{id}/members"), "GET, HEAD, PATCH"),
         (Method::PATCH, format!("/{id}/members/acc-1"), "DELETE, GET, HEAD, PUT"),
         (Method::PUT, format!("/{NO_GROUP}/groups"), "GET, HEAD"),
         (Method::GET, format!("/{id}/groups/{id}"), "DELETE, PUT"),
-        (Method::TRACE, format!("/{id}"), "DELETE, GET, HEAD, PUT"),
+        (Method::TRACE, format!("/{id}"), "DELETE, GET, HEAD, PATCH, PUT"),
     ] {
         let answer = Answer::to(api.request(method, &path)).await;
         assert_eq!(answer.refused(405, "METHOD_NOT_ALLOWED"), format!("the path has no such method, only {allow}"));
@@ -67,7 +67,7 @@ async fn options_answers_with_the_methods_of_the_path() {
     let api = Api::start().await;
     for token in [None, Some("not a token")] {
         let answer = Answer::to(api.request_as(token, Method::OPTIONS, &format!("/{NO_GROUP}"))).await;
-        assert_eq!((answer.status.as_u16(), answer.header("allow")), (204, Some("DELETE, GET, HEAD, PUT")));
+        assert_eq!((answer.status.as_u16(), answer.header("allow")), (204, Some("DELETE, GET, HEAD, PATCH, PUT")));
         assert_eq!(Answer::to(api.request_as(token, Method::OPTIONS, "/a/b/c")).await.status, 404);
     }
 }

@@ -1,4 +1,4 @@
-//! `PUT /api/v1/groups/{id}`: changes the fields given, and only those.
+//! `PUT` and `PATCH /api/v1/groups/{id}`: changes the fields given, and only those.
 //!
 //! 200 with the group and its `ETag`; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
 
@@ -18,7 +18,7 @@ pub const FUNCTION: Function = Function::new("update-group", |app, request| Box:
 pub const OPERATION: Operation = Operation {
     tag: Tag::Groups,
     summary: "Update a group",
-    description: "Changes the fields in the body and no others. A body with the present values changes nothing, nor the `ETag`. \
+    description: "Changes the fields in the body and no others, by `PUT` as by `PATCH`. A body with the present values changes nothing, nor the `ETag`. \
                   `If-Match` compares the first part of the `ETag`: a group that somebody joined is still updated.",
     access: Access::Administrators,
     parameters: &["Id", "IfMatch", "IfNew"],

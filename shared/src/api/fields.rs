@@ -187,6 +187,19 @@ impl Fields {
         })
     }
 
+    /// Takes a list of strings out that must be there. Returns `None` when it is absent or invalid.
+    pub fn required_strings(&mut self, name: &'static str, expected: &'static str) -> Option<Vec<String>> {
+        let Some(value) = self.take(name) else {
+            self.error(name, InvalidValue::new("is missing", expected));
+            return None;
+        };
+        let strings = serde_json::from_value(value).ok();
+        if strings.is_none() {
+            self.error(name, InvalidValue::new("is not a list of strings", expected));
+        }
+        strings
+    }
+
     /// Returns `value` when there was no error. `unknown` says how to handle the fields that were not taken.
     ///
     /// `value` may be `None` only when a required field is invalid.

@@ -1,5 +1,6 @@
 //! The wire types: request bodies, read field by field, and response bodies, in the shapes of `openapi.yaml`.
 
+pub mod accounts;
 pub mod fields;
 pub mod operation;
 pub mod requests;

@@ -33,14 +33,17 @@ pub enum Tag {
     Members,
     /// Groups in groups.
     Nesting,
+    /// Accounts, and the groups that they are in.
+    Accounts,
 }
 
 impl Tag {
     /// All sections, in the order of the document, each with its description.
-    pub const ALL: [(Self, &'static str); 3] = [
+    pub const ALL: [(Self, &'static str); 4] = [
         (Self::Groups, "Groups, and lists of them."),
         (Self::Members, "Accounts in groups."),
         (Self::Nesting, "Groups in groups."),
+        (Self::Accounts, "Accounts, as the account system has them, and the groups that they are in."),
     ];
 
     /// The section's heading.
@@ -50,6 +53,7 @@ impl Tag {
             Self::Groups => "Groups",
             Self::Members => "Members",
             Self::Nesting => "Nesting",
+            Self::Accounts => "Accounts",
         }
     }
 }
@@ -179,6 +183,7 @@ pub mod link {
         to("change-members", &[ID]),
         to("add-member", &[ID]),
         to("list-nested-groups", &[ID]),
+        to("list-parents", &[ID]),
         to("nest-group", &[ID]),
     ];
 
@@ -187,5 +192,14 @@ pub mod link {
         to("get-member", &[SAME_ID, SAME_ACCOUNT]),
         to("remove-member", &[SAME_ID, SAME_ACCOUNT]),
         to("list-groups", &[("query.member", "$response.body#/id")]),
+        to("list-membership-paths", &[SAME_ID, SAME_ACCOUNT]),
+        to("get-account", &[SAME_ACCOUNT]),
+    ];
+
+    /// From an account.
+    pub const FROM_ACCOUNT: &[OperationLink] = &[
+        to("get-account", &[SAME_ACCOUNT]),
+        to("list-account-groups", &[SAME_ACCOUNT]),
+        to("check-memberships", &[SAME_ACCOUNT]),
     ];
 }

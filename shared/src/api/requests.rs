@@ -1,11 +1,13 @@
 //! Request bodies.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, UnknownFields, ValidationErrors};
 use crate::domain::group::Description;
-use crate::domain::{AccountId, GroupChanges, GroupName, GroupProfile, GroupType, InvalidValue, MemberChange};
+use crate::domain::{AccountId, GroupChanges, GroupId, GroupName, GroupProfile, GroupType, InvalidValue, MemberChange};
 
 /// Bodies of writes must not have the fields that only responses have.
 const WITHOUT_READ_ONLY_FIELDS: UnknownFields<'static> = UnknownFields::Rejected {
@@ -125,6 +127,38 @@ impl ChangeMembersRequest {
         };
         let added = ids(&self.add).into_iter().map(MemberChange::Add);
         added.chain(ids(&self.remove).into_iter().map(MemberChange::Remove)).collect()
+    }
+}
+
+/// The body of `POST /api/v1/accounts/{accountId}/check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckMembershipsRequest {
+    /// The ids as they were sent.
+    pub group_ids: Vec<String>,
+}
+
+impl CheckMembershipsRequest {
+    /// The maximum number of ids in one request.
+    pub const MAX_IDS: usize = 500;
+
+    /// Parses the body.
+    ///
+    /// # Errors
+    /// All validation errors of the body.
+    pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
+        let mut fields = Fields::from_body(body)?;
+        let group_ids = fields.required_strings("group_ids", "a list of up to 500 group ids");
+        if group_ids.as_ref().is_some_and(|ids| ids.len() > Self::MAX_IDS) {
+            fields.error("group_ids", InvalidValue::new("has more than 500 ids", "a list of up to 500 group ids"));
+        }
+        let request = group_ids.map(|group_ids| Self { group_ids });
+        fields.finish(UnknownFields::Rejected { read_only: &[] }, request)
+    }
+
+    /// Returns the groups, each once. An impossible id names none.
+    #[must_use]
+    pub fn groups(&self) -> BTreeSet<GroupId> {
+        self.group_ids.iter().filter_map(|text| GroupId::parse_in_any_case(text)).collect()
     }
 }
 

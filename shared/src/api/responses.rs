@@ -7,8 +7,8 @@ use super::requests::{ChangeMembersRequest, RequestedAccount};
 use super::schema::OutcomeName;
 use crate::domain::group::Description;
 use crate::domain::{
-    AccountId, AddOutcome, ChangeOutcome, Group, GroupId, GroupName, GroupType, Member, MembershipType, Page,
-    RemoveOutcome, Timestamp,
+    AccountId, AddOutcome, ChangeOutcome, Group, GroupId, GroupName, GroupType, Member, Membership, MembershipType,
+    Page, RemoveOutcome, Timestamp,
 };
 
 /// A group.
@@ -38,6 +38,14 @@ pub struct GroupResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MembershipType")]
     membership_type: Option<&'static str>,
+    /// Only where the memberships of an account are listed: the directly nested groups that an indirect one comes through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<GroupId>")]
+    via: Option<Vec<GroupId>>,
+    /// Only where the groups that contain a group are listed: the nestings on the shortest way up to this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
+    distance: Option<u64>,
 }
 
 impl<'a> From<&'a Group> for GroupResponse<'a> {
@@ -54,13 +62,28 @@ impl<'a> From<&'a Group> for GroupResponse<'a> {
             direct_member_count: group.direct_member_count,
             nested_group_count: group.nested_group_count,
             membership_type: None,
+            via: None,
+            distance: None,
         }
     }
 }
 
-impl<'a> From<(&'a Group, MembershipType)> for GroupResponse<'a> {
-    fn from((group, membership_type): (&'a Group, MembershipType)) -> Self {
+impl<'a> From<&'a (Group, MembershipType)> for GroupResponse<'a> {
+    fn from((group, membership_type): &'a (Group, MembershipType)) -> Self {
         Self { membership_type: Some(membership_type.as_str()), ..Self::from(group) }
+    }
+}
+
+impl<'a> From<&'a (Group, Membership)> for GroupResponse<'a> {
+    fn from((group, membership): &'a (Group, Membership)) -> Self {
+        let membership_type = Some(membership.membership_type().as_str());
+        Self { membership_type, via: (!membership.direct).then(|| membership.via_groups()), ..Self::from(group) }
+    }
+}
+
+impl<'a> From<&'a (Group, u64)> for GroupResponse<'a> {
+    fn from((group, distance): &'a (Group, u64)) -> Self {
+        Self { distance: Some(*distance), ..Self::from(group) }
     }
 }
 
@@ -76,7 +99,7 @@ pub struct PageInfoResponse<'a> {
 }
 
 impl<'a> PageInfoResponse<'a> {
-    fn new<T>(page: &'a Page<T>) -> Self {
+    pub(super) fn new<T>(page: &'a Page<T>) -> Self {
         let end_cursor = page.next.as_ref().map(|cursor| cursor.0.as_str());
         Self { has_next_page: end_cursor.is_some(), end_cursor }
     }
@@ -91,17 +114,13 @@ pub struct GroupsResponse<'a> {
     page_info: PageInfoResponse<'a>,
 }
 
-impl<'a> From<&'a Page<Group>> for GroupsResponse<'a> {
-    fn from(page: &'a Page<Group>) -> Self {
+impl<'a, T> From<&'a Page<T>> for GroupsResponse<'a>
+where
+    GroupResponse<'a>: From<&'a T>,
+{
+    fn from(page: &'a Page<T>) -> Self {
         let groups = page.items.iter().map(GroupResponse::from).collect();
         Self { groups, page_info: PageInfoResponse::new(page) }
-    }
-}
-
-impl<'a> From<&'a Page<(Group, MembershipType)>> for GroupsResponse<'a> {
-    fn from(page: &'a Page<(Group, MembershipType)>) -> Self {
-        let groups = page.items.iter().map(|(group, membership_type)| GroupResponse::from((group, *membership_type)));
-        Self { groups: groups.collect(), page_info: PageInfoResponse::new(page) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest};
+use super::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
 use crate::domain::group::Description;
 use crate::domain::{AccountId, GroupId, GroupName, GroupType, MembershipType, Timestamp};
 
@@ -148,6 +148,20 @@ schema!(ChangeMembersRequest, "ChangeMembers", |_generator| {
         "additionalProperties": false,
     })
 });
+
+schema!(CheckMembershipsRequest, "CheckMemberships", |_generator| json_schema!({
+    "type": "object",
+    "required": ["group_ids"],
+    "properties": {
+        "group_ids": {
+            "description": "Ids of groups. One may be repeated.",
+            "type": "array",
+            "items": { "type": "string" },
+            "maxItems": Self::MAX_IDS,
+        },
+    },
+    "additionalProperties": false,
+}));
 
 /// The body of a request without fields, which may be absent.
 pub struct EmptyRequest;

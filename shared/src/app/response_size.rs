@@ -1,7 +1,5 @@
 //! Tests the store's estimate of response sizes against the responses of the API. Only `app` imports both.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::api::responses::{GroupResponse, MemberResponse};
@@ -40,6 +38,11 @@ fn group(name: &str, description: &str) -> Group {
     }
 }
 
+fn membership(via: u64) -> Membership {
+    let edge = |number| EdgeId::new(GroupId::new(number, u128::MAX), number);
+    Membership { direct: false, via: (0..via).map(edge).collect() }
+}
+
 fn member(text: &str, via: u64) -> Member {
     let account = Account {
         id: AccountId::parse(&"a".repeat(AccountId::MAX_CHARS)).unwrap(),
@@ -48,9 +51,7 @@ fn member(text: &str, via: u64) -> Member {
         status: text.to_owned(),
         version: AccountVersion::at(Moment::EARLIEST),
     };
-    let edge = |number| EdgeId::new(GroupId::new(number, u128::MAX), number);
-    let via: BTreeSet<EdgeId> = (0..via).map(edge).collect();
-    Member { account, membership: Membership { direct: false, via }, added_at: latest() }
+    Member { account, membership: membership(via), added_at: latest() }
 }
 
 #[test]
@@ -58,11 +59,15 @@ fn estimate_covers_the_largest_groups() {
     for (name, description) in [("x", ""), ("\"\\", "\u{1}\n\"\\"), ("\u{fdfa}", "\u{10ffff}")] {
         for repeats in [1, 100] {
             let group = group(&name.repeat(repeats), &description.repeat(repeats));
-            // As one of an account's groups, a response has the membership type as well.
-            let with_type = GroupResponse::from((&group, crate::domain::MembershipType::Indirect));
-            assert!(payload_bytes(&with_type) <= group.response_bytes(), "{name:?} {repeats}");
-            let spare = group.response_bytes() - payload_bytes(&with_type);
-            assert!(spare < 150 + 5 * repeats * (name.len() + description.len()), "{spare} bytes wasted");
+            for via in [0, 1, 100] {
+                // As one of an account's groups, a response has the membership as well.
+                let listed = (group.clone(), membership(via));
+                let (estimate, bytes) = (listed.response_bytes(), payload_bytes(&GroupResponse::from(&listed)));
+                assert!(bytes <= estimate, "{name:?} {repeats} {via}");
+                let spare = estimate - bytes;
+                let expected = 150 + 3 * usize::try_from(via).unwrap() + 5 * repeats * (name.len() + description.len());
+                assert!(spare < expected, "{spare} bytes wasted");
+            }
         }
     }
 }

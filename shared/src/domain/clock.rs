@@ -134,6 +134,13 @@ impl Moment {
     }
 }
 
+impl From<Moment> for Timestamp {
+    /// Returns the second that the moment lies in.
+    fn from(Moment(nanos): Moment) -> Self {
+        Self::from_unix_seconds(nanos.div_euclid(1_000_000_000))
+    }
+}
+
 impl From<Timestamp> for Moment {
     /// Returns the start of the second, clamped to the years that nanoseconds can represent.
     fn from(timestamp: Timestamp) -> Self {

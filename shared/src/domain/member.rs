@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Account, AccountId, EdgeId, GroupId, InvalidValue, Moment, Timestamp};
+use super::{Account, AccountId, Actor, EdgeId, GroupId, GroupName, InvalidValue, Moment, Timestamp};
 
 /// Whether an account was added to a group itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,28 @@ pub struct Member {
     pub membership: Membership,
     /// When it became a member, directly or by inheritance.
     pub added_at: Timestamp,
+}
+
+/// A way from an account to a group that it is a member of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipPath {
+    /// The group that the account was added to, then each group in which the one before is nested directly; last the group asked
+    /// about.
+    pub steps: Vec<PathStep>,
+}
+
+/// A group on a [`MembershipPath`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathStep {
+    /// The group.
+    pub group: GroupId,
+    /// Its name.
+    pub name: GroupName,
+    /// When the account was added to the first group, or the group before was nested in this one; `None` for a change of before
+    /// this was recorded.
+    pub at: Option<Timestamp>,
+    /// Who did so.
+    pub by: Option<Actor>,
 }
 
 /// One account to add to or remove from a group.

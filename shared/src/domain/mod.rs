@@ -23,8 +23,8 @@ pub use ids::{AccountId, GroupId};
 pub use invalid_value::InvalidValue;
 pub use job::{Job, JobKind};
 pub use member::{
-    AddOutcome, ChangeOutcome, Member, MemberChange, Membership, MembershipRequest, MembershipType, RemoveOutcome,
-    RequestOutcome,
+    AddOutcome, ChangeOutcome, Member, MemberChange, Membership, MembershipPath, MembershipRequest, MembershipType,
+    PathStep, RemoveOutcome, RequestOutcome,
 };
 pub use name::{FoldedText, GroupName, SortKey, Suffix};
 pub use nesting::{Edge, EdgeId};

@@ -11,15 +11,21 @@ impl Limit {
     pub const DEFAULT: Self = Self(50);
     /// The maximum of a list of groups.
     pub const MAX_GROUPS: Self = Self(1_000);
-    /// The maximum of a list of members, and its default.
+    /// The maximum of a list of members or of ids, and its default.
     pub const MAX_MEMBERS: Self = Self(10_000);
+    /// The maximum of paths, and their default.
+    pub const MAX_PATHS: Self = Self(100);
 
     /// Parses a limit from 1 to `max`, in ASCII digits.
     ///
     /// # Errors
     /// The text is not a whole number, or lies outside the range.
     pub fn parse(text: &str, max: Self) -> Result<Self, InvalidValue> {
-        let expected = if max == Self::MAX_GROUPS { "1 to 1000" } else { "1 to 10000" };
+        let expected = match max {
+            Self::MAX_PATHS => "1 to 100",
+            Self::MAX_GROUPS => "1 to 1000",
+            _ => "1 to 10000",
+        };
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(InvalidValue::new("is not a whole number", expected));
         }

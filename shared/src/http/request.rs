@@ -112,6 +112,15 @@ pub fn account(request: &Request) -> RequestedAccount {
     RequestedAccount::parse(request.path_parameters().first("accountId").unwrap_or_default())
 }
 
+/// Returns the account id in the path.
+///
+/// # Errors
+/// [`Missing::Account`] for an impossible id.
+pub fn require_account_id(request: &Request) -> Result<AccountId, Missing> {
+    let RequestedAccount { text, id } = account(request);
+    id.ok_or(Missing::Account(text))
+}
+
 /// Returns the body, which may be empty.
 ///
 /// # Errors
@@ -185,6 +194,15 @@ impl Query {
         let index = self.remaining.iter().position(|(parameter, _)| parameter == name)?;
         let (name, value) = self.remaining.swap_remove(index);
         parse(&value).map_err(|invalid| self.error(&name, invalid)).ok()
+    }
+
+    /// Takes a parameter out that is true or false.
+    pub fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.take(name, |text| match text {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(InvalidValue::new("is neither true nor false", "true or false")),
+        })
     }
 
     /// Takes the cursor `after` out.

@@ -7,6 +7,8 @@ mod responses;
 mod schemas;
 mod yaml;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 use shared::api::operation::Tag;
 
@@ -20,9 +22,17 @@ use crate::template::{Route, Template};
 /// The template routes to a function that is no endpoint.
 pub fn document(template: &Template) -> Result<Value, Problem> {
     let mut paths = Map::new();
+    let mut documented = BTreeSet::new();
     for route in template.documented_routes() {
         let path = paths.entry(&route.path).or_insert_with(|| json!({}));
-        path[route.method.to_lowercase()] = operations::operation(endpoint(route)?);
+        let method = route.method.to_lowercase();
+        let mut operation = operations::operation(endpoint(route)?);
+        // A further method of the same function: `patch-group` beside `update-group`.
+        if !documented.insert(&route.function) {
+            let (_, noun) = route.function.split_once('-').unwrap_or_default();
+            operation["operationId"] = json!(format!("{method}-{noun}"));
+        }
+        path[method] = operation;
     }
     let tags = Tag::ALL.map(|(tag, description)| json!({ "name": tag.name(), "description": description }));
     Ok(json!({

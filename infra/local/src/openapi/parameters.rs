@@ -9,6 +9,7 @@ use shared::http::request::MAX_IDEMPOTENCY_KEY;
 use super::schemas::reference;
 
 /// Every parameter, by the name that an endpoint's `OPERATION` has for it.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn parameters() -> Map<String, Value> {
     let group = "grp-018d0cab-c440-7000-8000-000000000001";
     let [path, query, header] = ["path", "query", "header"];
@@ -25,10 +26,21 @@ pub(super) fn parameters() -> Map<String, Value> {
         ("AccountId", path, "accountId", "The account.", reference("AccountId"), json!("acc-123")),
         ("GroupsLimit", query, "limit", "Groups on the page.", groups_limit(), json!(2)),
         ("MembersLimit", query, "limit", MEMBERS_LIMIT, limit(Limit::MAX_MEMBERS), json!(2)),
+        ("AccountGroupsLimit", query, "limit", ACCOUNT_GROUPS_LIMIT, limit(Limit::MAX_MEMBERS), json!(2)),
+        ("PathsLimit", query, "limit", "Paths in the reply; 100 without it.", limit(Limit::MAX_PATHS), json!(10)),
         ("After", query, "after", AFTER, json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }), Value::Null),
         ("Search", query, "search", SEARCH, search(), json!("team")),
         ("Member", query, "member", "Only groups that the account is in.", reference("AccountId"), Value::Null),
         ("MembershipType", query, "membership_type", MEMBERSHIP_TYPE, reference("MembershipType"), json!("direct")),
+        (
+            "Fields",
+            query,
+            "fields",
+            "Only the ids of the groups.",
+            json!({ "type": "string", "enum": ["id"] }),
+            Value::Null,
+        ),
+        ("Transitive", query, "transitive", TRANSITIVE, json!({ "type": "boolean", "default": false }), json!(true)),
         ("IfMatch", header, "If-Match", IF_MATCH, entity_tags(), json!("*")),
         ("IfNoneMatch", header, "If-None-Match", IF_NONE_MATCH, entity_tags(), json!("\"1-0\"")),
         ("IfNew", header, "If-None-Match", IF_NEW, json!({ "type": "string", "pattern": r"^\*$" }), Value::Null),
@@ -46,7 +58,10 @@ pub(super) fn parameters() -> Map<String, Value> {
 }
 
 const MEMBERS_LIMIT: &str = "Members on the page. Without it, one page has all members up to the maximum.";
-const MEMBERSHIP_TYPE: &str = "Only members of this type.";
+const ACCOUNT_GROUPS_LIMIT: &str =
+    "Groups on the page: 1 to 1,000, and 50 without it. With `fields=id`, 1 to 10,000, and 10,000 without it.";
+const TRANSITIVE: &str = "Whether groups at every level above are listed, not only those right above.";
+const MEMBERSHIP_TYPE: &str = "Only memberships of this type.";
 const AFTER: &str = "The `endCursor` of the previous page. All other parameters except `limit` must be the same.";
 const SEARCH: &str = "Only groups whose names contain this text. Both are compared by Unicode's `NFKC_Casefold`, which ignores case and invisible characters. \
                       Trimmed; an empty text does not search. Not together with `member`.";

@@ -3,7 +3,8 @@
 use schemars::generate::SchemaSettings;
 use schemars::transform::RestrictFormats;
 use serde_json::{Map, Value, json};
-use shared::api::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest};
+use shared::api::accounts::{AccountGroupsResponse, AccountResponse, MembershipChecksResponse, PathsResponse};
+use shared::api::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
 use shared::api::responses::{
     ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse,
 };
@@ -28,6 +29,11 @@ pub(super) fn schemas() -> Map<String, Value> {
     generator.subschema_for::<MemberResponse>();
     generator.subschema_for::<MembersResponse>();
     generator.subschema_for::<OutcomesResponse>();
+    generator.subschema_for::<AccountResponse<'_>>();
+    generator.subschema_for::<AccountGroupsResponse<'_>>();
+    generator.subschema_for::<CheckMembershipsRequest>();
+    generator.subschema_for::<MembershipChecksResponse<'_>>();
+    generator.subschema_for::<PathsResponse<'_>>();
     generator.subschema_for::<ErrorResponse>();
     let mut schemas = generator.take_definitions(true);
     schemas.insert(

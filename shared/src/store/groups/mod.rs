@@ -3,6 +3,8 @@
 mod list;
 pub(super) mod names;
 pub(super) mod nesting;
+mod of_account;
+mod parents;
 mod read;
 mod search;
 mod write;

@@ -344,8 +344,8 @@ impl PlannedEdge<'_> {
             .when(Condition::less_than(Attribute::NestedGroupCount, MAX_CHILDREN.cast_signed()));
         writes.push(parent.into());
         writes.push(Write::Check(Key::group(&edge.child()), is_active()));
-        let row = to_row(&Key::child(&edge.parent, &edge.child()), &ChildItem { edge_id: edge.id })?;
-        writes.push(Write::insert(row));
+        let child = ChildItem { edge_id: edge.id, nested_at: Some(now), nested_by: Some(actor.clone()) };
+        writes.push(Write::insert(to_row(&Key::child(&edge.parent, &edge.child()), &child)?));
         writes.push(add_parent(&edge, child_has_row)?);
         writes.push(insert_job(&Job::new(JobKind::Backfill(edge), now, Some(actor)))?);
         writes.extend(parent_state.into_iter().flat_map(|state| state.require_shards(&BTreeSet::new())));

@@ -55,6 +55,10 @@ pub enum Attribute {
     Direct,
     /// When a member was added.
     AddedAt,
+    /// When a direct member was added to the group itself.
+    DirectSince,
+    /// Who added a direct member to the group itself.
+    DirectBy,
     /// The edges that a member is inherited through.
     Via,
     /// The id of an edge.
@@ -128,6 +132,8 @@ impl Attribute {
             Self::ChangeId => "change_id",
             Self::Direct => "direct",
             Self::AddedAt => "added_at",
+            Self::DirectSince => "direct_since",
+            Self::DirectBy => "direct_by",
             Self::Via => "via",
             Self::EdgeId => "edge_id",
             Self::Parents => "parents",

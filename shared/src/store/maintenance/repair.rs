@@ -181,5 +181,5 @@ impl Store {
 }
 
 fn system_record(group: &GroupId, account: &AccountId, membership: &Membership, now: Timestamp) -> Write {
-    write_audit_record(group, account, membership, &ChangeContext::derived(&Actor::system(), now))
+    write_audit_record(group, account, membership, false, &ChangeContext::derived(&Actor::system(), now))
 }

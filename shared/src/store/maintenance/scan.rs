@@ -148,7 +148,7 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
             )
         }
         AnyRow::Count(shard, item) => ScannedRow::Count(*shard, item.counts(), item.revision),
-        AnyRow::Child(edge) => ScannedRow::Child(*edge),
+        AnyRow::Child(parent, item) => ScannedRow::Child(Edge { parent: *parent, id: item.edge_id }),
         AnyRow::Nesting(item) => return Ok(item.edges().into_iter().map(ScannedRow::Parent).collect()),
         AnyRow::Account(id, item) => {
             let scanned = ScannedAccount { account: item.active(id), deleted_version: item.deleted_version };

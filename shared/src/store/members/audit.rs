@@ -57,7 +57,7 @@ pub(super) enum RequestState {
 /// The decision of a request, on the audit record that was read.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct RequestDecision {
-    read: AuditItem,
+    read: Box<AuditItem>,
     id: String,
     at: Moment,
     decisions: BTreeSet<String>,
@@ -85,7 +85,7 @@ impl RequestState {
         if decisions.len() >= MAX_DECISIONS {
             return Self::TooMany;
         }
-        Self::New(RequestDecision { read, id: request.id.clone(), at, decisions })
+        Self::New(RequestDecision { read: Box::new(read), id: request.id.clone(), at, decisions })
     }
 }
 
@@ -115,11 +115,12 @@ impl RequestDecision {
     }
 }
 
-/// Records a change of a membership: `after` is its new state.
+/// Records a change of a membership: `after` is its new state, `becomes_direct` whether it was no direct one before.
 pub(in crate::store) fn write_audit_record(
     group: &GroupId,
     account: &AccountId,
     after: &Membership,
+    becomes_direct: bool,
     context: &ChangeContext<'_>,
 ) -> Write {
     let ChangeContext { actor, now, origin } = context;
@@ -129,6 +130,9 @@ pub(in crate::store) fn write_audit_record(
         .add(Attribute::Revision, 1);
     update =
         if after.is_member() { update.set(Attribute::Direct, after.direct) } else { update.remove(Attribute::Direct) };
+    if becomes_direct {
+        update = update.set(Attribute::DirectSince, *now).set(Attribute::DirectBy, *actor);
+    }
     // In the short form: in a dense graph, this record is as large as the member row.
     let via: BTreeSet<String> = after.via.iter().map(EdgeId::compact).collect();
     update = if via.is_empty() { update.remove(Attribute::Via) } else { update.set(Attribute::Via, &via) };

@@ -49,7 +49,7 @@ impl Store {
     /// The table did not respond.
     pub(crate) async fn children(&self, group: &GroupId) -> Result<Vec<Edge>, Error> {
         let rows = self.table.query(QuerySpec::all(&Range::Children(*group))).await?;
-        let edge = |row| from_row(row).map(|(_, ChildItem { edge_id })| Edge { parent: *group, id: edge_id });
+        let edge = |row| from_row(row).map(|(_, item): (_, ChildItem)| Edge { parent: *group, id: item.edge_id });
         rows.into_iter().map(edge).collect()
     }
 

@@ -3,10 +3,10 @@
 use crate::authz::{Granted, Read};
 use crate::domain::{AccountId, Cursor, Error, Group, GroupId, Limit, Member, MembershipType, Missing, Page};
 use crate::store::Store;
-use crate::store::keys::{Attribute, COUNT_SHARDS, Key, Range};
+use crate::store::keys::{COUNT_SHARDS, Key, Range};
 use crate::store::pagination::{Scope, cut_page};
-use crate::store::rows::{MemberItem, Snapshot, take_group};
-use crate::store::table::{Condition, QuerySpec, Row, unreadable};
+use crate::store::rows::{MemberItem, Snapshot, of_type, take_group};
+use crate::store::table::{QuerySpec, Row, unreadable};
 
 /// The most megabytes of rows that one list request reads; its response has at most 5 MiB.
 const MAX_MEGABYTES: usize = 6;
@@ -90,9 +90,4 @@ fn count(group: &Group, only: Option<MembershipType>) -> u64 {
         Some(MembershipType::Direct) => group.direct_member_count,
         Some(MembershipType::Indirect) => group.member_count.saturating_sub(group.direct_member_count),
     }
-}
-
-/// Selects members of one type. Also passes the count shards and the group's row before them, which have no `direct`.
-fn of_type(only: MembershipType) -> Condition {
-    Condition::equals(Attribute::Direct, only == MembershipType::Direct).or(Condition::absent(Attribute::Direct))
 }

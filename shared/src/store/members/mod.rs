@@ -11,6 +11,7 @@ mod deletion;
 mod edges;
 mod inherited;
 mod list;
+mod paths;
 mod plan;
 mod requests;
 

@@ -91,6 +91,11 @@ impl PlannedRow {
         i64::from(self.after.direct) - i64::from(self.before.as_ref().is_some_and(|item| item.direct))
     }
 
+    /// Whether the account is added to the group itself.
+    pub(super) fn becomes_direct(&self) -> bool {
+        self.is_direct_decided && self.after.direct && self.copies.is_some()
+    }
+
     /// Whether the plan decides the row, changed or not.
     fn is_decided(&self) -> bool {
         self.is_direct_decided || !self.decided.is_empty()

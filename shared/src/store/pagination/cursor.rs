@@ -70,6 +70,16 @@ impl Position for (SortKey, GroupId) {
     }
 }
 
+impl Position for GroupId {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_bytes)
+    }
+}
+
 impl Position for AccountId {
     fn to_bytes(&self) -> Vec<u8> {
         self.as_str().as_bytes().to_vec()

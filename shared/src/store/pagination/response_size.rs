@@ -1,7 +1,7 @@
 //! The size of an item in a response. Lambda's payload carries the body as a JSON text inside JSON, so that texts are
 //! escaped twice.
 
-use crate::domain::{Group, Member, MembershipType};
+use crate::domain::{Group, GroupId, Member, Membership, MembershipType};
 
 /// An item of a page.
 pub(crate) trait ResponseSize {
@@ -9,11 +9,12 @@ pub(crate) trait ResponseSize {
     fn response_bytes(&self) -> usize;
 }
 
-/// Field names, quotes, numbers, times and the id of a group. A test holds this against the largest group.
+/// Field names, quotes, numbers, times and the id of a group, with how an account is its member or its distance. A test holds
+/// this against the largest group.
 const GROUP_BYTES: usize = 480;
 /// Field names, quotes and times of a member.
 const MEMBER_BYTES: usize = 208;
-/// The id of a group that a membership is inherited from, with its quotes.
+/// The id of a group, with its quotes.
 const VIA_BYTES: usize = 48;
 
 impl ResponseSize for Group {
@@ -36,9 +37,28 @@ impl<Place> ResponseSize for (Place, Group) {
     }
 }
 
-impl<Place> ResponseSize for (Place, (Group, MembershipType)) {
+impl ResponseSize for GroupId {
     fn response_bytes(&self) -> usize {
-        self.1.0.response_bytes()
+        VIA_BYTES
+    }
+}
+
+/// A group with its distance.
+impl ResponseSize for (Group, u64) {
+    fn response_bytes(&self) -> usize {
+        self.0.response_bytes()
+    }
+}
+
+impl ResponseSize for (Group, MembershipType) {
+    fn response_bytes(&self) -> usize {
+        self.0.response_bytes()
+    }
+}
+
+impl ResponseSize for (Group, Membership) {
+    fn response_bytes(&self) -> usize {
+        self.0.response_bytes() + VIA_BYTES * self.1.via.len()
     }
 }
 

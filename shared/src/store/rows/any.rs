@@ -7,7 +7,7 @@ use super::codec::decode;
 use super::{
     AccountItem, AuditItem, ChildItem, CountItem, CountShard, GroupItem, JobItem, MemberItem, MirrorItem, NestingItem,
 };
-use crate::domain::{AccountId, Edge, Error, GroupId, Job};
+use crate::domain::{AccountId, Error, GroupId, Job};
 use crate::store::keys::{Attributes, Key};
 use crate::store::table::unreadable;
 
@@ -17,7 +17,7 @@ pub(in crate::store) enum AnyRow {
     Group(GroupId, GroupItem),
     Member(GroupId, AccountId, MemberItem),
     Count(CountShard, CountItem),
-    Child(Edge),
+    Child(GroupId, ChildItem),
     Nesting(NestingItem),
     Account(AccountId, AccountItem),
     Mirror(AccountId, GroupId, MirrorItem),
@@ -63,8 +63,7 @@ fn decode_as(key: &Key, image: Image) -> Result<AnyRow, Error> {
         return Ok(AnyRow::Count(CountShard { group, number }, image.decode()?));
     }
     if let Some((parent, _)) = key.as_child() {
-        let ChildItem { edge_id } = image.decode()?;
-        return Ok(AnyRow::Child(Edge { parent, id: edge_id }));
+        return Ok(AnyRow::Child(parent, image.decode()?));
     }
     if key.as_nesting().is_some() {
         return Ok(AnyRow::Nesting(image.decode()?));

@@ -14,6 +14,10 @@ pub(in crate::store) struct AuditItem {
     direct: Option<bool>,
     #[serde(default, with = "serde_dynamo::string_set")]
     via: BTreeSet<EdgeId>,
+    /// When the account was last added to the group itself; absent in records of older versions.
+    pub(in crate::store) direct_since: Option<Timestamp>,
+    /// Who added it.
+    pub(in crate::store) direct_by: Option<Actor>,
     pub(in crate::store) actor: Option<Actor>,
     pub(in crate::store) changed_at: Option<Timestamp>,
     /// Counts the changes of the membership.
@@ -33,5 +37,14 @@ impl AuditItem {
     pub(in crate::store) fn membership(&self) -> Option<Membership> {
         let membership = Membership { direct: self.direct?, via: self.via.clone() };
         membership.is_member().then_some(membership)
+    }
+
+    /// When and by whom the account was last added to the group itself. A record of an older version shows that only as long as the
+    /// membership has changed once.
+    pub(in crate::store) fn direct_addition(&self) -> (Option<Timestamp>, Option<Actor>) {
+        match self.direct_since {
+            None if self.revision == 1 => (self.changed_at, self.actor.clone()),
+            since => (since, self.direct_by.clone()),
+        }
     }
 }

@@ -64,6 +64,11 @@ pub(in crate::store) fn set_copies(member: Update, account: &Account) -> Update 
         .set(Attribute::AccountVersion, account.version)
 }
 
+/// Selects members, or mirrors, of one type. Also passes the rows before them in their range, which have no `direct`.
+pub(in crate::store) fn of_type(only: MembershipType) -> Condition {
+    Condition::equals(Attribute::Direct, only == MembershipType::Direct).or(Condition::absent(Attribute::Direct))
+}
+
 /// The mirror of a member row, in the account's partition.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::store) struct MirrorItem {

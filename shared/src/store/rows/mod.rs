@@ -25,7 +25,7 @@ pub use self::group::{GroupCounts, PendingName};
 pub(super) use self::group::{GroupItem, read_group, take_group};
 pub(super) use self::idempotency::IdempotencyItem;
 pub(super) use self::job::{JobItem, read_job};
-pub(super) use self::member::{MemberItem, MirrorItem, set_copies};
+pub(super) use self::member::{MemberItem, MirrorItem, of_type, set_copies};
 pub(super) use self::nesting::{ChildItem, NestingItem};
 pub(super) use self::search::{ListEntryItem, SearchItem, list_entry, search_rows};
 pub(super) use self::snapshot::Snapshot;

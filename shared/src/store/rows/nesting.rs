@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Edge, EdgeId, GroupId};
+use crate::domain::{Actor, Edge, EdgeId, GroupId, Timestamp};
 
 /// A group nested directly in another.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::store) struct ChildItem {
     pub(in crate::store) edge_id: EdgeId,
+    /// When it was nested; absent in rows of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) nested_at: Option<Timestamp>,
+    /// Who nested it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) nested_by: Option<Actor>,
 }
 
 /// The parents of a group. The row stays when the last parent goes, so that no value of `rev` is used twice.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{AccountItem, AnyRow, AuditItem, GroupItem, MemberItem, NestingItem, decode_row};
+use super::{AccountItem, AnyRow, AuditItem, ChildItem, GroupItem, MemberItem, NestingItem, decode_row};
 use crate::domain::{AccountId, Edge, Error, Group, GroupId, Job, JobKind};
 use crate::store::keys::{Attributes, Key};
 use crate::store::table::Table;
@@ -82,8 +82,13 @@ impl Snapshot {
 
     /// The edge by which one group is nested in another.
     pub(in crate::store) fn edge(&self, parent: &GroupId, child: &GroupId) -> Result<Option<Edge>, Error> {
+        Ok(self.child(parent, child)?.map(|item| Edge { parent: *parent, id: item.edge_id }))
+    }
+
+    /// The row of a group nested directly in another.
+    pub(in crate::store) fn child(&self, parent: &GroupId, child: &GroupId) -> Result<Option<&ChildItem>, Error> {
         Ok(match self.row(&Key::child(parent, child))? {
-            Some(AnyRow::Child(edge)) => Some(*edge),
+            Some(AnyRow::Child(_, item)) => Some(item),
             _ => None,
         })
     }
