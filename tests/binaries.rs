@@ -96,6 +96,7 @@ async fn every_function_answers_its_recorded_event() {
         }
         match name {
             "list-groups" => assert_eq!(body["groups"].as_array().unwrap().len(), 3),
+            "list-accounts" => assert_eq!(body["accounts"][0]["name"], "john.doe"),
             "get-account" => assert_eq!((&body["name"], &body["group_count"]), (&json!("john.doe"), &json!(2))),
             "check-memberships" => {
                 let results: Vec<&Value> =

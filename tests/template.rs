@@ -106,6 +106,9 @@ async fn policies_allow_exactly_what_functions_do() {
     }
     note("list-nested-groups", api.get(&format!("/{parent}/groups")).await);
     note("list-parents", api.get(&format!("/{id}/parents?transitive=true")).await);
+    for query in ["", "?search=a", "?email=a@b"] {
+        note("list-accounts", api.get(&format!("/api/v1/accounts{query}")).await);
+    }
     note("get-account", api.get("/api/v1/accounts/acc-1").await);
     note("list-membership-paths", api.get(&format!("/{grandparent}/members/acc-1/paths")).await);
     note("list-membership-paths", api.get(&format!("/{grandparent}/members/acc-2/paths")).await);

@@ -91,7 +91,7 @@ fn every_path_and_header_gets_an_answer_of_the_contract() {
 /// Draws queries of any bytes that HTTP can carry, encoded or not.
 fn query() -> impl Strategy<Value = String> {
     let name = prop_oneof![
-        4 => prop::sample::select(vec!["search", "limit", "after", "member", "membership_type"]).prop_map(str::to_owned),
+        4 => prop::sample::select(vec!["search", "limit", "after", "member", "membership_type", "email", "status", "fields", "transitive"]).prop_map(str::to_owned),
         1 => text().prop_map(|text| percent_encoded(&text)),
     ];
     let value = prop_oneof![
@@ -126,16 +126,23 @@ fn every_query_gets_an_answer_of_the_contract() {
 #[test]
 fn every_cursor_continues_its_list_or_is_refused() {
     let account = numbered(1);
-    let lists: [(String, &str, Vec<&str>); 6] = [
+    let lists: [(String, &str, Vec<&str>); 12] = [
         ("?".into(), "groups", vec![]),
         ("?search=team&".into(), "search", vec!["team"]),
         (format!("?member={account}&"), "groups of account", vec![&account]),
         (format!("/{TEAM}/members?"), "members", vec![TEAM, ""]),
         (format!("/{TEAM}/members?membership_type=direct&"), "members", vec![TEAM, "direct"]),
         (format!("/{TEAM}/groups?"), "nested groups", vec![TEAM]),
+        (format!("/{TEAM}/parents?transitive=true&"), "groups above", vec![TEAM, "transitive"]),
+        (format!("/api/v1/accounts/{account}/groups?"), "groups of account", vec![&account]),
+        (format!("/api/v1/accounts/{account}/groups?fields=id&"), "group ids of account", vec![&account, ""]),
+        ("/api/v1/accounts?".into(), "accounts", vec!["", "", ""]),
+        ("/api/v1/accounts?search=name&".into(), "accounts", vec!["name", "", ""]),
+        ("/api/v1/accounts?email=a@b&".into(), "accounts", vec!["", "a@b", ""]),
     ];
     let bytes = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..1_200),
+        text().prop_map(|text| [b"acc-1 ".as_slice(), text.as_bytes()].concat()),
         (any::<[u8; 16]>(), text()).prop_map(|(id, text)| [id.as_slice(), text.as_bytes()].concat()),
         text().prop_map(String::into_bytes),
         "[!-~]{1,130}".prop_map(String::into_bytes),

@@ -74,7 +74,7 @@ async fn every_documented_status_occurs() {
     assert_eq!(operations.len(), ENDPOINTS.len() + 1, "one function has two routes");
     for ((method, path), operation) in operations {
         let function = operation["operationId"].as_str().unwrap();
-        let found = statuses(&api, &method.parse().unwrap(), &path, &operation).await;
+        let found = statuses(&api, &method.parse().unwrap(), &path, operation).await;
         let documented = operation["responses"].as_object().unwrap().keys().map(String::as_str);
         let documented: BTreeSet<String> =
             documented.filter(|status| !TESTED_ELSEWHERE.contains(status)).map(str::to_owned).collect();

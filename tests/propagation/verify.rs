@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
-use shared::domain::{FoldedText, GroupId, JobKind, Timestamp};
+use shared::domain::{AccountId, FoldedText, GroupId, JobKind, SortKey, Timestamp};
 use shared::propagation::Propagation;
 use shared::store::client_for;
-use shared::store::keys::{COUNT_SHARDS, Key};
+use shared::store::keys::{AccountList, COUNT_SHARDS, Key};
 use shared::verify::repair;
 
 use crate::harness::pump::{Pump, violations};
@@ -297,6 +297,23 @@ async fn wrong_list_entries_are_found_and_corrected() {
     }
     assert_eq!(table.verify_and_repair().await, [top, gone].map(differs));
     assert_eq!(table.api.all_items("?limit=1", "groups").await.len(), 3);
+}
+
+/// As in a table that an earlier version wrote.
+#[tokio::test]
+async fn wrong_rows_of_an_account_are_found_and_corrected() {
+    let mut table = Table::new().await;
+    let (id, word) = (account("acc-00000").id, SortKey::cut("of"));
+    let text = |text: &str, id: &AccountId| Key::account_text(AccountList::Words, &SortKey::cut(text), id);
+    table.lose(&text("of", &id)).await;
+    table.put(&text("former", &id), &[]).await;
+    let nobody = AccountId::parse("acc-nobody").unwrap();
+    table.put(&Key::account_text(AccountList::All, &word, &nobody), &[]).await;
+    let found = |id: &AccountId| format!("7: {id}: the rows by which it is found differ from its name and address");
+    assert_eq!(table.verify_and_repair().await, [found(&id), found(&nobody)]);
+    let found = table.api.all_items("/api/v1/accounts?search=of", "accounts").await;
+    assert_eq!(found.len(), 2);
+    assert_eq!(table.api.all_items("/api/v1/accounts?search=former", "accounts").await.len(), 0);
 }
 
 /// A table of the first design has search rows in the groups' partitions, index keys and jobs with other keys. It has no

@@ -11,6 +11,7 @@ mod get_account;
 mod get_group;
 mod get_member;
 mod list_account_groups;
+mod list_accounts;
 mod list_groups;
 mod list_members;
 mod list_membership_paths;

@@ -10,7 +10,8 @@ use shared::http::{ApiError, Method, Reply, Request};
 pub const FUNCTION: Function = Function::new("reject-request", |_, request| Box::pin(handler(request)));
 
 /// The paths of all routes, each with its methods. A segment in braces is a parameter.
-pub const PATHS: [(&str, &str); 11] = [
+pub const PATHS: [(&str, &str); 12] = [
+    ("/api/v1/accounts", "GET, HEAD"),
     ("/api/v1/accounts/{accountId}", "GET, HEAD"),
     ("/api/v1/accounts/{accountId}/check", "POST"),
     ("/api/v1/accounts/{accountId}/groups", "GET, HEAD"),

@@ -42,6 +42,7 @@ endpoints![
     get_group,
     get_member,
     list_account_groups,
+    list_accounts,
     list_groups,
     list_members,
     list_membership_paths,

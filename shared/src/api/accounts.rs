@@ -52,6 +52,22 @@ impl<'a> AccountResponse<'a> {
     }
 }
 
+/// A page of accounts.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Accounts")]
+pub struct AccountsResponse<'a> {
+    accounts: Vec<AccountResponse<'a>>,
+    page_info: PageInfoResponse<'a>,
+}
+
+impl<'a> From<&'a Page<Account>> for AccountsResponse<'a> {
+    fn from(page: &'a Page<Account>) -> Self {
+        let accounts = page.items.iter().map(AccountResponse::from).collect();
+        Self { accounts, page_info: PageInfoResponse::new(page) }
+    }
+}
+
 /// A page of the groups that an account is in: either the groups or, with `fields=id`, their ids.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! The domain types: ids, groups, members, nesting, accounts, jobs, pages, time. Pure: no AWS, no HTTP, no async.
 
 pub mod account;
+pub mod account_search;
 pub mod actor;
 pub mod clock;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod page;
 pub mod precondition;
 
 pub use account::{Account, AccountVersion, DescribedBy};
+pub use account_search::{AccountTerm, AccountTexts, EmailTerm};
 pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};

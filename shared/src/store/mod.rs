@@ -24,6 +24,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use tokio::time::Instant;
 
+pub use self::accounts::AccountFilter;
 pub use self::groups::{IdempotencyKey, NestedGroup};
 use self::hints::AncestorHints;
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};

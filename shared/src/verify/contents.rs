@@ -26,6 +26,8 @@ pub(super) struct TableContents {
     audit_records: BTreeMap<(GroupId, AccountId), Membership>,
     /// The list entries and the search rows.
     names: BTreeMap<GroupId, RowsDigest>,
+    /// The rows by which accounts are listed and found.
+    account_texts: BTreeMap<AccountId, RowsDigest>,
     jobs: Vec<Job>,
     first_design_groups: BTreeSet<GroupId>,
     first_design_jobs: Vec<JobKind>,
@@ -52,6 +54,7 @@ impl TableContents {
                 }
                 ScannedRow::AuditRecord(_, _, None) => {}
                 ScannedRow::Name(group, row) => *contents.names.entry(group).or_default() += row,
+                ScannedRow::AccountText(id, row) => *contents.account_texts.entry(id).or_default() += row,
                 ScannedRow::Job(job) => contents.jobs.push(job),
                 ScannedRow::FirstDesignGroup(group) => drop(contents.first_design_groups.insert(group)),
                 ScannedRow::FirstDesignJob(job) => contents.first_design_jobs.push(job),
@@ -106,6 +109,11 @@ impl TableContents {
         // The job of a group that is being deleted removes its rows.
         let orphans = self.names.keys().filter(|id| !self.groups.contains_key(id));
         violations.extend(orphans.map(|id| InvariantViolation::Name(*id)));
+        let stored = |id: &AccountId| self.account_texts.get(id).copied().unwrap_or_default();
+        let wrong = self.accounts.iter().filter(|(id, account)| account.texts != stored(id)).map(|(id, _)| id);
+        let orphans = self.account_texts.keys().filter(|id| !self.accounts.contains_key(id));
+        let ids: BTreeSet<&AccountId> = wrong.chain(orphans).collect();
+        violations.extend(ids.into_iter().cloned().map(InvariantViolation::AccountTexts));
     }
 
     fn is_active(&self, group: &GroupId) -> bool {
@@ -242,7 +250,7 @@ impl TableContents {
             if !member.membership.is_member() {
                 violations.push(InvariantViolation::Unfounded(*group, account.clone()));
             }
-            let Some(ScannedAccount { account: known, deleted_version }) = self.accounts.get(account) else {
+            let Some(ScannedAccount { account: known, deleted_version, .. }) = self.accounts.get(account) else {
                 violations.push(InvariantViolation::OfDeletedAccount(*group, account.clone()));
                 continue;
             };

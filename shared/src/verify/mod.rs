@@ -64,7 +64,7 @@ const EDGES_OF_A_ROW: usize = 60;
 async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolation]) -> Result<(), Error> {
     let mut inheritances = HashSet::new();
     let mut members = BTreeSet::new();
-    let mut names = BTreeSet::new();
+    let (mut names, mut accounts) = (BTreeSet::new(), BTreeSet::new());
     for violation in violations {
         match violation {
             InvariantViolation::Via { edge, account, .. } => {
@@ -74,11 +74,13 @@ async fn repair_all(propagation: Propagation<'_>, violations: &[InvariantViolati
                 members.insert((*group, account.clone()));
             }
             InvariantViolation::Name(group) => drop(names.insert(*group)),
+            InvariantViolation::AccountTexts(account) => drop(accounts.insert(account.clone())),
             violation => repair_one(propagation, violation).await?,
         }
     }
     let Propagation { store, actor, now } = propagation;
     store.repair_names(&names).await?;
+    store.repair_account_texts(&accounts).await?;
     let mut by_row: HashMap<(GroupId, AccountId), Vec<Inheritance>> = HashMap::new();
     for inheritance in inheritances {
         by_row.entry((inheritance.edge.parent, inheritance.account.clone())).or_default().push(inheritance);
@@ -111,6 +113,7 @@ async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation
         // Resumed before, repaired together or with an edge; a person decides about cycles and unreadable rows.
         InvariantViolation::Membership { .. }
         | InvariantViolation::Name(_)
+        | InvariantViolation::AccountTexts(_)
         | InvariantViolation::Via { .. }
         | InvariantViolation::OfDeletedAccount(..)
         | InvariantViolation::Stalled(_)

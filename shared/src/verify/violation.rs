@@ -60,6 +60,8 @@ pub enum InvariantViolation {
     AuditRecord(GroupId, AccountId),
     /// Invariant 7: a list entry or search rows that differ from the group's name.
     Name(GroupId),
+    /// Invariant 7: rows by which an account is listed and found that differ from its name and address.
+    AccountTexts(AccountId),
     /// A member whose account is deleted or was never announced.
     OfDeletedAccount(GroupId, AccountId),
     /// A member that is neither direct nor inherited.
@@ -108,6 +110,9 @@ impl fmt::Display for InvariantViolation {
             }
             Self::Copies(group, account) => write!(f, "6: {group} {account}: the copies differ from the account"),
             Self::Name(group) => write!(f, "7: {group}: the list entry or the search rows differ from the name"),
+            Self::AccountTexts(account) => {
+                write!(f, "7: {account}: the rows by which it is found differ from its name and address")
+            }
             Self::AuditRecord(group, account) => {
                 write!(f, "8: {group} {account}: the audit record differs from the member row")
             }

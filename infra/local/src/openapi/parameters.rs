@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use shared::api::schema::WHITE_SPACE;
-use shared::domain::{FoldedText, Limit};
+use shared::domain::{EmailTerm, FoldedText, Limit};
 use shared::http::condition::MAX_ENTITY_TAGS;
 use shared::http::request::MAX_IDEMPOTENCY_KEY;
 
@@ -26,6 +26,7 @@ pub(super) fn parameters() -> Map<String, Value> {
         ("AccountId", path, "accountId", "The account.", reference("AccountId"), json!("acc-123")),
         ("GroupsLimit", query, "limit", "Groups on the page.", groups_limit(), json!(2)),
         ("MembersLimit", query, "limit", MEMBERS_LIMIT, limit(Limit::MAX_MEMBERS), json!(2)),
+        ("AccountsLimit", query, "limit", "Accounts on the page.", groups_limit(), json!(2)),
         ("AccountGroupsLimit", query, "limit", ACCOUNT_GROUPS_LIMIT, limit(Limit::MAX_MEMBERS), json!(2)),
         ("PathsLimit", query, "limit", "Paths in the reply; 100 without it.", limit(Limit::MAX_PATHS), json!(10)),
         ("After", query, "after", AFTER, json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }), Value::Null),
@@ -39,6 +40,23 @@ pub(super) fn parameters() -> Map<String, Value> {
             "Only the ids of the groups.",
             json!({ "type": "string", "enum": ["id"] }),
             Value::Null,
+        ),
+        ("AccountSearch", query, "search", ACCOUNT_SEARCH, search(), json!("john d")),
+        (
+            "Email",
+            query,
+            "email",
+            "Only accounts with this e-mail address, in any case.",
+            email(),
+            json!("john.doe@company.com"),
+        ),
+        (
+            "Status",
+            query,
+            "status",
+            "Only accounts with exactly this status.",
+            json!({ "type": "string" }),
+            json!("active"),
         ),
         ("Transitive", query, "transitive", TRANSITIVE, json!({ "type": "boolean", "default": false }), json!(true)),
         ("IfMatch", header, "If-Match", IF_MATCH, entity_tags(), json!("*")),
@@ -58,6 +76,8 @@ pub(super) fn parameters() -> Map<String, Value> {
 }
 
 const MEMBERS_LIMIT: &str = "Members on the page. Without it, one page has all members up to the maximum.";
+const ACCOUNT_SEARCH: &str = "Only accounts in which each word of this text begins a word of the name or of the part of the e-mail address before its `@`; a \
+     text with an `@` must begin the address. Compared as names of groups are. Trimmed; an empty text does not search.";
 const ACCOUNT_GROUPS_LIMIT: &str =
     "Groups on the page: 1 to 1,000, and 50 without it. With `fields=id`, 1 to 10,000, and 10,000 without it.";
 const TRANSITIVE: &str = "Whether groups at every level above are listed, not only those right above.";
@@ -94,6 +114,13 @@ fn search() -> Value {
 fn entity_tags() -> Value {
     let (tag, more) = (r#"(W/)?"[\t !#-~]*""#, MAX_ENTITY_TAGS - 1);
     json!({ "type": "string", "pattern": format!(r"^(\*|[\t ,]*{tag}([\t ]*,[\t ,]*{tag}){{0,{more}}}[\t ,]*)$") })
+}
+
+fn email() -> Value {
+    let between = EmailTerm::MAX_CHARS - 2;
+    let outer = format!("[^{WHITE_SPACE}]");
+    let pattern = format!(r"^[{WHITE_SPACE}]*{outer}([\s\S]{{0,{between}}}{outer})?[{WHITE_SPACE}]*$");
+    json!({ "type": "string", "pattern": pattern })
 }
 
 fn idempotency_key() -> Value {

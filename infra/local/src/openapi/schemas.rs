@@ -3,7 +3,9 @@
 use schemars::generate::SchemaSettings;
 use schemars::transform::RestrictFormats;
 use serde_json::{Map, Value, json};
-use shared::api::accounts::{AccountGroupsResponse, AccountResponse, MembershipChecksResponse, PathsResponse};
+use shared::api::accounts::{
+    AccountGroupsResponse, AccountResponse, AccountsResponse, MembershipChecksResponse, PathsResponse,
+};
 use shared::api::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
 use shared::api::responses::{
     ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse,
@@ -30,6 +32,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     generator.subschema_for::<MembersResponse>();
     generator.subschema_for::<OutcomesResponse>();
     generator.subschema_for::<AccountResponse<'_>>();
+    generator.subschema_for::<AccountsResponse<'_>>();
     generator.subschema_for::<AccountGroupsResponse<'_>>();
     generator.subschema_for::<CheckMembershipsRequest>();
     generator.subschema_for::<MembershipChecksResponse<'_>>();

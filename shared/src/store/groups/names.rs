@@ -1,23 +1,12 @@
 //! Writes the rows by which lists and searches find a group, so that they are those of its name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::domain::{Error, Group, GroupId, GroupName};
 use crate::store::Store;
-use crate::store::keys::{Attribute, Attributes, Key};
+use crate::store::keys::{Attribute, Key};
 use crate::store::rows::{GroupItem, PendingName, from_row, list_entry, search_rows};
-use crate::store::table::{Commit, Condition, MAX_ACTIONS, Update, Write};
-
-/// The writes that turn some rows into others. Equal rows are left alone.
-pub(in crate::store) fn replace_rows(before: Vec<Attributes>, after: Vec<Attributes>) -> Vec<Write> {
-    let by_key = |row: Attributes| Some((Key::from_row(&row)?, row));
-    let mut before: BTreeMap<Key, Attributes> = before.into_iter().filter_map(by_key).collect();
-    let after = after.into_iter().filter_map(by_key);
-    let mut writes: Vec<Write> =
-        after.filter(|(key, row)| before.remove(key).as_ref() != Some(row)).map(|(_, row)| Write::put(row)).collect();
-    writes.extend(before.into_keys().map(Write::delete));
-    writes
-}
+use crate::store::table::{Commit, Condition, MAX_ACTIONS, Update, Write, replace_rows};
 
 /// The writes that move a renamed group in the list of all groups. None where both names have the same place.
 pub(super) fn replace_list_entry(group: &GroupId, former: &GroupName, name: &GroupName) -> Vec<Write> {

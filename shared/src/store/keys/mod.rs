@@ -25,8 +25,17 @@ pub const COUNT_SHARDS: usize = 16;
 /// `ab cd`. A `#` would sort after the space.
 const SEPARATOR: char = '\u{1}';
 
+/// The character after it.
+const AFTER_SEPARATOR: char = '\u{2}';
+
 /// The partition of the list of all groups.
 const GROUPS: &str = "GROUPS";
+
+/// The partition of the list of all accounts.
+const ACCOUNTS: &str = "ACCOUNTS";
+
+/// Partitions of e-mail addresses, so that an import of accounts does not write to one alone.
+const EMAIL_PARTITIONS: usize = 64;
 
 /// Returns the partition of a text, from 0 to `partitions - 1`, by a fixed hash. Stored keys depend on it.
 #[must_use]
@@ -105,6 +114,13 @@ impl Key {
     #[must_use]
     pub fn account(account: &AccountId) -> Self {
         Self { partition: format!("ACCOUNT#{account}"), sort: "ACCOUNT".into() }
+    }
+
+    /// The row by which an account is found in a list.
+    #[must_use]
+    pub fn account_text(list: AccountList, text: &SortKey, account: &AccountId) -> Self {
+        let text = text.as_str();
+        Self { partition: list.partition(text), sort: format!("{text}{SEPARATOR}{account}") }
     }
 
     /// The mirror of a member row, in the account's partition.
@@ -204,6 +220,15 @@ impl Key {
         AccountId::parse(id).filter(|_| self.sort == "ACCOUNT")
     }
 
+    /// Parses the key of a row by which an account is found: the text and the account.
+    #[must_use]
+    pub fn as_account_text(&self) -> Option<(SortKey, AccountId)> {
+        let (text, id) = self.sort.split_once(SEPARATOR)?;
+        let (text, id) = (SortKey::cut(text), AccountId::parse(id)?);
+        let lists = [AccountList::All, AccountList::Emails, AccountList::Words];
+        lists.iter().any(|list| list.partition(text.as_str()) == self.partition).then_some((text, id))
+    }
+
     /// Parses the key of a mirror row.
     #[must_use]
     pub fn as_mirror(&self) -> Option<(AccountId, GroupId)> {
@@ -231,9 +256,9 @@ impl Key {
             | ("ACCOUNT", "ACCOUNT" | "GROUP")
             | ("IDEMPOTENCY", "IDEMPOTENCY")
             | ("JOB", "JOB")
-            | ("SEARCH", _) => true,
+            | ("SEARCH" | "WORD" | "EMAIL", _) => true,
             ("JOBS", _) => self.as_job().is_some(),
-            _ => self.partition == GROUPS,
+            _ => [GROUPS, ACCOUNTS].contains(&self.partition.as_str()),
         }
     }
 
@@ -264,6 +289,27 @@ impl Key {
     }
 }
 
+/// The lists by which accounts are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountList {
+    /// All accounts, by name.
+    All,
+    /// Those with an e-mail address, by the address.
+    Emails,
+    /// Those with a word in their names or addresses, by the word. A partition has the words with the same first letter.
+    Words,
+}
+
+impl AccountList {
+    fn partition(self, text: &str) -> String {
+        match self {
+            Self::All => ACCOUNTS.to_owned(),
+            Self::Emails => format!("EMAIL#{}", spread(text, EMAIL_PARTITIONS)),
+            Self::Words => format!("WORD#{}", text.chars().take(1).collect::<String>()),
+        }
+    }
+}
+
 /// The rows that one Query reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Range {
@@ -283,6 +329,12 @@ pub enum Range {
     AccountAndMirrors(AccountId),
     /// The memberships of an account.
     Mirrors(AccountId),
+    /// The list of all accounts, by name.
+    Accounts,
+    /// The accounts with this e-mail address.
+    Email(SortKey),
+    /// The accounts with words that begin with this text.
+    Words(String),
     /// The audit records of a group's memberships.
     AuditRecords(GroupId),
     /// The list of all groups, by name.
@@ -305,6 +357,13 @@ pub struct Bounds {
 }
 
 impl Range {
+    /// Whether a row with this key would be in the range.
+    #[must_use]
+    pub fn contains(&self, key: &Key) -> bool {
+        let Bounds { partition, sort } = self.bounds();
+        key.partition == partition && sort.is_none_or(|(first, last)| (first..=last).contains(&key.sort))
+    }
+
     /// The bounds of this range.
     #[must_use]
     pub fn bounds(&self) -> Bounds {
@@ -321,6 +380,16 @@ impl Range {
             Self::Mirrors(account) => between(&Key::account(account), "GROUP#", "GROUP$"),
             Self::FirstDesignNames(group) => between(&Key::group(group), "NAME#", "NAME$"),
             Self::Groups => Bounds { partition: GROUPS.into(), sort: None },
+            Self::Accounts => Bounds { partition: ACCOUNTS.into(), sort: None },
+            Self::Email(email) => {
+                let email = email.as_str();
+                let sort = Some((format!("{email}{SEPARATOR}"), format!("{email}{AFTER_SEPARATOR}")));
+                Bounds { partition: AccountList::Emails.partition(email), sort }
+            }
+            Self::Words(prefix) => Bounds {
+                partition: AccountList::Words.partition(prefix),
+                sort: Some((prefix.clone(), after_all_with(prefix))),
+            },
             Self::Search(term) => {
                 let term = term.sort_key();
                 let term = term.as_str();

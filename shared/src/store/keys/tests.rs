@@ -124,6 +124,9 @@ fn rows_of_a_later_version_are_unknown() {
         Key::idempotency("d1"),
         Key::audit_record(&group(), &account("acc-1")),
         key(&format!("GROUP#{GROUP}"), "NAME#00001"),
+        Key::account_text(AccountList::All, &SortKey::cut("a#b"), &account("acc-1")),
+        Key::account_text(AccountList::Emails, &SortKey::cut("a"), &account("acc-1")),
+        Key::account_text(AccountList::Words, &SortKey::cut("#"), &account("acc-1")),
     ] {
         assert!(known.is_known(), "{known:?}");
     }
@@ -144,6 +147,9 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
         Key::list_entry(&SortKey::cut("a"), &group()),
         Key::search_hit(&FoldedText::fold("a"), &SortKey::cut("a"), &group()),
         Key::idempotency("d1"),
+        Key::account_text(AccountList::All, &SortKey::cut("a"), &acc),
+        Key::account_text(AccountList::Emails, &SortKey::cut("a"), &acc),
+        Key::account_text(AccountList::Words, &SortKey::cut("a"), &acc),
     ];
     // Each `as_…` method returns the ids for the one key of its kind, and `None` for all others.
     let parsed = |is: &dyn Fn(&Key) -> bool| keys.iter().map(is).collect::<Vec<_>>();
@@ -157,6 +163,8 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
     assert_eq!(parsed(&|key| key.as_job() == Some(JobKind::DeleteGroup(group()))), only(6));
     assert_eq!(parsed(&|key| key.as_list_entry() == Some((SortKey::cut("a"), group()))), only(7));
     assert_eq!(parsed(&|key| key.as_search_row() == Some((SortKey::cut("a"), group()))), only(8));
+    let is_text = |key: &Key| key.as_account_text() == Some((SortKey::cut("a"), acc.clone()));
+    assert_eq!(parsed(&is_text), (0..keys.len()).map(|index| index > 9).collect::<Vec<_>>());
     let idempotency = &keys[9];
     assert!(idempotency.as_group().is_none() && idempotency.as_member().is_none() && idempotency.as_child().is_none());
     assert!(idempotency.as_job().is_none() && idempotency.as_account().is_none());
@@ -202,6 +210,24 @@ fn each_range_holds_exactly_its_rows() {
     let names = ["fi\u{1}id", "finance\u{1}id", "fine\u{1}id", "fio\u{1}id"];
     assert_eq!(in_range(&Range::Search(FoldedText::fold("fin")), &names), names[1..3]);
     assert_eq!(Range::Search(FoldedText::fold("fin")).bounds().partition, "SEARCH#fin");
+    assert_eq!(Range::Accounts.bounds(), all("ACCOUNTS"));
+    assert_eq!(in_range(&Range::Words("fin".into()), &names), names[1..3]);
+    assert_eq!(Range::Words("fin".into()).bounds().partition, "WORD#f");
+    let addresses = ["a@b\u{1}id", "a@b.c\u{1}id", "a@b\u{1}~", "a@\u{1}id"];
+    assert_eq!(in_range(&Range::Email(SortKey::cut("a@b")), &addresses), [addresses[0], addresses[2]]);
+}
+
+#[test]
+fn range_contains_the_keys_of_its_rows_only() {
+    let key = |list, text: &str| Key::account_text(list, &SortKey::cut(text), &account("acc-1"));
+    let words = Range::Words("jo".into());
+    assert!(words.contains(&key(AccountList::Words, "john")));
+    for other in [key(AccountList::Words, "jane"), key(AccountList::All, "john"), key(AccountList::Emails, "john")] {
+        assert!(!words.contains(&other), "{other:?}");
+    }
+    assert!(Range::Accounts.contains(&key(AccountList::All, "")));
+    let email = Range::Email(SortKey::cut("a@b"));
+    assert!(email.contains(&key(AccountList::Emails, "a@b")) && !email.contains(&key(AccountList::Emails, "a@bc")));
 }
 
 #[test]
@@ -209,6 +235,9 @@ fn longest_keys_fit_the_limits_of_dynamodb() {
     // DynamoDB Developer Guide, "Service, account, and table quotas": 2,048 bytes of partition key, 1,024 of sort key.
     let longest_name = FoldedText::fold(&"\u{fdfa}".repeat(256)).sort_key();
     let (_, sort) = stored(&Key::list_entry(&longest_name, &group()));
+    assert!(sort.len() <= 1_024);
+    let longest = SortKey::cut(&"x".repeat(crate::domain::AccountTexts::MAX_BYTES));
+    let (_, sort) = stored(&Key::account_text(AccountList::Words, &longest, &account(&"a".repeat(128))));
     assert!(sort.len() <= 1_024);
     let (partition, sort) = stored(&Key::mirror(&account(&"a".repeat(128)), &group()));
     assert!(partition.len() <= 2_048 && sort.len() <= 1_024);

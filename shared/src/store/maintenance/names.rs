@@ -1,16 +1,15 @@
-//! Repairs the list entries and the search rows of groups.
+//! Repairs the rows by which groups and accounts are listed and found.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::scan::group_of_name;
-use crate::domain::{Error, GroupId};
+use crate::domain::{AccountId, Error, GroupId};
 use crate::store::Store;
-use crate::store::groups::names::replace_rows;
-use crate::store::keys::{Attributes, Key};
-use crate::store::rows::{GroupItem, from_row, list_entry, search_rows};
-use crate::store::table::{MAX_ACTIONS, SIDE_BY_SIDE, Write};
+use crate::store::keys::{Attribute, Attributes, Key};
+use crate::store::rows::{AccountItem, GroupItem, account_texts, from_row, list_entry, search_rows};
+use crate::store::table::{Condition, MAX_ACTIONS, SIDE_BY_SIDE, Write, replace_rows};
 
 impl Store {
     /// Makes the list entries and search rows of these groups those of their names, or removes them where a group is gone.
@@ -47,6 +46,50 @@ impl Store {
         let mut right = search_rows(id, &group.profile.name)?;
         right.push(list_entry(id, &group.profile.name));
         self.write_rows_of_name(&group, replace_rows(found, right)).await
+    }
+
+    /// Makes the rows by which these accounts are found those of their names and addresses. A `Scan`, then one `GetItem` and one
+    /// transaction for each account.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_account_texts(&self, accounts: &BTreeSet<AccountId>) -> Result<(), Error> {
+        if accounts.is_empty() {
+            return Ok(());
+        }
+        let keep = |row: Attributes, found: &mut Vec<_>| {
+            let account = Key::from_row(&row).and_then(|key| key.as_account_text()).map(|(_, account)| account);
+            found.extend(account.filter(|account| accounts.contains(account)).map(|account| (account, row)));
+        };
+        let mut rows: BTreeMap<AccountId, Vec<Attributes>> = BTreeMap::new();
+        for (account, row) in self.table.scan(keep).await? {
+            rows.entry(account).or_default().push(row);
+        }
+        let found = accounts.iter().map(|account| (account, rows.remove(account).unwrap_or_default()));
+        let repairs: Vec<_> = found.map(|(account, rows)| self.repair_texts_of(account, rows)).collect();
+        stream::iter(repairs).buffer_unordered(SIDE_BY_SIDE).try_collect().await
+    }
+
+    /// Replaces the rows found for an account. Requires that the account has not changed since it was read here.
+    async fn repair_texts_of(&self, id: &AccountId, found: Vec<Attributes>) -> Result<(), Error> {
+        let key = Key::account(id);
+        // A person decides about a row that cannot be decoded.
+        let Ok(read) = self.table.get(&key).await?.map(from_row::<AccountItem>).transpose() else { return Ok(()) };
+        let unchanged = match &read {
+            Some((_, item)) => Condition::equals(Attribute::Version, item.version),
+            None => Condition::row_absent(),
+        };
+        let account = read.and_then(|(_, item)| item.active(id));
+        let mut writes = replace_rows(found, account.as_ref().map(account_texts).unwrap_or_default());
+        while !writes.is_empty() {
+            let rest = writes.split_off(writes.len().min(MAX_ACTIONS - 1));
+            writes.push(Write::Check(key.clone(), unchanged.clone()));
+            if !self.table.transact(writes).await?.is_done() {
+                return Ok(());
+            }
+            writes = rest;
+        }
+        Ok(())
     }
 
     async fn delete_rows_of_missing_group(&self, id: &GroupId, mut writes: Vec<Write>) -> Result<(), Error> {

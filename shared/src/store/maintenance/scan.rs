@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::members::shard_of;
 use crate::store::rows::{
-    AnyRow, CountShard, GroupCounts, GroupItem, ShardCounts, decode_row, list_entry, search_rows,
+    AnyRow, CountShard, GroupCounts, GroupItem, ShardCounts, account_texts, decode_row, list_entry, search_rows,
 };
 
 /// The content of a row.
@@ -32,6 +32,8 @@ pub enum ScannedRow {
     AuditRecord(GroupId, AccountId, Option<Membership>),
     /// A group's list entry, or one of its search rows.
     Name(GroupId, RowsDigest),
+    /// A row by which an account is listed and found.
+    AccountText(AccountId, RowsDigest),
     /// A job.
     Job(Job),
     /// A row or an attribute that a group has in a table of the first design.
@@ -62,6 +64,8 @@ pub struct ScannedAccount {
     pub account: Option<Account>,
     /// The version at which it was last deleted.
     pub deleted_version: Option<AccountVersion>,
+    /// The digest that the rows by which it is found should have.
+    pub texts: RowsDigest,
 }
 
 /// The row of a member.
@@ -114,6 +118,9 @@ fn scan_row(row: Attributes, scanned: &mut Vec<ScannedRow>) {
     if let Some(group) = group_of_name(&key) {
         return scanned.push(ScannedRow::Name(group, RowsDigest::of(&row)));
     }
+    if let Some((_, account)) = key.as_account_text() {
+        return scanned.push(ScannedRow::AccountText(account, RowsDigest::of(&row)));
+    }
     if let Some(group) = key.as_first_design_name() {
         return scanned.push(ScannedRow::FirstDesignGroup(group));
     }
@@ -151,7 +158,9 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
         AnyRow::Child(parent, item) => ScannedRow::Child(Edge { parent: *parent, id: item.edge_id }),
         AnyRow::Nesting(item) => return Ok(item.edges().into_iter().map(ScannedRow::Parent).collect()),
         AnyRow::Account(id, item) => {
-            let scanned = ScannedAccount { account: item.active(id), deleted_version: item.deleted_version };
+            let (account, mut texts) = (item.active(id), RowsDigest::default());
+            account.iter().flat_map(account_texts).for_each(|row| texts += RowsDigest::of(&row));
+            let scanned = ScannedAccount { account, deleted_version: item.deleted_version, texts };
             ScannedRow::Account(id.clone(), scanned)
         }
         AnyRow::Mirror(account, group, item) => ScannedRow::Mirror(account.clone(), *group, item.direct),

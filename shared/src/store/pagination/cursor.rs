@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{AccountId, Cursor, Error, GroupId, SortKey};
+use crate::domain::{AccountId, AccountTexts, Cursor, Error, GroupId, SortKey};
 
 const DIGEST_BYTES: usize = 16;
 
@@ -67,6 +67,18 @@ impl Position for (SortKey, GroupId) {
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (id, key) = bytes.split_first_chunk::<16>()?;
         Some((SortKey::cut(str::from_utf8(key).ok()?), GroupId::from_bytes(*id)))
+    }
+}
+
+impl Position for (SortKey, AccountId) {
+    fn to_bytes(&self) -> Vec<u8> {
+        // No id has a space.
+        format!("{} {}", self.1, self.0.as_str()).into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (id, key) = str::from_utf8(bytes).ok()?.split_once(' ')?;
+        (key.len() <= AccountTexts::MAX_BYTES).then_some((SortKey::cut(key), AccountId::parse(id)?))
     }
 }
 

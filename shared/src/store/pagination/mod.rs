@@ -5,6 +5,6 @@ mod page;
 mod response_size;
 
 pub(super) use self::cursor::Scope;
-pub(super) use self::page::{Place, cut_page};
+pub(super) use self::page::{AccountPlace, Place, cut_page};
 #[cfg(test)]
 pub(crate) use self::response_size::ResponseSize;

@@ -2,10 +2,13 @@
 
 use super::cursor::{Position, Scope};
 use super::response_size::ResponseSize;
-use crate::domain::{GroupId, Limit, Page, SortKey};
+use crate::domain::{AccountId, GroupId, Limit, Page, SortKey};
 
 /// A position in an order by name, or by the text from a match on; then by id.
 pub(in crate::store) type Place = (SortKey, GroupId);
+
+/// A position in a list of accounts: the text by which it is listed, then the id.
+pub(in crate::store) type AccountPlace = (SortKey, AccountId);
 
 /// Bytes of a page in Lambda's payload, at most. Lambda refuses a payload over 6 MB (AWS Lambda quotas, "invocation
 /// payload"), and the caller would get no page at all.

@@ -1,7 +1,7 @@
 //! The size of an item in a response. Lambda's payload carries the body as a JSON text inside JSON, so that texts are
 //! escaped twice.
 
-use crate::domain::{Group, GroupId, Member, Membership, MembershipType};
+use crate::domain::{Account, Group, GroupId, Member, Membership, MembershipType};
 
 /// An item of a page.
 pub(crate) trait ResponseSize {
@@ -12,7 +12,7 @@ pub(crate) trait ResponseSize {
 /// Field names, quotes, numbers, times and the id of a group, with how an account is its member or its distance. A test holds
 /// this against the largest group.
 const GROUP_BYTES: usize = 480;
-/// Field names, quotes and times of a member.
+/// Field names, quotes and times of a member, or of an account.
 const MEMBER_BYTES: usize = 208;
 /// The id of a group, with its quotes.
 const VIA_BYTES: usize = 48;
@@ -40,6 +40,19 @@ impl<Place> ResponseSize for (Place, Group) {
 impl ResponseSize for GroupId {
     fn response_bytes(&self) -> usize {
         VIA_BYTES
+    }
+}
+
+impl ResponseSize for Account {
+    fn response_bytes(&self) -> usize {
+        let texts = [self.id.as_str(), &self.name, &self.email, &self.status];
+        MEMBER_BYTES + texts.into_iter().map(text_bytes).sum::<usize>()
+    }
+}
+
+impl<Place> ResponseSize for (Place, Account) {
+    fn response_bytes(&self) -> usize {
+        self.1.response_bytes()
     }
 }
 

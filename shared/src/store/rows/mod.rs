@@ -2,6 +2,7 @@
 //! their names in the table. Keys are not among them.
 
 mod account;
+mod account_text;
 mod any;
 mod audit;
 mod codec;
@@ -16,6 +17,7 @@ mod snapshot;
 mod state;
 
 pub(super) use self::account::AccountItem;
+pub(super) use self::account_text::account_texts;
 pub(super) use self::any::{AnyRow, decode_image, decode_row};
 pub(super) use self::audit::AuditItem;
 pub(super) use self::codec::{from_row, to_row};

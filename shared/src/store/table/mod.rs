@@ -22,7 +22,7 @@ pub(super) use self::requests::UpdateResult;
 pub(super) use self::row::Row;
 pub(super) use self::transaction::{Attempt, Commit, ConflictLimit, MAX_ACTIONS, busy};
 pub(super) use self::typed_query::TypedRows;
-pub(super) use self::write::{Update, Write};
+pub(super) use self::write::{Update, Write, replace_rows};
 use crate::aws::retry::TimeLimit;
 use crate::domain::Error;
 

@@ -1,5 +1,6 @@
 //! Conditional writes, each as one value: the row, its changes and the condition.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::error::BuildError;
@@ -92,6 +93,17 @@ impl Write {
         };
         Ok(item.build())
     }
+}
+
+/// The writes that turn some rows into others. Equal rows are left alone.
+pub(in crate::store) fn replace_rows(before: Vec<Attributes>, after: Vec<Attributes>) -> Vec<Write> {
+    let by_key = |row: Attributes| Some((Key::from_row(&row)?, row));
+    let mut before: BTreeMap<Key, Attributes> = before.into_iter().filter_map(by_key).collect();
+    let after = after.into_iter().filter_map(by_key);
+    let mut writes: Vec<Write> =
+        after.filter(|(key, row)| before.remove(key).as_ref() != Some(row)).map(|(_, row)| Write::put(row)).collect();
+    writes.extend(before.into_keys().map(Write::delete));
+    writes
 }
 
 /// An update of a row: `Update::of(key).set(…).add(…).when(…)`. Without a condition it also creates the row.

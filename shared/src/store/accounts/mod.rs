@@ -1,0 +1,85 @@
+//! Accounts, as another system announces them, and the search for them.
+
+mod search;
+
+pub use self::search::AccountFilter;
+use super::Store;
+use super::keys::{Attribute, Key};
+use super::rows::{AccountItem, State, account_texts, from_row};
+use super::table::{Attempt, Condition, ConflictLimit, Update, UpdateResult, replace_rows};
+use crate::domain::{Account, AccountId, AccountVersion, Actor, Error};
+
+impl Store {
+    /// Stores an account, unless a newer version is stored: events arrive twice, late and out of order. Returns whether
+    /// anything changed. One `GetItem`; one `UpdateItem` or, where the account is listed and found by other texts now, one
+    /// transaction. The stream updates the account's memberships.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub async fn put_account(&self, actor: &Actor, account: &Account) -> Result<bool, Error> {
+        // `deleted_version` stays: memberships from before a deletion have ended.
+        let update = || {
+            new_version(&account.id, account.version, State::Active, actor)
+                .set(Attribute::Name, &*account.name)
+                .set(Attribute::Email, &*account.email)
+                .set(Attribute::Status, &*account.status)
+        };
+        self.write_account(&account.id, account.version, Some(account), update).await
+    }
+
+    /// Deletes an account, unless a newer version is stored. Keeps its version, but not its name and address. Returns
+    /// whether anything changed. The requests of [`Store::put_account`]; the stream ends the account's memberships.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub async fn delete_account(&self, actor: &Actor, id: &AccountId, version: AccountVersion) -> Result<bool, Error> {
+        let update = || {
+            new_version(id, version, State::Deleted, actor)
+                .set(Attribute::DeletedVersion, version)
+                .remove(Attribute::Name)
+                .remove(Attribute::Email)
+                .remove(Attribute::Status)
+        };
+        self.write_account(id, version, None, update).await
+    }
+
+    /// Writes a version of an account, which is `after` or deleted, with the rows by which it is found.
+    async fn write_account(
+        &self,
+        id: &AccountId,
+        version: AccountVersion,
+        after: Option<&Account>,
+        update: impl Fn() -> Update + Sync,
+    ) -> Result<bool, Error> {
+        let update = &update;
+        let attempt = || async move {
+            let read = self.table.get(&Key::account(id)).await?.map(from_row::<AccountItem>).transpose()?;
+            let read = read.map(|(_, item)| item);
+            if read.as_ref().is_some_and(|read| read.version >= version) {
+                return Ok(Attempt::Done(false));
+            }
+            let unchanged = match &read {
+                Some(read) => Condition::equals(Attribute::Version, read.version),
+                None => Condition::row_absent(),
+            };
+            let before = read.and_then(|read| read.active(id));
+            let rows = |account: Option<&Account>| account.map(account_texts).unwrap_or_default();
+            let mut writes = replace_rows(rows(before.as_ref()), rows(after));
+            let update = update().when(unchanged);
+            if writes.is_empty() {
+                let updated = self.table.update(update).await?;
+                return Ok(Attempt::when(matches!(updated, UpdateResult::Updated(_)), true));
+            }
+            writes.push(update.into());
+            Ok(self.table.transact(writes).await?.attempt(true))
+        };
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
+    }
+}
+
+fn new_version(id: &AccountId, version: AccountVersion, state: State, actor: &Actor) -> Update {
+    Update::of(Key::account(id))
+        .set(Attribute::Version, version)
+        .set(Attribute::State, state.as_str())
+        .set(Attribute::Actor, actor)
+}
