@@ -77,7 +77,11 @@ pub enum Missing {
 
 /// Clients often send an e-mail address where an id belongs.
 fn id_hint(account: &str) -> &'static str {
-    if account.contains('@') { "; an account is named by its id, not by its e-mail address" } else { "" }
+    if account.contains('@') {
+        "; an account is named by its id, which the list of accounts with ?email= has"
+    } else {
+        ""
+    }
 }
 
 fn list(groups: &[GroupId]) -> String {
