@@ -50,6 +50,8 @@ async fn reads_cost_the_same_at_every_size() {
         assert_cost(&cost(&format!("/{group}/members/acc-00000")).await, &["BatchGetItem"], 1);
         assert_cost(&cost(&format!("/{group}/members")).await, &["Query"], 1);
         assert_cost(&cost(&format!("/{group}/members?limit=1")).await, &["Query"], 1);
+        assert_cost(&cost(&format!("/{group}/members?status=active&limit=1")).await, &["Query"], 1);
+        assert_cost(&cost(&format!("/{group}/members?search=n&limit=1")).await, &["Query", "Query"], 1);
         assert_cost(&cost("").await, &["Query", "BatchGetItem"], 2);
         assert_cost(&cost("?limit=1").await, &["Query", "BatchGetItem"], 2);
         assert_cost(&cost("?search=00").await, &["Query", "BatchGetItem"], 2);

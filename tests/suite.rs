@@ -16,6 +16,7 @@ mod deployment;
 mod endpoints;
 mod faults;
 mod gateway;
+mod group_fields;
 mod guards;
 mod hostile;
 mod intake;

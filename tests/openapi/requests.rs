@@ -7,7 +7,9 @@ use lambda_http::{Body, Request};
 use serde_json::{Value, json};
 use shared::api::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest, parse_empty_body};
 use shared::domain::group::Description;
-use shared::domain::{AccountId, FoldedText, GroupId, GroupName, Limit, MembershipType};
+use shared::domain::{
+    AccountId, EmailTerm, ExternalId, FoldedText, GroupEmail, GroupId, GroupName, Limit, MembershipType,
+};
 use shared::http::condition::{ReadCondition, precondition};
 use shared::http::request::idempotency_key;
 
@@ -50,15 +52,25 @@ fn assert_agree(schema: &Validator, value: &Value, is_accepted: bool) {
 #[test]
 fn text_fits_its_schema_exactly_when_accepted() {
     type Accepts = fn(&str) -> bool;
-    let schemas: [(&str, &str, Accepts); 6] = [
+    let schemas: [(&str, &str, Accepts); 9] = [
         ("schemas", "GroupName", |text| GroupName::parse(text).is_ok()),
         ("schemas", "Description", |text| Description::parse(text).is_ok()),
         ("schemas", "AccountId", |text| AccountId::parse(text).is_some()),
         ("schemas", "GroupId", |text| GroupId::parse(text).is_some()),
         ("schemas", "MembershipType", |text| MembershipType::parse(text).is_ok()),
+        ("schemas", "ExternalId", |text| ExternalId::parse(text).is_ok()),
+        ("schemas", "GroupEmail", |text| GroupEmail::parse(text).is_ok()),
+        ("parameters", "Email", |text| EmailTerm::parse(text).is_ok()),
         ("parameters", "Search", |text| FoldedText::search_term(text).is_ok()),
     ];
-    let fixed = ["direct", "grp-018d0cab-c440-7000-8000-000000000001", "grp-018d0cab-c440-7000-0000-000000000001"];
+    let fixed = [
+        "a@b",
+        "a@b@c",
+        "@b",
+        "direct",
+        "grp-018d0cab-c440-7000-8000-000000000001",
+        "grp-018d0cab-c440-7000-0000-000000000001",
+    ];
     let ids = crate::harness::IMPOSSIBLE_GROUPS.into_iter().chain(fixed).map(str::to_owned);
     let texts: Vec<String> = texts().chain(ids).collect();
     for (kind, name, accepts) in schemas {

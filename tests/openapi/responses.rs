@@ -51,6 +51,7 @@ async fn statuses(api: &Api, method: &Method, path: &str, operation: &Value) -> 
         with_body(ask(&format!("{path}?member=acc-404"))),
         with_body(ask(&format!("{path}?unknown=1"))),
         ask(&path).header("If-Match", "nonsense").json(&json!({ "unknown": 1 })),
+        ask(&path).json(&json!({ "external_id": "taken" })),
         ask(&path).header("Content-Type", "text/plain").body("text"),
         ask(&path).header("Content-Type", "application/json").body(" ".repeat(129 * 1_024)),
         with_body(ask(&path)).header("Idempotency-Key", "k"),
@@ -70,6 +71,7 @@ async fn statuses(api: &Api, method: &Method, path: &str, operation: &Value) -> 
 async fn every_documented_status_occurs() {
     let role = Role::parse("Reader").unwrap();
     let api = Api::start_configured(|config| config.policy.read_roles = vec![role]).await;
+    api.post("", json!({ "name": "First", "external_id": "taken" })).await;
     let operations = operations();
     assert_eq!(operations.len(), ENDPOINTS.len() + 1, "one function has two routes");
     for ((method, path), operation) in operations {

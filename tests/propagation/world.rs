@@ -12,7 +12,7 @@ use shared::domain::{
     RequestOutcome,
 };
 use shared::propagation::Propagation;
-use shared::store::{Store, Unsettled};
+use shared::store::{MemberFilter, Store, Unsettled};
 use tokio::time::Instant;
 
 use crate::harness::exchange::Listener;
@@ -296,7 +296,12 @@ impl World {
     /// Asserts that the members of all groups are those of the oracle.
     pub async fn assert_as_expected(&self) {
         for (index, id) in self.groups.iter().enumerate() {
-            let (page, count) = self.api.store.list_members(&read(), id, None, Limit::MAX_MEMBERS, None).await.unwrap();
+            let (page, count) = self
+                .api
+                .store
+                .list_members(&read(), id, &MemberFilter::default(), Limit::MAX_MEMBERS, None)
+                .await
+                .unwrap();
             let found: BTreeMap<AccountId, MembershipType> =
                 page.items.into_iter().map(|member| (member.account.id, member.membership.membership_type())).collect();
             let expected: BTreeMap<AccountId, MembershipType> = (0..self.accounts.len())

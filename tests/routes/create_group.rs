@@ -30,7 +30,7 @@ async fn new_group_is_returned_with_etag_and_location() {
     let expected = json!({
         "id": id, "name": "Engineering Team", "description": "All engineering staff", "group_type": "distribution",
         "is_privileged": true, "member_count": 0, "created_at": created_at, "updated_at": created_at,
-        "direct_member_count": 0, "nested_group_count": 0,
+        "direct_member_count": 0, "nested_group_count": 0, "created_by": "alice", "updated_by": "alice",
     });
     assert_eq!(answer.body, expected);
 }

@@ -205,7 +205,7 @@ async fn all_invalid_parameters_are_reported_at_once() {
     let fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
     assert_eq!(fields, ["limit", "member", "sort"]);
     let errors = api.get("?search=a&member=acc-1").await.field_errors();
-    assert_eq!(errors, [("search".to_owned(), "is given with member".to_owned())]);
+    assert_eq!(errors, [("member".to_owned(), "is given with another selection".to_owned())]);
     let errors = api.get("?limit=1&limit=2").await.field_errors();
     assert_eq!(errors, [("limit".to_owned(), "is given more than once".to_owned())]);
 }

@@ -2,11 +2,11 @@ use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-use shared::domain::{AccountId, EdgeId, GroupId};
+use shared::domain::{Account, AccountId, EdgeId, GroupId};
 use shared::store::client_for;
 use shared::store::keys::Key;
 
-use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, is_embedded, numbered, version};
+use crate::harness::{Api, IMPOSSIBLE_GROUPS, NO_GROUP, account, event_source, is_embedded, numbered, version};
 
 fn ids(members: &Value) -> Vec<String> {
     members.as_array().unwrap().iter().map(|member| member["id"].as_str().unwrap().to_owned()).collect()
@@ -76,6 +76,47 @@ async fn members_are_filtered_by_type() {
     assert_eq!(api.all_items(&direct_members, "members").await.len(), 5);
     let indirect = api.get(&format!("/{engineering}/members?membership_type=indirect")).await.ok();
     assert_eq!((&indirect["members"], &indirect["count"]), (&json!([]), &json!(0)));
+}
+
+#[tokio::test]
+async fn members_are_selected_by_status_and_by_the_beginnings_of_words() {
+    let api = Api::start().await;
+    let [parent, child] = super::chain(&api, ["Parent", "Child"]).await;
+    for (id, name, status, group) in [
+        ("acc-1", "Jane Smith", "active", &parent),
+        ("acc-2", "John Smith", "suspended", &child),
+        ("acc-3", "Smilla Jensen", "active", &child),
+        ("acc-4", "Bo", "active", &child),
+    ] {
+        let account = Account { name: name.into(), status: status.into(), ..account(id) };
+        api.store.put_account(&event_source(), &account).await.unwrap();
+        api.put(&format!("/{group}/members/{id}"), Value::Null).await.ok();
+    }
+    for (query, expected) in [
+        ("search=smi", vec!["acc-1", "acc-2", "acc-3"]),
+        ("search=j+smi", vec!["acc-1", "acc-2", "acc-3"]),
+        ("search=SMITH&status=active", vec!["acc-1"]),
+        ("status=suspended", vec!["acc-2"]),
+        ("status=active&membership_type=indirect", vec!["acc-3", "acc-4"]),
+        ("search=smi&membership_type=indirect", vec!["acc-2", "acc-3"]),
+        ("search=mith", vec![]),
+        ("search=", vec!["acc-1", "acc-2", "acc-3", "acc-4"]),
+    ] {
+        for limit in [1, 2, 100] {
+            let found = api.all_items(&format!("/{parent}/members?{query}&limit={limit}"), "members").await;
+            assert_eq!(ids(&json!(found)), expected, "{query}");
+        }
+        let count = if query.contains("indirect") { 3 } else { 4 };
+        assert_eq!(api.get(&format!("/{parent}/members?{query}")).await.ok()["count"], count);
+    }
+    let page = api.get(&format!("/{parent}/members?search=smi&limit=1")).await.ok();
+    let after = page["pageInfo"]["endCursor"].as_str().unwrap();
+    for query in ["", "search=smit&", "search=smi&status=active&"] {
+        let answer = api.get(&format!("/{parent}/members?{query}after={after}")).await;
+        assert_eq!(answer.field_errors()[0].0, "after");
+    }
+    let answer = api.get(&format!("/{NO_GROUP}/members?search=a")).await;
+    assert_eq!(answer.not_found(), "the group does not exist");
 }
 
 #[tokio::test]

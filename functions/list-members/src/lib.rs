@@ -1,4 +1,4 @@
-//! `GET /api/v1/groups/{id}/members?membership_type=&limit=&after=`: the members of a group.
+//! `GET /api/v1/groups/{id}/members?membership_type=&status=&search=&limit=&after=`: the members of a group.
 //!
 //! 200 with the members by id and how many there are; without `limit`, up to 10,000 in one response. 404 when the group
 //! does not exist. Any authenticated caller, or those in `READ_ROLES`.
@@ -7,9 +7,10 @@ use shared::api::operation::{Access, Content, Operation, OperationLink, Success,
 use shared::api::responses::MembersResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
-use shared::domain::{Limit, MembershipType};
+use shared::domain::{AccountTerm, Limit, MembershipType};
 use shared::http::request::{Query, group_id};
 use shared::http::{ApiError, Reply, Request};
+use shared::store::MemberFilter;
 
 /// This endpoint.
 pub const FUNCTION: Function = Function::new("list-members", |app, request| Box::pin(handler(app, request)));
@@ -19,9 +20,10 @@ pub const OPERATION: Operation = Operation {
     tag: Tag::Members,
     summary: "List members",
     description: "Returns accounts only, each once, by id. An indirect member lists in `via` the directly nested groups that it \
-                  comes through. With `membership_type`, a page may have few members or none, and still a cursor.",
+                  comes through. `count` is the number of all members of the \
+                  `membership_type`. With a filter, a page may have few members or none, and still a cursor.",
     access: Access::Readers,
-    parameters: &["Id", "MembershipType", "MembersLimit", "After"],
+    parameters: &["Id", "MembershipType", "Status", "AccountSearch", "MembersLimit", "After"],
     request_body: None,
     success: Success { status: 200, description: "The members.", headers: &[], content: Some(MEMBERS) },
     errors: &[400, 404],
@@ -52,11 +54,15 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let mut query = Query::parse(&request);
     let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_MEMBERS));
-    let only = query.take("membership_type", MembershipType::parse);
+    let filter = MemberFilter {
+        membership_type: query.take("membership_type", MembershipType::parse),
+        status: query.take("status", |text| Ok(text.to_owned())),
+        term: query.take("search", AccountTerm::parse).flatten(),
+    };
     let after = query.after();
     query.finish()?;
     let id = group_id(&request)?;
     let limit = limit.unwrap_or(Limit::MAX_MEMBERS);
-    let (page, count) = app.store.list_members(&granted, &id, only, limit, after.as_ref()).await?;
+    let (page, count) = app.store.list_members(&granted, &id, &filter, limit, after.as_ref()).await?;
     Ok(Reply::ok(&MembersResponse::new(&page, count)))
 }

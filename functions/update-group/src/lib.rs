@@ -1,6 +1,7 @@
 //! `PUT` and `PATCH /api/v1/groups/{id}`: changes the fields given, and only those.
 //!
-//! 200 with the group and its `ETag`; 404 when it does not exist; 412 when `If-Match` does not hold. Administrators only.
+//! 200 with the group and its `ETag`; 404 when it does not exist; 409 when another group has the `external_id`; 412 when `If-Match` does
+//! not hold. Administrators only.
 
 use shared::api::operation::{Access, Content, Operation, RequestBody, Success, Tag, link};
 use shared::api::requests::UpdateGroupRequest;
@@ -24,7 +25,7 @@ pub const OPERATION: Operation = Operation {
     parameters: &["Id", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::required("UpdateGroup", r#"{"description":"Everyone who builds"}"#)),
     success: Success { status: 200, description: "The group.", headers: &["ETag"], content: Some(Content::GROUP) },
-    errors: &[400, 404, 412, 413, 415],
+    errors: &[400, 404, 409, 412, 413, 415],
     links: link::FROM_GROUP,
 };
 

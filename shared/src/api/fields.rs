@@ -167,6 +167,19 @@ impl Fields {
         self.optional(name, expected, parse)
     }
 
+    /// Takes a string out that may be null, for none. Returns `None` when it is absent or invalid.
+    pub fn nullable<T>(
+        &mut self,
+        name: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, InvalidValue>,
+    ) -> Option<Option<T>> {
+        match self.remaining.iter().any(|(field, value)| field == name && value.is_null()) {
+            true => self.take(name).map(|_| None),
+            false => self.optional(name, expected, parse).map(Some),
+        }
+    }
+
     /// Takes a boolean out. Returns `None` when it is absent or invalid.
     pub fn boolean(&mut self, name: &'static str) -> Option<bool> {
         let value = self.take(name)?;

@@ -7,11 +7,23 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, UnknownFields, ValidationErrors};
 use crate::domain::group::Description;
-use crate::domain::{AccountId, GroupChanges, GroupId, GroupName, GroupProfile, GroupType, InvalidValue, MemberChange};
+use crate::domain::{
+    AccountId, ExternalId, GroupChanges, GroupEmail, GroupId, GroupName, GroupProfile, GroupType, InvalidValue,
+    MemberChange,
+};
 
 /// Bodies of writes must not have the fields that only responses have.
 const WITHOUT_READ_ONLY_FIELDS: UnknownFields<'static> = UnknownFields::Rejected {
-    read_only: &["id", "member_count", "direct_member_count", "nested_group_count", "created_at", "updated_at"],
+    read_only: &[
+        "id",
+        "member_count",
+        "direct_member_count",
+        "nested_group_count",
+        "created_at",
+        "updated_at",
+        "created_by",
+        "updated_by",
+    ],
 };
 
 /// The body of `POST /api/v1/groups`.
@@ -33,14 +45,24 @@ impl CreateGroupRequest {
             description: changes.description.unwrap_or_default(),
             group_type: changes.group_type.unwrap_or_default(),
             is_privileged: changes.is_privileged.unwrap_or_default(),
+            external_id: changes.external_id.flatten(),
+            email: changes.email.flatten(),
         }))
     }
 
     /// Returns a SHA-256 over the requested fields. The order of fields and white space make no difference.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        let GroupProfile { name, description, group_type, is_privileged } = &self.0;
-        let canonical = serde_json::json!([name.as_str(), description.as_str(), group_type, is_privileged]);
+        let GroupProfile { name, description, group_type, is_privileged, external_id, email } = &self.0;
+        let mut canonical = serde_json::json!([name.as_str(), description.as_str(), group_type, is_privileged]);
+        // Without them, the digest is that of versions that did not know them.
+        if external_id.is_some() || email.is_some() {
+            canonical = serde_json::json!([
+                canonical,
+                external_id.as_ref().map(ExternalId::as_str),
+                email.as_ref().map(GroupEmail::as_str),
+            ]);
+        }
         Sha256::digest(canonical.to_string()).into()
     }
 }
@@ -80,6 +102,8 @@ fn profile_fields(fields: &mut Fields) -> GroupChanges {
         description,
         group_type: fields.optional("group_type", "security or distribution", GroupType::parse),
         is_privileged: fields.boolean("is_privileged"),
+        external_id: fields.nullable("external_id", ExternalId::EXPECTED, ExternalId::parse),
+        email: fields.nullable("email", GroupEmail::EXPECTED, GroupEmail::parse),
     }
 }
 

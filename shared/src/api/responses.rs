@@ -7,8 +7,8 @@ use super::requests::{ChangeMembersRequest, RequestedAccount};
 use super::schema::OutcomeName;
 use crate::domain::group::Description;
 use crate::domain::{
-    AccountId, AddOutcome, ChangeOutcome, Group, GroupId, GroupName, GroupType, Member, Membership, MembershipType,
-    Page, RemoveOutcome, Timestamp,
+    AccountId, Actor, AddOutcome, ChangeOutcome, ExternalId, Group, GroupEmail, GroupId, GroupName, GroupType, Member,
+    Membership, MembershipType, Page, RemoveOutcome, Timestamp,
 };
 
 /// A group.
@@ -34,6 +34,22 @@ pub struct GroupResponse<'a> {
     direct_member_count: u64,
     /// Groups nested directly in it.
     nested_group_count: u64,
+    /// Its id in another system, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ExternalId")]
+    external_id: Option<&'a str>,
+    /// Its address, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "GroupEmail")]
+    email: Option<&'a str>,
+    /// Who created it. Absent for groups of before this was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    created_by: Option<&'a str>,
+    /// Who last wrote its own fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    updated_by: Option<&'a str>,
     /// Only where the groups of an account are listed: how the account is a member.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MembershipType")]
@@ -61,6 +77,10 @@ impl<'a> From<&'a Group> for GroupResponse<'a> {
             updated_at: group.updated_at,
             direct_member_count: group.direct_member_count,
             nested_group_count: group.nested_group_count,
+            external_id: group.profile.external_id.as_ref().map(ExternalId::as_str),
+            email: group.profile.email.as_ref().map(GroupEmail::as_str),
+            created_by: group.created_by.as_ref().map(Actor::as_str),
+            updated_by: group.updated_by.as_ref().map(Actor::as_str),
             membership_type: None,
             via: None,
             distance: None,
@@ -92,7 +112,7 @@ impl<'a> From<&'a (Group, u64)> for GroupResponse<'a> {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "PageInfo")]
 pub struct PageInfoResponse<'a> {
-    /// Whether more may follow. In a list of one `membership_type`, a page may be empty and still have a next one.
+    /// Whether more may follow. In a list of members or accounts with a filter, a page may be empty and still have a next one.
     has_next_page: bool,
     /// Send it as `after` with the same other parameters; null on the last page.
     end_cursor: Option<&'a str>,
@@ -167,7 +187,7 @@ impl<'a> From<&'a Member> for MemberResponse<'a> {
 pub struct MembersResponse<'a> {
     /// By id.
     members: Vec<MemberResponse<'a>>,
-    /// Number of members on all pages, of the requested type.
+    /// Number of members, of the requested `membership_type`; without regard to `status` and `search`.
     count: u64,
     page_info: PageInfoResponse<'a>,
 }

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
 use crate::domain::group::Description;
-use crate::domain::{AccountId, GroupId, GroupName, GroupType, MembershipType, Timestamp};
+use crate::domain::{AccountId, ExternalId, GroupEmail, GroupId, GroupName, GroupType, MembershipType, Timestamp};
 
 /// White space as `str::trim` removes it (Unicode's `White_Space`), for a character class of an ECMA-262 expression.
 pub const WHITE_SPACE: &str = r"\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
@@ -71,6 +71,30 @@ schema!(Description, "Description", |_generator| json_schema!({
     "examples": ["All engineering staff"],
 }));
 
+schema!(ExternalId, "ExternalId", |_generator| {
+    let between = Self::MAX_CHARS - 2;
+    let outer = format!("[^{CONTROL}{WHITE_SPACE}]");
+    json_schema!({
+        "description": "The group's id in another system; no two groups have the same.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": Self::MAX_CHARS,
+        "pattern": format!("^{outer}([^{CONTROL}]{{0,{between}}}{outer})?$"),
+        "examples": ["00g1emaKYZTWRYYRRTSK"],
+    })
+});
+
+schema!(GroupEmail, "GroupEmail", |_generator| {
+    let part = format!("[^@{CONTROL}{WHITE_SPACE}]+");
+    json_schema!({
+        "description": "One e-mail address.",
+        "type": "string",
+        "maxLength": Self::MAX_CHARS,
+        "pattern": format!("^{part}@{part}$"),
+        "examples": ["engineering@company.com"],
+    })
+});
+
 schema!(GroupType, "GroupType", |_generator| json_schema!({
     "description": "`security` grants access, `distribution` addresses mail.",
     "type": "string",
@@ -115,6 +139,11 @@ schema!(UpdateGroupRequest, "UpdateGroup", |generator| json_schema!({
     "additionalProperties": false,
 }));
 
+/// Null clears the field.
+fn nullable(schema: &Schema) -> serde_json::Value {
+    serde_json::json!({ "anyOf": [schema, { "type": "null" }] })
+}
+
 fn profile(generator: &mut SchemaGenerator) -> serde_json::Value {
     serde_json::json!({
         "name": generator.subschema_for::<GroupName>(),
@@ -125,6 +154,8 @@ fn profile(generator: &mut SchemaGenerator) -> serde_json::Value {
         },
         "group_type": generator.subschema_for::<GroupType>(),
         "is_privileged": { "description": "Whether it grants elevated rights; false unless given.", "type": "boolean" },
+        "external_id": nullable(&generator.subschema_for::<ExternalId>()),
+        "email": nullable(&generator.subschema_for::<GroupEmail>()),
     })
 }
 

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::api::responses::{GroupResponse, MemberResponse};
 use crate::domain::group::Description;
 use crate::domain::{
-    Account, AccountId, AccountVersion, EdgeId, Group, GroupId, GroupName, GroupProfile, GroupType, Member, Membership,
-    Moment, Timestamp, Version,
+    Account, AccountId, AccountVersion, Actor, EdgeId, ExternalId, Group, GroupEmail, GroupId, GroupName, GroupProfile,
+    GroupType, Member, Membership, Moment, Timestamp, Version,
 };
 use crate::store::ResponseSize;
 
@@ -26,6 +26,8 @@ fn group(name: &str, description: &str) -> Group {
         description: Description::parse(description).unwrap(),
         group_type: GroupType::Distribution,
         is_privileged: false,
+        external_id: Some(ExternalId::parse(&name.repeat(2).chars().take(255).collect::<String>()).unwrap()),
+        email: Some(GroupEmail::parse(&format!("{}@x", "\"".repeat(200))).unwrap()),
     };
     let counts = u64::from(u32::MAX);
     Group {
@@ -33,6 +35,8 @@ fn group(name: &str, description: &str) -> Group {
         direct_member_count: counts,
         nested_group_count: 100,
         updated_at: latest(),
+        created_by: Some(Actor::new(name)),
+        updated_by: Some(Actor::new(description)),
         version: Version(u64::MAX),
         ..Group::new(GroupId::new(1, u128::MAX), profile, latest())
     }

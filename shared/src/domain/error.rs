@@ -21,6 +21,9 @@ pub enum Error {
     /// The caller has used the idempotency key for another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyKeyReused,
+    /// Another group, this one, has the external id.
+    #[error("the group {0} has this external_id already")]
+    ExternalIdTaken(GroupId),
     /// The group would contain itself: each group of this list contains the next, the last one the first.
     #[error("nesting it would make a cycle, in which each contains the next: {}", list(.0))]
     Cycle(Vec<GroupId>),

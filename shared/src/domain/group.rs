@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupId, GroupName, InvalidValue, SortKey, Timestamp};
+use super::{Actor, GroupId, GroupName, InvalidValue, SortKey, Timestamp};
 
 /// The purpose of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -66,6 +66,69 @@ impl Description {
     }
 }
 
+/// A group's id in another system: 1 to 255 characters (Unicode scalar values), none of them a control character, without white
+/// space around. No two groups have the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalId(String);
+
+impl ExternalId {
+    /// The longest id, in characters.
+    pub const MAX_CHARS: usize = 255;
+    /// The rule for an external id, to follow "must be" in a message.
+    pub const EXPECTED: &'static str = "1 to 255 characters without white space around";
+
+    /// Checks an external id.
+    ///
+    /// # Errors
+    /// The text breaks the rule.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        if text.is_empty() || text.chars().count() > Self::MAX_CHARS {
+            return Err(InvalidValue::new("is empty or longer than 255 characters", Self::EXPECTED));
+        }
+        if text.trim() != text || text.chars().any(char::is_control) {
+            return Err(InvalidValue::new("has white space around, or a control character", Self::EXPECTED));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A group's e-mail address: one `@` with text on both sides, no white space, at most 254 characters (RFC 5321, section
+/// 4.5.3.1.3, without the brackets). Whether mail arrives there is not checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupEmail(String);
+
+impl GroupEmail {
+    /// The longest address, in characters.
+    pub const MAX_CHARS: usize = 254;
+    /// The rule for an address, to follow "must be" in a message.
+    pub const EXPECTED: &'static str = "one e-mail address of at most 254 characters";
+
+    /// Checks an address.
+    ///
+    /// # Errors
+    /// The text breaks the rule.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let is_address = matches!(text.split('@').collect::<Vec<_>>()[..], [local, domain] if !local.is_empty() && !domain.is_empty());
+        let is_clean = !text.chars().any(|character| character.is_whitespace() || character.is_control());
+        if !is_address || !is_clean || text.chars().count() > Self::MAX_CHARS {
+            return Err(InvalidValue::new("is not an e-mail address", Self::EXPECTED));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Counts the writes to a group's own fields; the first part of the `ETag`. Changes of members do not increase it, so that a
 /// rename does not fail because an account joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,13 +176,24 @@ pub struct GroupProfile {
     pub group_type: GroupType,
     /// Whether the group grants elevated rights.
     pub is_privileged: bool,
+    /// Its id in another system.
+    pub external_id: Option<ExternalId>,
+    /// Its address.
+    pub email: Option<GroupEmail>,
 }
 
 impl GroupProfile {
     /// Returns a profile with this name. Its other fields have their defaults.
     #[must_use]
     pub fn named(name: GroupName) -> Self {
-        Self { name, description: Description::default(), group_type: GroupType::default(), is_privileged: false }
+        Self {
+            name,
+            description: Description::default(),
+            group_type: GroupType::default(),
+            is_privileged: false,
+            external_id: None,
+            email: None,
+        }
     }
 }
 
@@ -134,6 +208,10 @@ pub struct GroupChanges {
     pub group_type: Option<GroupType>,
     /// The new value of `is_privileged`.
     pub is_privileged: Option<bool>,
+    /// The new external id, or none.
+    pub external_id: Option<Option<ExternalId>>,
+    /// The new address, or none.
+    pub email: Option<Option<GroupEmail>>,
 }
 
 impl GroupChanges {
@@ -146,12 +224,14 @@ impl GroupChanges {
     /// Returns the profile with these changes.
     #[must_use]
     pub fn applied_to(&self, profile: &GroupProfile) -> GroupProfile {
-        let Self { name, description, group_type, is_privileged } = self.clone();
+        let Self { name, description, group_type, is_privileged, external_id, email } = self.clone();
         GroupProfile {
             name: name.unwrap_or_else(|| profile.name.clone()),
             description: description.unwrap_or_else(|| profile.description.clone()),
             group_type: group_type.unwrap_or(profile.group_type),
             is_privileged: is_privileged.unwrap_or(profile.is_privileged),
+            external_id: external_id.unwrap_or_else(|| profile.external_id.clone()),
+            email: email.unwrap_or_else(|| profile.email.clone()),
         }
     }
 }
@@ -173,6 +253,10 @@ pub struct Group {
     pub created_at: Timestamp,
     /// The time of the last write to the profile.
     pub updated_at: Timestamp,
+    /// Who created it; `None` for a group of before this was recorded.
+    pub created_by: Option<Actor>,
+    /// Who last wrote to the profile.
+    pub updated_by: Option<Actor>,
     /// The optimistic lock on the group's own fields.
     pub version: Version,
     /// Counts the changes of members and nested groups. As exact as the counts: a group in a list may lag.
@@ -191,6 +275,8 @@ impl Group {
             nested_group_count: 0,
             created_at,
             updated_at: created_at,
+            created_by: None,
+            updated_by: None,
             version: Version::FIRST,
             revision: 0,
         }

@@ -20,7 +20,7 @@ pub use account_search::{AccountTerm, AccountTexts, EmailTerm};
 pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};
-pub use group::{Group, GroupChanges, GroupProfile, GroupTag, GroupType, Version};
+pub use group::{ExternalId, Group, GroupChanges, GroupEmail, GroupProfile, GroupTag, GroupType, Version};
 pub use ids::{AccountId, GroupId};
 pub use invalid_value::InvalidValue;
 pub use job::{Job, JobKind};

@@ -54,7 +54,7 @@ pub struct Cursor(pub String);
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
-    /// The cursor of the next page; `None` when no item follows. A list of one membership type may have a cursor although
-    /// no item follows, because a page reads a limited number of members.
+    /// The cursor of the next page; `None` when no item follows. A list of members or accounts with a filter may have a cursor although
+    /// no item follows, because a page reads a limited number of rows.
     pub next: Option<Cursor>,
 }

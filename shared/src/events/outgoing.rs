@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::bus::Entry;
-use crate::domain::{AccountId, Error, Group, GroupId, GroupType, Membership, Timestamp};
+use crate::domain::{AccountId, Error, ExternalId, Group, GroupEmail, GroupId, GroupType, Membership, Timestamp};
 use crate::store::{Announcement, Subject};
 
 /// The detail of an event: fields common to all, the subject, and its state before and after.
@@ -35,6 +35,10 @@ struct GroupState<'a> {
     description: &'a str,
     group_type: GroupType,
     is_privileged: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
 }
 
 impl<'a> From<&'a Group> for GroupState<'a> {
@@ -45,6 +49,8 @@ impl<'a> From<&'a Group> for GroupState<'a> {
             description: profile.description.as_str(),
             group_type: profile.group_type,
             is_privileged: profile.is_privileged,
+            external_id: profile.external_id.as_ref().map(ExternalId::as_str),
+            email: profile.email.as_ref().map(GroupEmail::as_str),
         }
     }
 }
@@ -85,7 +91,8 @@ pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
                 (_, None) => "Group Deleted",
                 _ => "Group Updated",
             };
-            let state = |group: &'_ Option<Group>| group.as_ref().map(GroupState::from).map(|it| serde_json::json!(it));
+            let state =
+                |group: &'_ Option<Box<Group>>| group.as_deref().map(GroupState::from).map(|it| serde_json::json!(it));
             let (id, subject) = (format!("{group}/{revision}"), GroupSubject { group_id: *group });
             let (before, after) = (state(before), state(after));
             (detail_type, to_json(&Detail { id, occurred_at, actor, revision, subject, before, after })?)

@@ -145,6 +145,7 @@ fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
             (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string())
         }
         Error::IdempotencyKeyReused
+        | Error::ExternalIdTaken(_)
         | Error::Cycle(_)
         | Error::TooManyChildren
         | Error::TooManyAncestors

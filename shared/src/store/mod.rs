@@ -28,6 +28,7 @@ pub use self::accounts::AccountFilter;
 pub use self::groups::{IdempotencyKey, NestedGroup};
 use self::hints::AncestorHints;
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
+pub use self::members::MemberFilter;
 pub(crate) use self::members::{EdgeState, Inheritance, Reach};
 pub(crate) use self::pending::Pending;
 pub use self::pending::{ChangedMembers, DeletedGroup, Unsettled};

@@ -31,6 +31,22 @@ pub(super) fn parameters() -> Map<String, Value> {
         ("PathsLimit", query, "limit", "Paths in the reply; 100 without it.", limit(Limit::MAX_PATHS), json!(10)),
         ("After", query, "after", AFTER, json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]+$" }), Value::Null),
         ("Search", query, "search", SEARCH, search(), json!("team")),
+        (
+            "Name",
+            query,
+            "name",
+            "Only groups of exactly this name, apart from case.",
+            reference("GroupName"),
+            json!("Finance"),
+        ),
+        (
+            "ExternalId",
+            query,
+            "external_id",
+            "Only the group with this id in another system.",
+            reference("ExternalId"),
+            Value::Null,
+        ),
         ("Member", query, "member", "Only groups that the account is in.", reference("AccountId"), Value::Null),
         ("MembershipType", query, "membership_type", MEMBERSHIP_TYPE, reference("MembershipType"), json!("direct")),
         (
@@ -54,7 +70,7 @@ pub(super) fn parameters() -> Map<String, Value> {
             "Status",
             query,
             "status",
-            "Only accounts with exactly this status.",
+            "Only accounts with exactly this status, such as `active`.",
             json!({ "type": "string" }),
             json!("active"),
         ),
@@ -84,7 +100,7 @@ const TRANSITIVE: &str = "Whether groups at every level above are listed, not on
 const MEMBERSHIP_TYPE: &str = "Only memberships of this type.";
 const AFTER: &str = "The `endCursor` of the previous page. All other parameters except `limit` must be the same.";
 const SEARCH: &str = "Only groups whose names contain this text. Both are compared by Unicode's `NFKC_Casefold`, which ignores case and invisible characters. \
-                      Trimmed; an empty text does not search. Not together with `member`.";
+                      Trimmed; an empty text does not search.";
 const IF_MATCH: &str = "Only while the group is in one of these states, each an `ETag` of the group, or in any (`*`). An update of the \
                         group compares the first part of the tag, all other requests both. A weak tag never matches.";
 const IF_NONE_MATCH: &str =

@@ -103,6 +103,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("cycle", store(Error::Cycle(vec![team, team]))),
         ("too-many-children", store(Error::TooManyChildren)),
         ("too-many-ancestors", store(Error::TooManyAncestors)),
+        ("external-id-taken", store(Error::ExternalIdTaken(team))),
         ("only-indirect", store(Error::OnlyIndirect(vec![team]))),
         ("too-many-conditions", store(Error::TooManyConditions(90))),
         ("changed", store(Error::VersionMismatch)),

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use crate::authz::{Granted, Read};
-use crate::domain::{Cursor, Error, FoldedText, Group, Limit, Page};
+use crate::domain::{Cursor, Error, ExternalId, FoldedText, Group, Limit, Page};
 use crate::store::Store;
 use crate::store::keys::{Key, Range};
 use crate::store::pagination::{Place, Scope, cut_page};
-use crate::store::rows::ListEntryItem;
+use crate::store::rows::{ExternalIdItem, ListEntryItem, from_row};
 use crate::store::table::{QuerySpec, Row, unreadable};
 
 /// A list whose rows have the places of groups, and no more.
@@ -15,6 +15,8 @@ use crate::store::table::{QuerySpec, Row, unreadable};
 pub(super) enum GroupList<'a> {
     /// All groups, by name.
     All,
+    /// The groups with exactly this name, apart from case.
+    Named(&'a FoldedText),
     /// The groups with this term in their names, by the text from the first match on.
     Search(&'a FoldedText),
 }
@@ -36,6 +38,40 @@ impl Store {
         self.page_of_groups(GroupList::All, limit, &scope, after).await
     }
 
+    /// Lists the groups with exactly this name, apart from case, by id: names need not be unique. The requests of
+    /// [`Store::list_groups`].
+    ///
+    /// # Errors
+    /// [`Error::ForeignCursor`].
+    pub async fn list_groups_named(
+        &self,
+        _: &Granted<Read>,
+        name: &FoldedText,
+        limit: Limit,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Group>, Error> {
+        let scope = Scope::new("groups named", &[name.as_str()]);
+        let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
+        // DynamoDB rejects a position outside the range: a forged cursor must not look like an internal error.
+        if after.as_ref().is_some_and(|(text, _)| *text != name.sort_key()) {
+            return Err(Error::ForeignCursor);
+        }
+        self.page_of_groups(GroupList::Named(name), limit, &scope, after).await
+    }
+
+    /// Lists the group with this external id, if there is one. One `GetItem`, then one `Query`; strongly consistent.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub async fn list_groups_by_external_id(&self, _: &Granted<Read>, id: &ExternalId) -> Result<Page<Group>, Error> {
+        let Some(row) = self.table.get(&Key::external_id(id)).await? else {
+            return Ok(Page { items: Vec::new(), next: None });
+        };
+        let (_, ExternalIdItem { group_id }) = from_row(row)?;
+        let group = self.exact_group(&group_id).await?.filter(|group| group.profile.external_id.as_ref() == Some(id));
+        Ok(Page { items: group.into_iter().collect(), next: None })
+    }
+
     /// Reads the places of a list, then the groups there, until the page is full.
     pub(super) async fn page_of_groups(
         &self,
@@ -50,7 +86,10 @@ impl Store {
         while there_may_be_more && found.len() < wanted {
             let missing = wanted - found.len();
             let mut places = match list {
-                GroupList::All => self.list_entries(after.as_ref(), missing).await?,
+                GroupList::All => self.list_entries(&Range::Groups, after.as_ref(), missing).await?,
+                GroupList::Named(name) => {
+                    self.list_entries(&Range::GroupsNamed(name.sort_key()), after.as_ref(), missing).await?
+                }
                 GroupList::Search(term) => self.hits(term, after.as_ref(), missing).await?,
             };
             there_may_be_more = places.len() == missing;
@@ -63,10 +102,10 @@ impl Store {
         Ok(Page { items: page.items.into_iter().map(|(_, group)| group).collect(), next: page.next })
     }
 
-    /// The next places in the list of all groups.
-    async fn list_entries(&self, after: Option<&Place>, wanted: usize) -> Result<Vec<Place>, Error> {
+    /// The next places in the list of all groups, or in a part of it.
+    async fn list_entries(&self, range: &Range, after: Option<&Place>, wanted: usize) -> Result<Vec<Place>, Error> {
         let after = after.map(|(name, group)| Key::list_entry(name, group));
-        let spec = QuerySpec { after, wanted: Some(wanted), ..QuerySpec::all(&Range::Groups) };
+        let spec = QuerySpec { after, wanted: Some(wanted), ..QuerySpec::all(range) };
         let entries = self.table.query_typed::<ListEntryItem>(spec).await?.all()?.into_iter();
         entries.map(|Row { key, .. }| key.as_list_entry().ok_or_else(|| unreadable("list entry"))).collect()
     }
@@ -76,6 +115,7 @@ impl Store {
         let mut groups = self.find_groups(places.iter().map(|(_, id)| *id)).await?;
         let belongs = |group: &Group| match list {
             GroupList::All => true,
+            GroupList::Named(name) => group.profile.name.folded() == *name,
             GroupList::Search(term) => group.profile.name.folded().contains(term),
         };
         let found = places.into_iter().filter_map(|place| Some((groups.remove(&place.1).filter(belongs)?, place)));

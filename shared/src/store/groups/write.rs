@@ -8,15 +8,16 @@ use super::names::{is_at_version, replace_list_entry, replace_search_rows};
 use crate::authz::{Administer, Granted};
 use crate::domain::group::Description;
 use crate::domain::{
-    Actor, Error, Group, GroupChanges, GroupId, GroupName, GroupType, Job, JobKind, Missing, Precondition, Timestamp,
-    Version,
+    Actor, Error, ExternalId, Group, GroupChanges, GroupEmail, GroupId, GroupName, GroupType, Job, JobKind, Missing,
+    Precondition, Timestamp, Version,
 };
 use crate::store::Store;
 use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::pending::{DeletedGroup, Pending, Unsettled};
 use crate::store::rows::{
-    GroupItem, IdempotencyItem, PendingName, State, from_row, list_entry, read_group, search_rows, to_row,
+    ExternalIdItem, GroupItem, IdempotencyItem, PendingName, State, external_id_row, from_row, list_entry, read_group,
+    search_rows, to_row,
 };
 use crate::store::table::{
     Attempt, Commit, Condition, ConflictLimit, MAX_ACTIONS, Update, UpdateResult, Write, random_text,
@@ -45,11 +46,13 @@ impl Store {
     pub async fn create_group(
         &self,
         granted: &Granted<Administer>,
-        group: Group,
+        mut group: Group,
         idempotency: Option<IdempotencyKey<'_>>,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
+        group.created_by = Some(granted.actor().clone());
+        group.updated_by.clone_from(&group.created_by);
         let mut rows = search_rows(&group.id, &group.profile.name)?;
-        let others = 2 + usize::from(idempotency.is_some());
+        let others = 2 + usize::from(idempotency.is_some()) + usize::from(group.profile.external_id.is_some());
         let name_pending = rows.len() + others > MAX_ACTIONS;
         if name_pending {
             rows.clear();
@@ -59,13 +62,20 @@ impl Store {
         let mut writes = vec![Write::insert(to_row(&Key::group(&group.id), &item)?)];
         rows.push(list_entry(&group.id, &group.profile.name));
         writes.extend(rows.into_iter().map(Write::put));
+        if let Some(id) = &group.profile.external_id {
+            writes.push(Write::insert(external_id_row(id, &group.id)?));
+        }
         if let Some(idempotency) = idempotency {
             writes.push(idempotency.insert(granted.actor(), &group)?);
         }
         let group = match (self.table.transact(writes).await?, idempotency) {
-            (Commit::ConditionFailed(mut found), Some(idempotency)) => {
+            (Commit::ConditionFailed(mut found), Some(idempotency)) if found.last().is_some_and(Option::is_some) => {
                 let row = found.pop().flatten().ok_or_else(row_not_returned)?;
                 first_response(row, &hex(&idempotency.request_digest), group)?
+            }
+            (Commit::ConditionFailed(found), _) if group.profile.external_id.is_some() => {
+                require_own_external_id(&found, &group.id)?;
+                group
             }
             // A row with this id is from an earlier attempt whose response was lost.
             (Commit::Done | Commit::ConditionFailed(_), _) => group,
@@ -96,8 +106,7 @@ impl Store {
             let group = self.exact_group(id).await?.ok_or(Missing::Group)?;
             return require_version(group, versions.as_deref()).map(|group| Unsettled::new(group, Pending::Nothing));
         }
-        let update = || set_fields(changed_by(granted.actor(), id, now), changes);
-        let updated = self.write_fields(id, changes, update, versions.as_deref(), now);
+        let updated = self.write_fields(id, changes, granted.actor(), versions.as_deref(), now);
         let (updated, counts) = futures::future::try_join(updated, self.count_members(id)).await?;
         Ok(updated.map(|group| counts.exact(group)))
     }
@@ -106,11 +115,12 @@ impl Store {
         &self,
         id: &GroupId,
         changes: &GroupChanges,
-        update: impl Fn() -> Update,
+        actor: &Actor,
         only_at: Option<&[Version]>,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
-        if changes.name.is_none() {
+        let update = || set_fields(changed_by(actor, id, now), changes);
+        if changes.name.is_none() && changes.external_id.is_none() {
             return read_updated(self.write_group(id, update().when(some_differ(changes)), only_at).await?);
         }
         let attempt = || async {
@@ -120,7 +130,8 @@ impl Store {
                 let pending = pending.map_or(Pending::Nothing, Pending::Effects);
                 return Ok(Attempt::Done(Unsettled::new(group, pending)));
             }
-            let updated = Group { profile, updated_at: now, version: Version(group.version.0 + 1), ..group.clone() };
+            let (version, updated_by) = (Version(group.version.0 + 1), Some(actor.clone()));
+            let updated = Group { profile, updated_at: now, updated_by, version, ..group.clone() };
             self.try_to_rename(&group, pending, updated, update()).await
         };
         // The transaction also depends on the rows of the name: a busy table is no contradiction.
@@ -138,13 +149,15 @@ impl Store {
         let (former, name) = (&group.profile.name, &updated.profile.name);
         let mut writes = replace_list_entry(&group.id, former, name);
         let mut rows = replace_search_rows(&group.id, Some(former), name)?;
+        let is_renamed = !writes.is_empty() || !rows.is_empty();
+        writes.extend(replace_external_id(group, &updated)?);
         if writes.is_empty() && rows.is_empty() {
             return match self.write_group(&group.id, update, Some(&[group.version])).await {
                 Err(Error::VersionMismatch) => Ok(Attempt::Conflict),
                 row => Ok(Attempt::Done(read_updated(row?)?)),
             };
         }
-        if let Some(pending) = pending {
+        if let Some(pending) = pending.filter(|_| is_renamed) {
             // A group's row has room for one former name.
             self.complete_name(&pending).await?;
             return Ok(Attempt::Conflict);
@@ -158,7 +171,13 @@ impl Store {
         }
         writes.push(update.into());
         writes.append(&mut rows);
-        Ok(self.table.transact(writes).await?.attempt(Unsettled::new(updated, pending)))
+        match self.table.transact(writes).await? {
+            Commit::Done => Ok(Attempt::Done(Unsettled::new(updated, pending))),
+            Commit::ConditionFailed(found) => {
+                require_own_external_id(&found, &group.id)?;
+                Ok(Attempt::Conflict)
+            }
+        }
     }
 
     /// Deletes a group: no caller finds it from the moment this returns. One `GetItem`, or one `Query` for a group in a certain
@@ -188,6 +207,7 @@ impl Store {
                 group
             };
             writes.push(Write::delete(Key::list_entry(&group.profile.name.sort_key(), id)));
+            writes.extend(group.profile.external_id.as_ref().map(|external| Write::delete(Key::external_id(external))));
             Ok(self.table.transact(writes).await?.attempt(()))
         };
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await?;
@@ -289,6 +309,33 @@ fn set_fields(update: Update, changes: &GroupChanges) -> Update {
         .set_some(Attribute::Description, changes.description.as_ref().map(Description::as_str))
         .set_some(Attribute::GroupType, changes.group_type.map(GroupType::as_str))
         .set_some(Attribute::IsPrivileged, changes.is_privileged)
+        .set_or_remove(
+            Attribute::ExternalId,
+            changes.external_id.as_ref().map(|id| id.as_ref().map(ExternalId::as_str)),
+        )
+        .set_or_remove(Attribute::Email, changes.email.as_ref().map(|email| email.as_ref().map(GroupEmail::as_str)))
+}
+
+/// The writes that replace a group's external id. None where it stays.
+fn replace_external_id(group: &Group, updated: &Group) -> Result<Vec<Write>, Error> {
+    let (former, id) = (&group.profile.external_id, &updated.profile.external_id);
+    if former == id {
+        return Ok(Vec::new());
+    }
+    let insert = id.as_ref().map(|id| Ok(Write::insert(external_id_row(id, &group.id)?)));
+    let delete = former.as_ref().map(|former| Ok(Write::delete(Key::external_id(former))));
+    insert.into_iter().chain(delete).collect()
+}
+
+/// Requires that the rows that a failed transaction found are not of another group's external id.
+fn require_own_external_id(found: &[Option<Attributes>], group: &GroupId) -> Result<(), Error> {
+    for row in found.iter().flatten().filter(|row| Key::from_row(row).is_some_and(|key| key.is_external_id())) {
+        let (_, ExternalIdItem { group_id }) = from_row(row.clone())?;
+        if group_id != *group {
+            return Err(Error::ExternalIdTaken(group_id));
+        }
+    }
+    Ok(())
 }
 
 /// The changes, other than of the name, change something.
@@ -296,7 +343,14 @@ fn some_differ(changes: &GroupChanges) -> Condition {
     let description = changes.description.as_ref().map(|it| Condition::differs(Attribute::Description, it.as_str()));
     let group_type = changes.group_type.map(|it| Condition::differs(Attribute::GroupType, it.as_str()));
     let is_privileged = changes.is_privileged.map(|it| Condition::differs(Attribute::IsPrivileged, it));
-    Condition::Any([description, group_type, is_privileged].into_iter().flatten().collect())
+    let email = match &changes.email {
+        None => Vec::new(),
+        Some(Some(email)) => {
+            vec![Condition::absent(Attribute::Email), Condition::differs(Attribute::Email, email.as_str())]
+        }
+        Some(None) => vec![Condition::Exists(Attribute::Email.into())],
+    };
+    Condition::Any([description, group_type, is_privileged].into_iter().flatten().chain(email).collect())
 }
 
 /// Rebuilds the response to the first request with a key.
@@ -305,7 +359,8 @@ fn first_response(row: Attributes, request_hash: &str, group: Group) -> Result<G
     if first.request_hash != request_hash {
         return Err(Error::IdempotencyKeyReused);
     }
-    Ok(Group::new(first.response_id, group.profile, first.created_at))
+    let (created_by, updated_by) = (group.created_by, group.updated_by);
+    Ok(Group { created_by, updated_by, ..Group::new(first.response_id, group.profile, first.created_at) })
 }
 
 fn row_not_returned() -> Error {

@@ -9,7 +9,7 @@ pub enum Attribute {
     Sk,
     /// A group's, a member's or an account's name.
     Name,
-    /// A member's or an account's address.
+    /// A member's, an account's or a group's address.
     Email,
     /// A member's or an account's status.
     Status,
@@ -19,6 +19,10 @@ pub enum Attribute {
     GroupType,
     /// Whether a group is privileged.
     IsPrivileged,
+    /// A group's id in another system.
+    ExternalId,
+    /// The group that has an external id.
+    GroupId,
     /// A shard's members.
     Members,
     /// A shard's direct members.
@@ -114,6 +118,8 @@ impl Attribute {
             Self::Description => "description",
             Self::GroupType => "group_type",
             Self::IsPrivileged => "is_privileged",
+            Self::ExternalId => "external_id",
+            Self::GroupId => "group_id",
             Self::MemberCount => "member_count",
             Self::DirectMemberCount => "direct_member_count",
             Self::CountedRevision => "counted_revision",

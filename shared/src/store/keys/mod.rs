@@ -10,7 +10,9 @@ pub use attribute::Attribute;
 use aws_sdk_dynamodb::types::AttributeValue;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, SortKey, Suffix};
+use crate::domain::{
+    AccountId, AccountVersion, Edge, EdgeId, ExternalId, FoldedText, GroupId, JobKind, SortKey, Suffix,
+};
 
 /// A row, or its key, in the SDK's form.
 pub type Attributes = HashMap<String, AttributeValue>;
@@ -103,6 +105,12 @@ impl Key {
         Self { partition: term_partition(term.sort_key().as_str()), sort: text_and_id(text, group) }
     }
 
+    /// The row by which a group is found by its external id. There is one for each id.
+    #[must_use]
+    pub fn external_id(id: &ExternalId) -> Self {
+        Self { partition: format!("EXTERNAL#{}", id.as_str()), sort: "EXTERNAL".into() }
+    }
+
     /// The audit record of an account's membership in a group. It sorts after every other row of the group, so that no other
     /// range includes it.
     #[must_use]
@@ -180,6 +188,12 @@ impl Key {
         self.group_of_partition().filter(|_| self.sort == "NEST")
     }
 
+    /// Whether this is the key of a row by which a group is found by its external id.
+    #[must_use]
+    pub fn is_external_id(&self) -> bool {
+        self.sort == "EXTERNAL" && self.partition.starts_with("EXTERNAL#")
+    }
+
     /// Parses the key of an entry in the list of all groups: the name, as cut, and the group.
     #[must_use]
     pub fn as_list_entry(&self) -> Option<(SortKey, GroupId)> {
@@ -255,6 +269,7 @@ impl Key {
             ("GROUP", "GROUP" | "COUNT" | "MEMBER" | "CHILD" | "NEST" | "TRAIL" | "NAME")
             | ("ACCOUNT", "ACCOUNT" | "GROUP")
             | ("IDEMPOTENCY", "IDEMPOTENCY")
+            | ("EXTERNAL", "EXTERNAL")
             | ("JOB", "JOB")
             | ("SEARCH" | "WORD" | "EMAIL", _) => true,
             ("JOBS", _) => self.as_job().is_some(),
@@ -339,6 +354,8 @@ pub enum Range {
     AuditRecords(GroupId),
     /// The list of all groups, by name.
     Groups,
+    /// The groups of one name, in the list of all groups.
+    GroupsNamed(SortKey),
     /// Parts of names that begin with the term.
     Search(FoldedText),
     /// One partition of the jobs.
@@ -380,11 +397,10 @@ impl Range {
             Self::Mirrors(account) => between(&Key::account(account), "GROUP#", "GROUP$"),
             Self::FirstDesignNames(group) => between(&Key::group(group), "NAME#", "NAME$"),
             Self::Groups => Bounds { partition: GROUPS.into(), sort: None },
+            Self::GroupsNamed(name) => Bounds { partition: GROUPS.into(), sort: Some(all_ids(name)) },
             Self::Accounts => Bounds { partition: ACCOUNTS.into(), sort: None },
             Self::Email(email) => {
-                let email = email.as_str();
-                let sort = Some((format!("{email}{SEPARATOR}"), format!("{email}{AFTER_SEPARATOR}")));
-                Bounds { partition: AccountList::Emails.partition(email), sort }
+                Bounds { partition: AccountList::Emails.partition(email.as_str()), sort: Some(all_ids(email)) }
             }
             Self::Words(prefix) => Bounds {
                 partition: AccountList::Words.partition(prefix),
@@ -402,6 +418,12 @@ impl Range {
 
 fn between(row: &Key, first: &str, last: &str) -> Bounds {
     Bounds { partition: row.partition.clone(), sort: Some((first.into(), last.into())) }
+}
+
+/// The bounds of the sort keys that have this text and any id.
+fn all_ids(text: &SortKey) -> (String, String) {
+    let text = text.as_str();
+    (format!("{text}{SEPARATOR}"), format!("{text}{AFTER_SEPARATOR}"))
 }
 
 fn text_and_id(text: &SortKey, group: &GroupId) -> String {

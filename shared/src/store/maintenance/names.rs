@@ -8,7 +8,7 @@ use super::scan::group_of_name;
 use crate::domain::{AccountId, Error, GroupId};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Attributes, Key};
-use crate::store::rows::{AccountItem, GroupItem, account_texts, from_row, list_entry, search_rows};
+use crate::store::rows::{AccountItem, GroupItem, account_texts, external_id_row, from_row, list_entry, search_rows};
 use crate::store::table::{Condition, MAX_ACTIONS, SIDE_BY_SIDE, Write, replace_rows};
 
 impl Store {
@@ -22,7 +22,7 @@ impl Store {
             return Ok(());
         }
         let keep = |row: Attributes, found: &mut Vec<_>| {
-            let group = Key::from_row(&row).as_ref().and_then(group_of_name);
+            let group = Key::from_row(&row).and_then(|key| group_of_name(&key, &row));
             found.extend(group.filter(|group| groups.contains(group)).map(|group| (group, row)));
         };
         let mut rows: BTreeMap<GroupId, Vec<Attributes>> = BTreeMap::new();
@@ -45,6 +45,9 @@ impl Store {
         let Ok(Some(group)) = group else { return Ok(()) };
         let mut right = search_rows(id, &group.profile.name)?;
         right.push(list_entry(id, &group.profile.name));
+        if let Some(external_id) = &group.profile.external_id {
+            right.push(external_id_row(external_id, id)?);
+        }
         self.write_rows_of_name(&group, replace_rows(found, right)).await
     }
 

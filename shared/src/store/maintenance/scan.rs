@@ -8,7 +8,8 @@ use crate::store::Store;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::members::shard_of;
 use crate::store::rows::{
-    AnyRow, CountShard, GroupCounts, GroupItem, ShardCounts, account_texts, decode_row, list_entry, search_rows,
+    AnyRow, CountShard, ExternalIdItem, GroupCounts, GroupItem, ShardCounts, account_texts, decode_row,
+    external_id_row, from_row, list_entry, search_rows,
 };
 
 /// The content of a row.
@@ -30,7 +31,7 @@ pub enum ScannedRow {
     Mirror(AccountId, GroupId, bool),
     /// The membership in an audit record.
     AuditRecord(GroupId, AccountId, Option<Membership>),
-    /// A group's list entry, or one of its search rows.
+    /// A group's list entry, one of its search rows, or the row of its external id.
     Name(GroupId, RowsDigest),
     /// A row by which an account is listed and found.
     AccountText(AccountId, RowsDigest),
@@ -115,7 +116,7 @@ impl Store {
 
 fn scan_row(row: Attributes, scanned: &mut Vec<ScannedRow>) {
     let Some(key) = Key::from_row(&row) else { return };
-    if let Some(group) = group_of_name(&key) {
+    if let Some(group) = group_of_name(&key, &row) {
         return scanned.push(ScannedRow::Name(group, RowsDigest::of(&row)));
     }
     if let Some((_, account)) = key.as_account_text() {
@@ -138,8 +139,11 @@ fn scan_row(row: Attributes, scanned: &mut Vec<ScannedRow>) {
     }
 }
 
-/// The group that a list entry or a search row belongs to.
-pub(super) fn group_of_name(key: &Key) -> Option<GroupId> {
+/// The group that a list entry, a search row or the row of an external id belongs to.
+pub(super) fn group_of_name(key: &Key, row: &Attributes) -> Option<GroupId> {
+    if key.is_external_id() {
+        return from_row(row.clone()).ok().map(|(_, ExternalIdItem { group_id })| group_id);
+    }
     key.as_list_entry().or_else(|| key.as_search_row()).map(|(_, group)| group)
 }
 
@@ -181,6 +185,9 @@ fn scanned_group(key: &Key, item: &GroupItem) -> Result<ScannedGroup, Error> {
     if let Some(group) = group.filter(|_| !item.name_pending) {
         let mut name = RowsDigest::of(&list_entry(&group.id, &group.profile.name));
         search_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));
+        if let Some(id) = &group.profile.external_id {
+            name += RowsDigest::of(&external_id_row(id, &group.id)?);
+        }
         scanned.name = Some(name);
     }
     Ok(scanned)

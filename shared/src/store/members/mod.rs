@@ -18,4 +18,5 @@ mod requests;
 pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
 pub(super) use self::commit::{shard_of, subtract_indirect_member};
 pub(crate) use self::edges::EdgeState;
+pub use self::list::MemberFilter;
 pub(crate) use self::plan::{Inheritance, Reach};

@@ -1,7 +1,7 @@
 //! The size of an item in a response. Lambda's payload carries the body as a JSON text inside JSON, so that texts are
 //! escaped twice.
 
-use crate::domain::{Account, Group, GroupId, Member, Membership, MembershipType};
+use crate::domain::{Account, Actor, ExternalId, Group, GroupEmail, GroupId, Member, Membership, MembershipType};
 
 /// An item of a page.
 pub(crate) trait ResponseSize {
@@ -12,6 +12,8 @@ pub(crate) trait ResponseSize {
 /// Field names, quotes, numbers, times and the id of a group, with how an account is its member or its distance. A test holds
 /// this against the largest group.
 const GROUP_BYTES: usize = 480;
+/// The name of a field that not every group has, with all quotes.
+const OPTIONAL_BYTES: usize = 22;
 /// Field names, quotes and times of a member, or of an account.
 const MEMBER_BYTES: usize = 208;
 /// The id of a group, with its quotes.
@@ -19,7 +21,16 @@ const VIA_BYTES: usize = 48;
 
 impl ResponseSize for Group {
     fn response_bytes(&self) -> usize {
-        GROUP_BYTES + text_bytes(self.profile.name.as_str()) + text_bytes(self.profile.description.as_str())
+        let profile = &self.profile;
+        let optional = [
+            profile.external_id.as_ref().map(ExternalId::as_str),
+            profile.email.as_ref().map(GroupEmail::as_str),
+            self.created_by.as_ref().map(Actor::as_str),
+            self.updated_by.as_ref().map(Actor::as_str),
+        ];
+        let optional = optional.into_iter().flatten().map(|text| OPTIONAL_BYTES + text_bytes(text));
+        let texts = text_bytes(profile.name.as_str()) + text_bytes(profile.description.as_str());
+        GROUP_BYTES + texts + optional.sum::<usize>()
     }
 }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{CountItem, State, from_row};
 use crate::domain::group::Description;
-use crate::domain::{Actor, Error, Group, GroupId, GroupName, GroupProfile, GroupType, Timestamp, Version};
+use crate::domain::{
+    Actor, Error, ExternalId, Group, GroupEmail, GroupId, GroupName, GroupProfile, GroupType, Timestamp, Version,
+};
 use crate::store::keys::{Attributes, Key};
 use crate::store::table::{Row, TypedRows, unreadable};
 
@@ -16,6 +18,10 @@ pub(in crate::store) struct GroupItem {
     description: String,
     group_type: GroupType,
     is_privileged: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     /// Copies of the sums of the count shards, for lists.
     member_count: u64,
     direct_member_count: u64,
@@ -27,6 +33,8 @@ pub(in crate::store) struct GroupItem {
     #[serde(default)]
     pub(in crate::store) nesting_revision: i64,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_by: Option<Actor>,
     pub(in crate::store) updated_at: Timestamp,
     pub(in crate::store) version: Version,
     pub(in crate::store) state: State,
@@ -66,12 +74,15 @@ impl GroupItem {
             description: profile.description.as_str().to_owned(),
             group_type: profile.group_type,
             is_privileged: profile.is_privileged,
+            external_id: profile.external_id.as_ref().map(|id| id.as_str().to_owned()),
+            email: profile.email.as_ref().map(|email| email.as_str().to_owned()),
             member_count: group.member_count,
             direct_member_count: group.direct_member_count,
             counted_revision: 0,
             nested_group_count: group.nested_group_count,
             nesting_revision: 0,
             created_at: group.created_at,
+            created_by: group.created_by.clone(),
             updated_at: group.updated_at,
             version: group.version,
             state: State::Active,
@@ -105,12 +116,16 @@ impl GroupItem {
         if !self.is_active() {
             return Ok(None);
         }
-        let parts = (key.as_group(), GroupName::parse(&self.name), Description::parse(&self.description));
-        let (Some(id), Ok(name), Ok(description)) = parts else {
-            return Err(unreadable("group row"));
+        let wrong = |_| unreadable("group row");
+        let profile = GroupProfile {
+            name: GroupName::parse(&self.name).map_err(wrong)?,
+            description: Description::parse(&self.description).map_err(wrong)?,
+            group_type: self.group_type,
+            is_privileged: self.is_privileged,
+            external_id: self.external_id.as_deref().map(ExternalId::parse).transpose().map_err(wrong)?,
+            email: self.email.as_deref().map(GroupEmail::parse).transpose().map_err(wrong)?,
         };
-        let profile =
-            GroupProfile { name, description, group_type: self.group_type, is_privileged: self.is_privileged };
+        let id = key.as_group().ok_or_else(|| unreadable("group row"))?;
         Ok(Some(Group {
             id,
             profile,
@@ -119,6 +134,8 @@ impl GroupItem {
             nested_group_count: self.nested_group_count,
             created_at: self.created_at,
             updated_at: self.updated_at,
+            created_by: self.created_by.clone(),
+            updated_by: self.actor.clone(),
             version: self.version,
             revision: u64::try_from(self.nesting_revision).unwrap_or_default(),
         }))

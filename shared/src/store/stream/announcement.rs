@@ -26,9 +26,9 @@ pub enum Subject {
         /// The group.
         group: GroupId,
         /// The group before; `None` for a new one.
-        before: Option<Group>,
+        before: Option<Box<Group>>,
         /// The group after; `None` for a deleted one.
-        after: Option<Group>,
+        after: Option<Box<Group>>,
     },
     /// A membership.
     Member {
@@ -82,8 +82,8 @@ fn group(key: &Key, id: GroupId, before: Option<&GroupItem>, after: &GroupItem) 
     }
     let (Version(revision), occurred_at) = (after.version, after.updated_at);
     let actor = after.actor.clone().unwrap_or_else(Actor::system);
-    let before = before.map(|before| before.active(key)).transpose()?.flatten();
-    let subject = Subject::Group { group: id, before, after: after.active(key)? };
+    let before = before.map(|before| before.active(key)).transpose()?.flatten().map(Box::new);
+    let subject = Subject::Group { group: id, before, after: after.active(key)?.map(Box::new) };
     Ok(Some(Announcement { subject, revision, actor, occurred_at }))
 }
 

@@ -142,6 +142,19 @@ impl Update {
         }
     }
 
+    /// Sets an attribute, removes it for `Some(None)`, and leaves it unchanged for `None`.
+    pub(in crate::store) fn set_or_remove(
+        self,
+        path: impl Into<Path>,
+        value: Option<Option<impl Into<Value>>>,
+    ) -> Self {
+        match value {
+            Some(Some(value)) => self.set(path, value),
+            Some(None) => self.remove(path),
+            None => self,
+        }
+    }
+
     /// Adds to a number.
     pub(in crate::store) fn add(mut self, attribute: Attribute, number: i64) -> Self {
         self.changes.add.push((attribute, number));
