@@ -1,6 +1,6 @@
 //! Checks answers of the API against the OpenAPI document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use jsonschema::Validator;
@@ -50,6 +50,8 @@ pub fn operations() -> BTreeMap<(String, String), &'static Value> {
 /// An answer as the document describes it.
 struct Documented {
     body: Option<Validator>,
+    /// The codes of the examples, for an error.
+    codes: BTreeSet<String>,
     headers: BTreeMap<String, Header>,
 }
 
@@ -63,13 +65,16 @@ impl Documented {
     fn of(response: &Value) -> Self {
         let response = resolve(response);
         let body = response["content"].as_object().map(|content| validator(&content["application/json"]["schema"]));
+        let examples = response["content"]["application/json"]["examples"].as_object().into_iter().flatten();
+        let codes = examples.filter_map(|(_, example)| example["value"]["error"]["code"].as_str().map(str::to_owned));
+        let codes = codes.collect();
         let header = |(name, header): (&String, &Value)| {
             let header = resolve(header);
             let (schema, is_required) = (&header["schema"], header["required"] == json!(true));
             let value = jsonschema::validator_for(schema).unwrap();
             (name.to_lowercase(), Header { is_required, is_text: schema["type"] == "string", value })
         };
-        Self { body, headers: response["headers"].as_object().into_iter().flatten().map(header).collect() }
+        Self { body, codes, headers: response["headers"].as_object().into_iter().flatten().map(header).collect() }
     }
 
     fn assert(&self, answer: &str, headers: &HeaderMap, body: &Value) {
@@ -79,6 +84,8 @@ impl Documented {
                     let errors: Vec<String> = schema.iter_errors(body).map(|error| error.to_string()).collect();
                     panic!("{answer}: {errors:?} of {body}");
                 }
+                let code = body["error"]["code"].as_str();
+                assert!(code.is_none_or(|code| self.codes.contains(code)), "{answer}: {code:?}");
                 assert!(headers["content-type"].to_str().unwrap().starts_with("application/json"), "{answer}");
             }
             None => assert!(body.is_null(), "{answer} has a body: {body}"),

@@ -49,6 +49,31 @@ fn operations_match_routes_and_functions() {
     assert!(FUNCTIONS.iter().all(|function| ids.contains(function.name)));
 }
 
+/// The most used generator of clients ignores the fields beside a reference, and makes one type of a schema and a parameter of the
+/// same name.
+#[test]
+fn document_is_one_that_generators_of_clients_understand() {
+    fn references(value: &Value, count: &mut usize) {
+        match value {
+            Value::Object(fields) => {
+                assert!(!fields.contains_key("$ref") || fields.len() == 1, "{value}");
+                *count += usize::from(fields.contains_key("$ref"));
+                fields.values().for_each(|field| references(field, count));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, count)),
+            _ => {}
+        }
+    }
+    let mut count = 0;
+    references(document(), &mut count);
+    assert!(count > 100, "{count} references");
+    let components = &document()["components"];
+    let names = |kind: &str| components[kind].as_object().unwrap().keys().collect::<BTreeSet<_>>();
+    assert!(names("schemas").is_disjoint(&names("parameters")));
+    assert!(!names("schemas").iter().any(|name| name.as_str() == "Error"));
+    assert!(components["schemas"]["ErrorCode"]["enum"].as_array().unwrap().len() > 10);
+}
+
 #[test]
 fn path_parameters_are_documented() {
     let operations = operations();

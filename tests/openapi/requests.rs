@@ -40,8 +40,8 @@ fn texts() -> impl Iterator<Item = String> {
 }
 
 fn component(kind: &str, name: &str) -> Validator {
-    let component = &document()["components"][kind][name];
-    validator(if kind == "parameters" { &component["schema"] } else { component })
+    let components = &document()["components"][kind];
+    validator(if kind == "parameters" { &components[format!("{name}Parameter")]["schema"] } else { &components[name] })
 }
 
 #[track_caller]

@@ -1,4 +1,4 @@
-//! `/openapi.yaml`, and `/docs`: a page that shows the document and sends calls. Only the local server has them.
+//! `/openapi.yaml`, `/openapi.json`, and `/docs`: a page that shows the document and sends calls. Only the local server has them.
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
@@ -19,6 +19,7 @@ const SAME_ORIGIN_ONLY: HeaderValue = HeaderValue::from_static(
 /// The document and its page.
 pub struct Docs {
     yaml: Bytes,
+    json: Bytes,
     page: Bytes,
 }
 
@@ -29,15 +30,17 @@ impl Docs {
     /// As [`openapi::document`].
     pub fn new(template: &Template) -> Result<Self, Problem> {
         // A `<` in the document must not end the page's script.
-        let document = openapi::document(template)?.to_string().replace('<', "\\u003c");
-        Ok(Self { yaml: openapi::text(template)?.into(), page: PAGE.replace(PLACEHOLDER, &document).into() })
+        let json = openapi::document(template)?.to_string();
+        let page = PAGE.replace(PLACEHOLDER, &json.replace('<', "\\u003c")).into();
+        Ok(Self { yaml: openapi::text(template)?.into(), json: json.into(), page })
     }
 
-    /// Replies to a request for one of the two paths; `None` for any other.
+    /// Replies to a request for one of the three paths; `None` for any other.
     #[must_use]
     pub fn respond(&self, method: &Method, path: &str) -> Option<Response<Body>> {
         let (body, content_type) = match (method, path) {
             (&Method::GET, "/openapi.yaml") => (&self.yaml, "application/yaml"),
+            (&Method::GET, "/openapi.json") => (&self.json, "application/json"),
             (&Method::GET, "/docs") => (&self.page, "text/html; charset=utf-8"),
             _ => return None,
         };

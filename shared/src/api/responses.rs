@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::requests::{ChangeMembersRequest, RequestedAccount};
-use super::schema::OutcomeName;
+use super::schema::{ErrorCode, OutcomeName};
 use crate::domain::group::Description;
 use crate::domain::{
     AccountId, Actor, AddOutcome, ChangeOutcome, ExternalId, Group, GroupEmail, GroupId, GroupName, GroupType, Member,
@@ -249,7 +249,7 @@ const fn outcome_name(outcome: &ChangeOutcome) -> &'static str {
 
 /// An error.
 #[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Error")]
+#[schemars(rename = "ErrorReply")]
 pub struct ErrorResponse<'a> {
     /// The error itself.
     pub error: ErrorBody<'a>,
@@ -260,6 +260,7 @@ pub struct ErrorResponse<'a> {
 #[schemars(rename = "ErrorBody")]
 pub struct ErrorBody<'a> {
     /// One of the codes of the contract.
+    #[schemars(with = "ErrorCode")]
     pub code: &'static str,
     /// A sentence for a person.
     pub message: &'a str,

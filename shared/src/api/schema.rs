@@ -124,6 +124,27 @@ schema!(OutcomeName, "OutcomeName", |_generator| json_schema!({
     "enum": ["added", "already_member", "removed", "not_direct_member", "unknown_account", "retry"],
 }));
 
+/// The code of an error.
+pub(super) struct ErrorCode;
+
+schema!(ErrorCode, "ErrorCode", |_generator| json_schema!({
+    "description": "The kind of error, for programs.",
+    "type": "string",
+    "enum": [
+        "VALIDATION_ERROR",
+        "UNAUTHORIZED",
+        "FORBIDDEN",
+        "NOT_FOUND",
+        "METHOD_NOT_ALLOWED",
+        "CONFLICT",
+        "PRECONDITION_FAILED",
+        "PAYLOAD_TOO_LARGE",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "INTERNAL_ERROR",
+        "UNAVAILABLE",
+    ],
+}));
+
 schema!(CreateGroupRequest, "CreateGroup", |generator| json_schema!({
     "description": "A group to create. Other fields are refused.",
     "type": "object",

@@ -21,19 +21,9 @@ use crate::template::{Route, Template};
 /// # Errors
 /// The template routes to a function that is no endpoint.
 pub fn document(template: &Template) -> Result<Value, Problem> {
-    let mut paths = Map::new();
-    let mut documented = BTreeSet::new();
-    for route in template.documented_routes() {
-        let path = paths.entry(&route.path).or_insert_with(|| json!({}));
-        let method = route.method.to_lowercase();
-        let mut operation = operations::operation(endpoint(route)?);
-        // A further method of the same function: `patch-group` beside `update-group`.
-        if !documented.insert(&route.function) {
-            let (_, noun) = route.function.split_once('-').unwrap_or_default();
-            operation["operationId"] = json!(format!("{method}-{noun}"));
-        }
-        path[method] = operation;
-    }
+    let paths = paths(template)?;
+    let mut schemas = Value::Object(schemas::schemas());
+    wrap_references(&mut schemas);
     let tags = Tag::ALL.map(|(tag, description)| json!({ "name": tag.name(), "description": description }));
     Ok(json!({
         "openapi": "3.1.0",
@@ -48,7 +38,7 @@ pub fn document(template: &Template) -> Result<Value, Problem> {
         "tags": tags,
         "paths": paths,
         "components": {
-            "schemas": schemas::schemas(),
+            "schemas": schemas,
             "parameters": parameters::parameters(),
             "headers": responses::headers(),
             "responses": responses::error_responses(),
@@ -62,6 +52,41 @@ pub fn document(template: &Template) -> Result<Value, Problem> {
             },
         },
     }))
+}
+
+/// The operations of all routes, by path and method.
+fn paths(template: &Template) -> Result<Map<String, Value>, Problem> {
+    let mut paths = Map::new();
+    let mut documented = BTreeSet::new();
+    for route in template.documented_routes() {
+        let path = paths.entry(&route.path).or_insert_with(|| json!({}));
+        let method = route.method.to_lowercase();
+        let mut operation = operations::operation(endpoint(route)?);
+        // A further method of the same function: `patch-group` beside `update-group`.
+        if !documented.insert(&route.function) {
+            let (_, noun) = route.function.split_once('-').unwrap_or_default();
+            operation["operationId"] = json!(format!("{method}-{noun}"));
+        }
+        path[method] = operation;
+    }
+    Ok(paths)
+}
+
+/// Wraps each reference that has a description beside it. OpenAPI allows the two together, but generators of clients ignore one of
+/// them.
+fn wrap_references(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.len() > 1
+                && let Some(reference) = fields.remove("$ref")
+            {
+                fields.insert("allOf".into(), json!([{ "$ref": reference }]));
+            }
+            fields.values_mut().for_each(wrap_references);
+        }
+        Value::Array(items) => items.iter_mut().for_each(wrap_references),
+        _ => {}
+    }
 }
 
 /// Returns the document as YAML: the text that is checked in and served.

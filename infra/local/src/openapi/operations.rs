@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use shared::api::operation::{Access, Content, OperationLink, Success};
 
-use super::{responses, schemas};
+use super::{parameters, responses, schemas};
 use crate::functions::Endpoint;
 
 /// Statuses of error replies that every endpoint can have: no valid token, a missing role, the gateway's throttling, an
@@ -16,7 +16,7 @@ pub(super) fn operation(Endpoint { function, operation }: &Endpoint) -> Value {
         Access::Readers => "Any authenticated caller, or those in `READ_ROLES`.",
         Access::Administrators => "Administrators only.",
     };
-    let reference = |name: &&str| json!({ "$ref": format!("#/components/parameters/{name}") });
+    let reference = |name: &&str| json!({ "$ref": format!("#/components/parameters/{}", parameters::key(name)) });
     let mut responses = Map::new();
     responses.insert(operation.success.status.to_string(), success(&operation.success, operation.links));
     for status in EVERYWHERE.iter().chain(operation.errors) {

@@ -86,9 +86,14 @@ pub(super) fn parameters() -> Map<String, Value> {
         if !example.is_null() {
             object["example"] = example;
         }
-        (key.to_owned(), object)
+        (self::key(key), object)
     };
     all.into_iter().map(object).collect()
+}
+
+/// The key of a parameter in the document. No schema has the same: generators of clients would make one type of both.
+pub(super) fn key(name: &str) -> String {
+    format!("{name}Parameter")
 }
 
 const MEMBERS_LIMIT: &str = "Members on the page. Without it, one page has all members up to the maximum.";

@@ -133,10 +133,7 @@ fn error_response(spec: &ErrorResponseSpec, errors: &[(&str, ApiError)]) -> Valu
     let mut examples = Map::new();
     for (name, error) in errors.iter().filter(|(_, error)| error.reply().status == spec.status) {
         if examples.is_empty() {
-            let code = json!({ "properties": { "code": { "const": error.reply().code } } });
-            let mut schema = schemas::reference("Error");
-            schema["properties"] = json!({ "error": code });
-            schemas.push(schema);
+            schemas.push(schemas::reference("ErrorReply"));
         }
         examples.insert((*name).to_owned(), json!({ "value": body(error) }));
     }
