@@ -59,6 +59,8 @@ fn calls(id: &str, child: &str) -> Vec<Call> {
         ("description", json!({ "canary": 1 })),
         ("group_type", json!("canary")),
         ("is_privileged", json!("canary")),
+        ("external_id", json!(" canary")),
+        ("email", json!("canary")),
         ("id", json!("canary")),
     ] {
         let mut body = json!({ "name": NAME });

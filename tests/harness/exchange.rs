@@ -171,9 +171,11 @@ impl Listener {
                 let known = json!({ "membership_type": member["membership_type"], "via": via });
                 members.insert((id.clone(), member["id"].as_str().unwrap().to_owned()), known);
             }
-            let fields = ["name", "description", "group_type", "is_privileged"];
+            let fields = ["name", "description", "group_type", "is_privileged", "external_id", "email"];
             let fields = fields.map(|field| (field.to_owned(), group[field].clone()));
-            groups.insert(id, Value::Object(fields.into_iter().collect()));
+            // A field without a value is absent in events.
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            groups.insert(id, Value::Object(fields.collect()));
         }
         let exists = |(_, after): &&(u64, Value)| !after.is_null();
         let known_groups = self.groups.iter().filter(|(_, group)| exists(group));

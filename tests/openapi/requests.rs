@@ -5,7 +5,9 @@ use jsonschema::Validator;
 use lambda_http::http::HeaderValue;
 use lambda_http::{Body, Request};
 use serde_json::{Value, json};
-use shared::api::requests::{ChangeMembersRequest, CreateGroupRequest, UpdateGroupRequest, parse_empty_body};
+use shared::api::requests::{
+    ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest, parse_empty_body,
+};
 use shared::domain::group::Description;
 use shared::domain::{
     AccountId, EmailTerm, ExternalId, FoldedText, GroupEmail, GroupId, GroupName, Limit, MembershipType,
@@ -134,13 +136,27 @@ fn limit_fits_its_schema_exactly_when_accepted() {
 #[test]
 fn body_fits_its_schema_exactly_when_accepted() {
     type Accepts = fn(&[u8]) -> bool;
-    let schemas: [(&str, Accepts); 4] = [
+    let schemas: [(&str, Accepts); 5] = [
         ("CreateGroup", |body| CreateGroupRequest::parse(body).is_ok()),
         ("UpdateGroup", |body| UpdateGroupRequest::parse(body).is_ok()),
         ("ChangeMembers", |body| ChangeMembersRequest::parse(body).is_ok()),
+        ("CheckMemberships", |body| CheckMembershipsRequest::parse(body).is_ok()),
         ("Nothing", |body| parse_empty_body(body).is_ok()),
     ];
-    let fields = ["name", "description", "group_type", "is_privileged", "add", "remove", "id", "member_count", "other"];
+    let fields = [
+        "name",
+        "description",
+        "group_type",
+        "is_privileged",
+        "external_id",
+        "email",
+        "add",
+        "remove",
+        "group_ids",
+        "id",
+        "member_count",
+        "other",
+    ];
     let mut random = Rng::with_seed(7);
     for (name, accepts) in schemas {
         let schema = component("schemas", name);
@@ -175,6 +191,7 @@ fn any_value(random: &mut Rng) -> Value {
         json!(["acc-1", "acc-1"]),
         json!(""),
         json!("Team"),
+        json!("team@company.com"),
         json!("security"),
         json!("Security"),
         json!("x".repeat(1_025)),
@@ -194,5 +211,6 @@ fn example_bodies_are_accepted() {
     CreateGroupRequest::parse(&example("create-group")).unwrap();
     UpdateGroupRequest::parse(&example("update-group")).unwrap();
     ChangeMembersRequest::parse(&example("change-members")).unwrap();
+    CheckMembershipsRequest::parse(&example("check-memberships")).unwrap();
     parse_empty_body(&example("add-member")).unwrap();
 }
