@@ -117,7 +117,8 @@ async fn exact_name_selects_all_groups_of_that_name() {
     }
     let page = api.get("?name=strasse&limit=1").await.ok();
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();
-    for query in [format!("name=other&after={after}"), format!("after={after}")] {
+    for query in [format!("name=other&after={after}"), format!("after={after}"), format!("external_id=x&after={after}")]
+    {
         assert_eq!(api.get(&format!("?{query}")).await.field_errors()[0].0, "after");
     }
 }

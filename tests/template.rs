@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use shared::domain::{Account, GroupId, MemberChange, Precondition};
 
-use crate::harness::exchange::{T3, request_event};
+use crate::harness::exchange::{T1, T2, T3, account_event, request_event};
 use crate::harness::faults::Faults;
 use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
@@ -182,6 +182,9 @@ async fn policies_allow_exactly_what_functions_do() {
         assert!(api.hand(&[request, json!("no JSON")]).await.is_empty());
     }
     assert!(api.hand(&[request_event("remove", &group, "acc-2", "2024-03-01T00:00:02Z")]).await.is_empty());
+    for (kind, name, at) in [("Created", "first name", T1), ("Updated", "second name", T2), ("Deleted", "", T3)] {
+        assert!(api.hand(&[account_event(kind, "acc-new", name, at)]).await.is_empty());
+    }
     needed.entry("apply-events").or_default().extend(permissions(&api.recorder.take()));
     Pump::publishing(&api).await.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
     assert!(api.recorder.take().is_empty(), "publishing sends no request to the table");

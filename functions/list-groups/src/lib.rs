@@ -55,7 +55,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
         }
         Selection::Search(term) => store.search_groups(&granted, &term, limit, after).await?,
         Selection::Named(name) => store.list_groups_named(&granted, &name.folded(), limit, after).await?,
-        Selection::ExternalId(id) => store.list_groups_by_external_id(&granted, &id).await?,
+        Selection::ExternalId(id) => store.list_groups_by_external_id(&granted, &id, after).await?,
         Selection::All => store.list_groups(&granted, limit, after).await?,
     };
     Ok(Reply::ok(&GroupsResponse::from(&page)))

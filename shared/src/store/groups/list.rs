@@ -62,8 +62,16 @@ impl Store {
     /// Lists the group with this external id, if there is one. One `GetItem`, then one `Query`; strongly consistent.
     ///
     /// # Errors
-    /// The table did not respond.
-    pub async fn list_groups_by_external_id(&self, _: &Granted<Read>, id: &ExternalId) -> Result<Page<Group>, Error> {
+    /// [`Error::ForeignCursor`] for any cursor: there is one page at most.
+    pub async fn list_groups_by_external_id(
+        &self,
+        _: &Granted<Read>,
+        id: &ExternalId,
+        after: Option<&Cursor>,
+    ) -> Result<Page<Group>, Error> {
+        if after.is_some() {
+            return Err(Error::ForeignCursor);
+        }
         let Some(row) = self.table.get(&Key::external_id(id)).await? else {
             return Ok(Page { items: Vec::new(), next: None });
         };
