@@ -43,7 +43,7 @@ async fn email_address_in_place_of_an_account_id_is_pointed_out() {
     let api = Api::start().await;
     let id = api.group("Engineering").await;
     let answer = api.put(&format!("/{id}/members/ada@corp.example"), Value::Null).await;
-    let expected = "the account ada@corp.example does not exist; an account is named by its id, which the list of accounts with ?email= has";
+    let expected = "the account ada@corp.example does not exist; an e-mail address is no id; the list of accounts finds it with ?email=";
     assert_eq!(answer.not_found(), expected);
 }
 

@@ -31,7 +31,6 @@ async fn unknown_and_deleted_accounts_are_404() {
         let message = api.get(&format!("/api/v1/accounts/{id}")).await.not_found().to_owned();
         assert_eq!(message, format!("the account {id} does not exist"));
     }
-    let hint =
-        "the account a@b does not exist; an account is named by its id, which the list of accounts with ?email= has";
+    let hint = "the account a@b does not exist; an e-mail address is no id; the list of accounts finds it with ?email=";
     assert_eq!(api.get("/api/v1/accounts/a@b").await.not_found(), hint);
 }

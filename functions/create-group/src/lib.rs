@@ -1,7 +1,7 @@
 //! `POST /api/v1/groups`: a new group.
 //!
 //! 201 with the group, its `ETag` and its `Location`. For an `Idempotency-Key` that the same caller used in the last 24 hours:
-//! the first response again for the same body, 409 for another. Administrators only.
+//! the first response again for the same body, 409 for another; 409 when another group has the `external_id`. Administrators only.
 
 use shared::api::operation::{Access, Content, Operation, RequestBody, Success, Tag, link};
 use shared::api::requests::CreateGroupRequest;

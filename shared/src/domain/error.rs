@@ -80,11 +80,7 @@ pub enum Missing {
 
 /// Clients often send an e-mail address where an id belongs.
 fn id_hint(account: &str) -> &'static str {
-    if account.contains('@') {
-        "; an account is named by its id, which the list of accounts with ?email= has"
-    } else {
-        ""
-    }
+    if account.contains('@') { "; an e-mail address is no id; the list of accounts finds it with ?email=" } else { "" }
 }
 
 fn list(groups: &[GroupId]) -> String {

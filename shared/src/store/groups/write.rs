@@ -42,7 +42,7 @@ impl Store {
     /// Returns the group as created; for an idempotency key used before by the same request, as created then.
     ///
     /// # Errors
-    /// [`Error::IdempotencyKeyReused`] for a key used before by another request.
+    /// [`Error::IdempotencyKeyReused`] for a key used before by another request; [`Error::ExternalIdTaken`].
     pub async fn create_group(
         &self,
         granted: &Granted<Administer>,
@@ -85,13 +85,13 @@ impl Store {
         Ok(Unsettled::new(group, pending))
     }
 
-    /// Changes fields of a group. Fields that have the value already are not written. One `UpdateItem`; with a name, one `GetItem`
-    /// before it; with another name, one `GetItem` and one transaction. Side by side with these, one `Query` for the exact
+    /// Changes fields of a group. Fields that have the value already are not written. One `UpdateItem`; with a name or an external id,
+    /// one `GetItem` before it; with another one than the group has, one `GetItem` and one transaction. Side by side with these, one `Query` for the exact
     /// counts. When there is nothing to change, one `Query`.
     ///
     /// # Errors
-    /// [`Missing::Group`], [`Error::Exists`], or [`Error::VersionMismatch`] when the group's own fields are of none of the
-    /// versions in the precondition.
+    /// [`Missing::Group`], [`Error::Exists`], [`Error::ExternalIdTaken`], or [`Error::VersionMismatch`] when the group's own fields
+    /// are of none of the versions in the precondition.
     pub async fn update_group(
         &self,
         granted: &Granted<Administer>,
