@@ -83,6 +83,19 @@ fn text_fits_its_schema_exactly_when_accepted() {
     }
 }
 
+/// The schema spells out invisible and white characters, which the code knows from Unicode's tables.
+#[test]
+fn every_character_of_sixteen_bits_is_a_name_exactly_when_its_schema_says_so() {
+    let schema = component("schemas", "GroupName");
+    let mut refused = 0;
+    for character in ('\0'..='\u{ffff}').map(String::from) {
+        let is_name = GroupName::parse(&character).is_ok();
+        assert_agree(&schema, &json!(character), is_name);
+        refused += usize::from(!is_name);
+    }
+    assert!((100..1_000).contains(&refused), "{refused} refused");
+}
+
 #[test]
 fn header_fits_its_schema_exactly_when_accepted() {
     type Accepts = fn(&Request) -> bool;
