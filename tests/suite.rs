@@ -18,6 +18,7 @@ mod faults;
 mod gateway;
 mod group_fields;
 mod guards;
+mod history;
 mod hostile;
 mod intake;
 mod model;

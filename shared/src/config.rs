@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::authz::{Policy, Role};
+use crate::domain::HistoryRetention;
 
 /// The configuration of every function; `template.yaml` sets the variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Config {
     pub actor_claim: String,
     /// `ADMIN_ROLE` and `READ_ROLES` (comma-separated, may be empty): the roles that may administer and read.
     pub policy: Policy,
+    /// `HISTORY_RETENTION_DAYS`: for how long history is kept.
+    pub history_retention: HistoryRetention,
     /// `SETTLE_BUDGET_MS`: the time budget of a write for propagating to ancestors before it replies.
     pub settle_budget: Duration,
 }
@@ -148,11 +151,14 @@ impl Config {
         let names = read_roles.split(',').map(str::trim).filter(|name| !name.is_empty());
         let read_roles: Option<Vec<Role>> = names.map(Role::parse).collect();
         let read_roles = read_roles.ok_or_else(malformed("READ_ROLES", "holds a role with a space or a bracket"))?;
+        let history_retention = HistoryRetention::parse(&required("HISTORY_RETENTION_DAYS")?)
+            .map_err(|_| malformed("HISTORY_RETENTION_DAYS", "is not a number of days from 1 to 3653")())?;
         let settle_budget = required("SETTLE_BUDGET_MS")?
             .parse()
             .map(Duration::from_millis)
             .map_err(|_| malformed("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
-        Ok(Self { table_name, roles_claim, actor_claim, policy: Policy { admin_role, read_roles }, settle_budget })
+        let policy = Policy { admin_role, read_roles };
+        Ok(Self { table_name, roles_claim, actor_claim, policy, history_retention, settle_budget })
     }
 }
 
@@ -233,13 +239,14 @@ mod tests {
 
     use super::*;
 
-    const API: [(&str, &str); 6] = [
+    const API: [(&str, &str); 7] = [
         ("TABLE_NAME", "groups"),
         ("ROLES_CLAIM", "cognito:groups"),
         ("ACTOR_CLAIM", "sub"),
         ("ADMIN_ROLE", "Administrator"),
         ("READ_ROLES", ""),
         ("SETTLE_BUDGET_MS", "300"),
+        ("HISTORY_RETENTION_DAYS", "400"),
     ];
     const AWS: [(&str, &str); 3] =
         [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];

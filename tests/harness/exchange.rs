@@ -41,7 +41,8 @@ impl Api {
     pub fn publish_events_deps(&self, endpoint: &str) -> PublishEventsDeps {
         let connection = Connection::to(endpoint);
         let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", REQUEST_TIME_BUDGET);
-        PublishEventsDeps { bus: EventBus::connected(&connection, "default", REQUEST_TIME_BUDGET), dead_letters }
+        let bus = EventBus::connected(&connection, "default", REQUEST_TIME_BUDGET);
+        PublishEventsDeps { app: self.app.clone(), bus, dead_letters }
     }
 
     /// Delivers events to `apply-events` as one batch. Returns the indices of those to retry.

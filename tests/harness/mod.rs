@@ -1,6 +1,7 @@
 //! Starts the whole API over a fresh table and offers short calls to it. Every test begins here.
 
 mod answer;
+pub mod clock;
 pub mod contention;
 pub mod contract;
 pub mod exchange;
@@ -40,6 +41,7 @@ use shared::store::{Store, client_for};
 use tokio::net::TcpListener;
 
 pub use answer::Answer;
+use clock::TestClock;
 use contention::Contention;
 use faults::Faults;
 use log::LogCapture;
@@ -128,19 +130,28 @@ impl Api {
 
     /// Starts with a stream of the table, and with faults between the API and its table.
     pub async fn start_streaming(configure: impl FnOnce(&mut Config), faults: &Faults) -> Self {
-        Self::start_over(&template().table, template(), configure, Between::Faults(faults)).await
+        let clock = Arc::new(SystemClock);
+        Self::start_over(&template().table, template(), configure, Between::Faults(faults), clock).await
+    }
+
+    /// Starts with a stream of the table, and with a clock that the test moves.
+    pub async fn start_clocked(configure: impl FnOnce(&mut Config), clock: &TestClock) -> Self {
+        let clock = Arc::new(clock.clone());
+        Self::start_over(&template().table, template(), configure, Between::Nothing, clock).await
     }
 
     /// Starts with a stream of the table, with the model of a table under load in front of it, and with the template's own
     /// time budgets.
     pub async fn start_contended(contention: &Contention) -> Self {
         let configure = |config: &mut Config| config.settle_budget = template_config("any").settle_budget;
-        Self::start_over(&template().table, template(), configure, Between::Contention(contention)).await
+        let clock = Arc::new(SystemClock);
+        Self::start_over(&template().table, template(), configure, Between::Contention(contention), clock).await
     }
 
     async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), between: Between<'_>) -> Self {
         // Both emulators slow down with every record of a stream, Amazon's across all tables at once.
-        Self::start_over(&table::without_stream(&template.table), template, configure, between).await
+        let (table, clock) = (table::without_stream(&template.table), Arc::new(SystemClock));
+        Self::start_over(&table, template, configure, between, clock).await
     }
 
     async fn start_over(
@@ -148,6 +159,7 @@ impl Api {
         template: &Template,
         configure: impl FnOnce(&mut Config),
         between: Between<'_>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let mut template = template.clone();
         // A table outside this process may be slow. Only tests of faults need the template's time budget.
@@ -169,7 +181,7 @@ impl Api {
         let client = client_for(&through, |builder| builder.interceptor(recorder.clone()));
         let mut config = config(&table);
         configure(&mut config);
-        let app = App::new(config, Store::new(client, &table, REQUEST_TIME_BUDGET), Arc::new(SystemClock));
+        let app = App::new(config, Store::new(client, &table, REQUEST_TIME_BUDGET), clock);
         let verifier = Verifier::new([key()], &template.authorizer).unwrap();
         let bus = Bus::open(None).unwrap();
         let (store, activity) = (app.store.clone(), Activity::default());

@@ -10,7 +10,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("authz", &["domain"]),
     ("api", &["domain"]),
-    ("config", &["authz"]),
+    ("config", &["authz", "domain"]),
     ("http", &["api", "authz", "domain"]),
     ("aws", &["config", "domain"]),
     ("bus", &["aws", "config", "domain"]),
@@ -30,7 +30,7 @@ const LAYERS: [&[&str]; 6] = [
     &["rows", "pagination"],
     &["jobs", "accounts", "group_snapshot", "pending"],
     &["groups", "members"],
-    &["maintenance", "stream"],
+    &["history", "maintenance", "stream"],
 ];
 
 /// The one import within a layer: the first unit may import the second.

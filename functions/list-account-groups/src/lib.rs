@@ -1,4 +1,5 @@
-//! `GET /api/v1/accounts/{accountId}/groups?membership_type=&fields=&limit=&after=`: the groups that an account is in.
+//! `GET /api/v1/accounts/{accountId}/groups?membership_type=&fields=&at=&limit=&after=`: the groups that an account is
+//! in.
 //!
 //! 200 with a page of groups, by name, or of ids with `fields=id`; 404 when there is no such account. Any authenticated caller, or
 //! those in `READ_ROLES`.
@@ -20,9 +21,10 @@ pub const OPERATION: Operation = Operation {
     summary: "List the groups of an account",
     description: "Returns the groups that an account is in, by name, ignoring case, each with its `membership_type` and, for an \
                   indirect one, the nested groups that it comes through. With `fields=id`, as for the claims of a token, returns \
-                  ids only, up to 10,000 in one reply.",
+                  ids only, up to 10,000 in one reply. With `at`, returns the groups that the account was in then, also those that \
+                  were deleted since.",
     access: Access::Readers,
-    parameters: &["AccountId", "MembershipType", "Fields", "AccountGroupsLimit", "After"],
+    parameters: &["AccountId", "MembershipType", "Fields", "At", "AccountGroupsLimit", "After"],
     request_body: None,
     success: Success { status: 200, description: "The page.", headers: &[], content: Some(PAGE) },
     errors: &[400, 404],
@@ -51,16 +53,29 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let limit = query.take("limit", |text| Limit::parse(text, most));
     let after = query.after();
     let only = query.take("membership_type", MembershipType::parse);
+    let time = app.point_in_time(&mut query);
     query.finish()?;
     let account = require_account_id(&request)?;
-    if only_ids {
-        let limit = limit.unwrap_or(Limit::MAX_MEMBERS);
-        let page = app.store.list_group_ids_of_account(&granted, &account, only, limit, after.as_ref()).await?;
-        return Ok(Reply::ok(&AccountGroupsResponse::from(&page)));
-    }
-    let limit = limit.unwrap_or(Limit::DEFAULT);
-    let page = app.store.list_memberships(&granted, &account, only, limit, after.as_ref()).await?;
-    Ok(Reply::ok(&AccountGroupsResponse::from(&page)))
+    let limit = limit.unwrap_or(if only_ids { Limit::MAX_MEMBERS } else { Limit::DEFAULT });
+    let (store, after) = (&app.store, after.as_ref());
+    Ok(match (time, only_ids) {
+        (None, false) => {
+            let page = store.list_memberships(&granted, &account, only, limit, after).await?;
+            Reply::ok(&AccountGroupsResponse::from(&page))
+        }
+        (None, true) => {
+            let page = store.list_group_ids_of_account(&granted, &account, only, limit, after).await?;
+            Reply::ok(&AccountGroupsResponse::of_ids(&page))
+        }
+        (Some(time), false) => {
+            let page = store.list_memberships_at(&granted, &account, time, only, limit, after).await?;
+            Reply::ok(&AccountGroupsResponse::from(&page))
+        }
+        (Some(time), true) => {
+            let page = store.list_group_ids_at(&granted, &account, time, only, limit, after).await?;
+            Reply::ok(&AccountGroupsResponse::of_ids(&page))
+        }
+    })
 }
 
 fn id_only(text: &str) -> Result<(), InvalidValue> {

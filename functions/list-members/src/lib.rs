@@ -1,4 +1,5 @@
-//! `GET /api/v1/groups/{id}/members?membership_type=&status=&search=&limit=&after=`: the members of a group.
+//! `GET /api/v1/groups/{id}/members?membership_type=&status=&search=&at=&limit=&after=`: the members of a
+//! group.
 //!
 //! 200 with the members by id and how many there are; without `limit`, up to 10,000 in one response. 404 when the group
 //! does not exist. Any authenticated caller, or those in `READ_ROLES`.
@@ -7,7 +8,7 @@ use shared::api::operation::{Access, Content, Operation, OperationLink, Success,
 use shared::api::responses::MembersResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
-use shared::domain::{AccountTerm, Limit, MembershipType};
+use shared::domain::{AccountTerm, InvalidValue, Limit, MembershipType};
 use shared::http::request::{Query, group_id};
 use shared::http::{ApiError, Reply, Request};
 use shared::store::MemberFilter;
@@ -21,9 +22,10 @@ pub const OPERATION: Operation = Operation {
     summary: "List members",
     description: "Returns accounts only, each once, by id. An indirect member lists in `via` the directly nested groups that it \
                   comes through. `count` is the number of all members of the \
-                  `membership_type`. With a filter, a page may have few members or none, and still a cursor.",
+                  `membership_type`. With a filter, a page may have few members or none, and still a cursor. With `at`, \
+                  returns who was a member then, also of a group that was deleted since, with the accounts' present fields.",
     access: Access::Readers,
-    parameters: &["Id", "MembershipType", "Status", "AccountSearch", "MembersLimit", "After"],
+    parameters: &["Id", "MembershipType", "Status", "AccountSearch", "At", "MembersLimit", "After"],
     request_body: None,
     success: Success { status: 200, description: "The members.", headers: &[], content: Some(MEMBERS) },
     errors: &[400, 404],
@@ -60,9 +62,18 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
         term: query.take("search", AccountTerm::parse).flatten(),
     };
     let after = query.after();
+    let time = app.point_in_time(&mut query);
+    if time.is_some() && (filter.status.is_some() || filter.term.is_some()) {
+        query.error("at", InvalidValue::new("is given with status or search", "given without them"));
+    }
     query.finish()?;
     let id = group_id(&request)?;
     let limit = limit.unwrap_or(Limit::MAX_MEMBERS);
+    if let Some(time) = time {
+        let only = filter.membership_type;
+        let (page, count) = app.store.list_members_at(&granted, &id, time, only, limit, after.as_ref()).await?;
+        return Ok(Reply::ok(&MembersResponse::new(&page, count)));
+    }
     let (page, count) = app.store.list_members(&granted, &id, &filter, limit, after.as_ref()).await?;
     Ok(Reply::ok(&MembersResponse::new(&page, count)))
 }

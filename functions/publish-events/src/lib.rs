@@ -1,12 +1,14 @@
-//! The stream consumer that publishes each committed change of a group or a membership, and nothing else.
+//! The stream consumer that writes history and publishes events: for each committed change of a group or a membership, and for
+//! nothing else.
 //!
-//! Takes a batch of records and returns those to retry (`ReportBatchItemFailures`). An event that is sent again has the same
-//! id. A change that can never be published becomes a dead letter with its reason.
+//! Takes a batch of records and returns those to retry (`ReportBatchItemFailures`). History comes first, so that no published change
+//! is missing there. A change that comes again writes the same rows, and its event has the same id. A change that can never be
+//! published becomes a dead letter with its reason.
 
 use shared::app::{PublishEventsDeps, StreamFunction};
 use shared::bus::{DeadLetter, Delivery, Entry};
-use shared::domain::Error;
-use shared::events::entry;
+use shared::domain::{Error, HistoryEntry};
+use shared::events::event_of;
 use shared::store::Record;
 
 /// This function.
@@ -15,8 +17,13 @@ pub const FUNCTION: StreamFunction<PublishEventsDeps> =
 
 /// Handles a batch of records. Returns the sequence numbers of those to retry.
 pub async fn handler(deps: &PublishEventsDeps, records: Vec<Record>) -> Vec<String> {
-    let entry = |record: &Record| record.announcement()?.as_ref().map(entry).transpose();
-    let decoded: Vec<Result<Option<Entry>, Error>> = records.iter().map(entry).collect();
+    let changes: Vec<Result<Vec<HistoryEntry>, Error>> = records.iter().map(Record::history).collect();
+    let history: Vec<HistoryEntry> = changes.iter().flatten().flatten().cloned().collect();
+    if let Err(error) = deps.app.store.write_history(&history, deps.app.history_retention()).await {
+        tracing::warn!(reason = %error, "history is not written");
+        return records.into_iter().map(|record| record.sequence_number).collect();
+    }
+    let decoded: Vec<Result<Option<Entry>, Error>> = changes.into_iter().map(event_of_record).collect();
     let entries: Vec<Entry> = decoded.iter().flatten().flatten().cloned().collect();
     let mut deliveries = deps.bus.publish(&entries).await.into_iter();
     let mut failed = Vec::new();
@@ -40,6 +47,11 @@ pub async fn handler(deps: &PublishEventsDeps, records: Vec<Record>) -> Vec<Stri
         failed.extend((!is_dead_letter).then(|| record.sequence_number.clone()));
     }
     failed
+}
+
+/// The event of a record's changes: only nestings, which have none, come several at a time.
+fn event_of_record(changes: Result<Vec<HistoryEntry>, Error>) -> Result<Option<Entry>, Error> {
+    changes?.iter().find_map(|change| event_of(change).transpose()).transpose()
 }
 
 /// Keeps a change that cannot be published as a dead letter, with the record's sequence number. Returns whether it is kept.

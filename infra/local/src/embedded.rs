@@ -50,6 +50,7 @@ async fn respond(State(database): State<Database>, headers: HeaderMap, body: Byt
 fn call(db: &Database, operation: &str, body: &[u8]) -> Option<Result<String, DynoxideError>> {
     Some(match operation {
         "BatchGetItem" => run(body, |request| db.batch_get_item(request)),
+        "BatchWriteItem" => run(body, |request| db.batch_write_item(request)),
         "CreateTable" => run(body, |request| db.create_table(request)),
         "DeleteItem" => run(body, |request| db.delete_item(request)),
         "DescribeStream" => run(body, |request| db.describe_stream(request)),

@@ -265,6 +265,7 @@ async fn start_pollers(
         request_time_budget: apply_events.request_time_budget,
     };
     let publish_deps = PublishEventsDeps {
+        app: app.clone(),
         bus: EventBus::connected(&connection, &publish_events.event_bus_name, REQUEST_TIME_BUDGET),
         dead_letters: dead_letters(&publish_events.dead_letter_queue_url),
     };

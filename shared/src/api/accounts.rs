@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::requests::CheckMembershipsRequest;
 use super::responses::{GroupResponse, PageInfoResponse};
 use crate::domain::{
-    Account, AccountId, Actor, Group, GroupId, GroupName, Membership, MembershipPath, MembershipType, Page, PathStep,
+    Account, AccountId, Actor, GroupId, GroupName, MembershipPath, MembershipType, Page, PathStep,
     Timestamp,
 };
 
@@ -84,15 +84,20 @@ pub struct AccountGroupsResponse<'a> {
     page_info: PageInfoResponse<'a>,
 }
 
-impl<'a> From<&'a Page<(Group, Membership)>> for AccountGroupsResponse<'a> {
-    fn from(page: &'a Page<(Group, Membership)>) -> Self {
+impl<'a, T> From<&'a Page<T>> for AccountGroupsResponse<'a>
+where
+    GroupResponse<'a>: From<&'a T>,
+{
+    fn from(page: &'a Page<T>) -> Self {
         let groups = page.items.iter().map(GroupResponse::from).collect();
         Self { groups: Some(groups), group_ids: None, page_info: PageInfoResponse::new(page) }
     }
 }
 
-impl<'a> From<&'a Page<GroupId>> for AccountGroupsResponse<'a> {
-    fn from(page: &'a Page<GroupId>) -> Self {
+impl<'a> AccountGroupsResponse<'a> {
+    /// Returns a page of ids.
+    #[must_use]
+    pub fn of_ids(page: &'a Page<GroupId>) -> Self {
         Self { groups: None, group_ids: Some(&page.items), page_info: PageInfoResponse::new(page) }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod fields;
+pub mod history;
 pub mod operation;
 pub mod requests;
 pub mod responses;

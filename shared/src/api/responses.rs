@@ -8,7 +8,7 @@ use super::schema::{ErrorCode, OutcomeName};
 use crate::domain::group::Description;
 use crate::domain::{
     AccountId, Actor, AddOutcome, ChangeOutcome, ExternalId, Group, GroupEmail, GroupId, GroupName, GroupType, Member,
-    Membership, MembershipType, Page, RemoveOutcome, Timestamp,
+    Membership, MembershipType, Page, PastGroup, RemoveOutcome, Timestamp,
 };
 
 /// A group.
@@ -62,6 +62,10 @@ pub struct GroupResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     distance: Option<u64>,
+    /// Only with `at`: when the group was deleted, if it was since. Its other fields are the last ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Timestamp")]
+    deleted_at: Option<Timestamp>,
 }
 
 impl<'a> From<&'a Group> for GroupResponse<'a> {
@@ -84,6 +88,7 @@ impl<'a> From<&'a Group> for GroupResponse<'a> {
             membership_type: None,
             via: None,
             distance: None,
+            deleted_at: None,
         }
     }
 }
@@ -104,6 +109,14 @@ impl<'a> From<&'a (Group, Membership)> for GroupResponse<'a> {
 impl<'a> From<&'a (Group, u64)> for GroupResponse<'a> {
     fn from((group, distance): &'a (Group, u64)) -> Self {
         Self { distance: Some(*distance), ..Self::from(group) }
+    }
+}
+
+impl<'a> From<&'a PastGroup> for GroupResponse<'a> {
+    fn from(PastGroup { group, membership, deleted_at }: &'a PastGroup) -> Self {
+        let membership_type = Some(membership.membership_type().as_str());
+        let via = (!membership.direct).then(|| membership.via_groups());
+        Self { membership_type, via, deleted_at: *deleted_at, ..Self::from(group) }
     }
 }
 
@@ -187,7 +200,7 @@ impl<'a> From<&'a Member> for MemberResponse<'a> {
 pub struct MembersResponse<'a> {
     /// By id.
     members: Vec<MemberResponse<'a>>,
-    /// Number of members, of the requested `membership_type`; without regard to `status` and `search`.
+    /// Number of members, of the requested `membership_type` and at the requested time; without regard to `status` and `search`.
     count: u64,
     page_info: PageInfoResponse<'a>,
 }

@@ -124,6 +124,24 @@ schema!(OutcomeName, "OutcomeName", |_generator| json_schema!({
     "enum": ["added", "already_member", "removed", "not_direct_member", "unknown_account", "retry"],
 }));
 
+/// The name of a change in a history.
+pub(super) struct HistoryChangeName;
+
+schema!(HistoryChangeName, "HistoryChangeName", |_generator| json_schema!({
+    "description": "The kind of change. `member_changed`: a member is direct or indirect now, or comes through other groups.",
+    "type": "string",
+    "enum": [
+        "group_created",
+        "group_updated",
+        "group_deleted",
+        "member_added",
+        "member_changed",
+        "member_removed",
+        "group_nested",
+        "group_unnested",
+    ],
+}));
+
 /// The code of an error.
 pub(super) struct ErrorCode;
 

@@ -99,6 +99,8 @@ impl Dependencies for ApplyEventsDeps {
 /// The dependencies of `publish-events`.
 #[derive(Clone)]
 pub struct PublishEventsDeps {
+    /// The store, for history.
+    pub app: App,
     /// The event bus.
     pub bus: EventBus,
     /// The queue of events that the bus can never take.
@@ -107,20 +109,22 @@ pub struct PublishEventsDeps {
 
 impl Dependencies for PublishEventsDeps {
     fn from_environment() -> Result<Self, ConfigError> {
-        let config = PublishEventsConfig::from_environment()?;
+        let (app_config, config) = (Config::from_environment()?, PublishEventsConfig::from_environment()?);
         let connection = Connection::from_environment()?;
         let bus = EventBus::connected(&connection, &config.event_bus_name, REQUEST_TIME_BUDGET);
         Ok(Self {
+            app: App::connected(app_config, &connection),
             bus,
             dead_letters: DeadLetters::connected(&connection, &config.dead_letter_queue_url, REQUEST_TIME_BUDGET),
         })
     }
 
     async fn connect(&self) {
-        self.bus.connect().await;
+        futures::future::join(self.app.connect(), self.bus.connect()).await;
     }
 
     fn until(&self, deadline: Instant) -> Self {
-        Self { bus: self.bus.until(deadline), dead_letters: self.dead_letters.until(deadline) }
+        let (bus, dead_letters) = (self.bus.until(deadline), self.dead_letters.until(deadline));
+        Self { app: self.app.until(deadline), bus, dead_letters }
     }
 }

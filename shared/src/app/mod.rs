@@ -19,9 +19,10 @@ pub use self::dependencies::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
 pub use self::settle::Effect;
 use crate::authz::{Caller, Granted, Permission, Policy};
 use crate::config::{self, Config};
-use crate::domain::{Clock, GroupId};
+use crate::domain::{Clock, GroupId, HistoryRetention};
+use crate::http::request::Query;
 use crate::http::{ApiError, HttpResponse, Reply, request};
-use crate::store::Store;
+use crate::store::{PointInTime, Store};
 use crate::telemetry::{self, Invocation, InvocationSummary, with_counters};
 
 /// Time reserved at the end of an invocation, to reply that the deadline has passed.
@@ -65,6 +66,12 @@ impl App {
         &self.config.policy
     }
 
+    /// For how long history is kept.
+    #[must_use]
+    pub fn history_retention(&self) -> HistoryRetention {
+        self.config.history_retention
+    }
+
     /// Authorizes the caller of a request for the permission `P`.
     ///
     /// # Errors
@@ -73,6 +80,14 @@ impl App {
         let caller: Caller = request::caller(request, &self.config.actor_claim, &self.config.roles_claim)?;
         let denied = |denied| ApiError::Forbidden { denied, claim: self.config.roles_claim.clone() };
         self.policy().authorize(&caller).map_err(denied)
+    }
+
+    /// Takes the time `at` out of a query, which history must cover.
+    #[must_use]
+    pub fn point_in_time(&self, query: &mut Query) -> Option<PointInTime> {
+        let now = self.clock.now();
+        let at = query.take("at", |text| self.config.history_retention.point_in_time(text, now))?;
+        Some(PointInTime { at, now })
     }
 
     /// Returns a new id for a group created now.

@@ -1,6 +1,6 @@
 //! Errors of looking something up or changing it.
 
-use super::GroupId;
+use super::{GroupId, Timestamp};
 use super::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
 
 /// The reason why the store refused or failed an operation.
@@ -42,6 +42,9 @@ pub enum Error {
     /// The cursor belongs to another list.
     #[error("the cursor does not belong to this list")]
     ForeignCursor,
+    /// Changes of the group or the account before this time are not in its history: they were made before history was kept.
+    #[error("history begins at {0}")]
+    BeforeHistory(Timestamp),
     /// The table throttled, conflicted or did not answer until the deadline.
     #[error("the table did not take {operation} in time")]
     Unavailable {

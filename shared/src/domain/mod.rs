@@ -1,4 +1,4 @@
-//! The domain types: ids, groups, members, nesting, accounts, jobs, pages, time. Pure: no AWS, no HTTP, no async.
+//! The domain types: ids, groups, members, nesting, accounts, history, jobs, pages, time. Pure: no AWS, no HTTP, no async.
 
 pub mod account;
 pub mod account_search;
@@ -6,6 +6,7 @@ pub mod actor;
 pub mod clock;
 pub mod error;
 pub mod group;
+pub mod history;
 pub mod ids;
 pub mod invalid_value;
 pub mod job;
@@ -21,6 +22,7 @@ pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};
 pub use group::{ExternalId, Group, GroupChanges, GroupEmail, GroupProfile, GroupTag, GroupType, Version};
+pub use history::{HistoryChange, HistoryEntry, HistoryRetention, PastGroup, PastMembership, Period};
 pub use ids::{AccountId, GroupId};
 pub use invalid_value::InvalidValue;
 pub use job::{Job, JobKind};

@@ -3,8 +3,10 @@
 use serde::Serialize;
 
 use crate::bus::Entry;
-use crate::domain::{AccountId, Error, ExternalId, Group, GroupEmail, GroupId, GroupType, Membership, Timestamp};
-use crate::store::{Announcement, Subject};
+use crate::domain::{
+    AccountId, Error, ExternalId, Group, GroupEmail, GroupId, GroupType, HistoryChange, HistoryEntry, PastMembership,
+    Timestamp,
+};
 
 /// The detail of an event: fields common to all, the subject, and its state before and after.
 #[derive(Debug, Serialize)]
@@ -71,21 +73,22 @@ struct MembershipState {
     via: Vec<GroupId>,
 }
 
-impl From<&Membership> for MembershipState {
-    fn from(membership: &Membership) -> Self {
+impl From<&PastMembership> for MembershipState {
+    fn from(PastMembership { membership, .. }: &PastMembership) -> Self {
         Self { membership_type: membership.membership_type().as_str(), via: membership.via_groups() }
     }
 }
 
-/// Builds the event of an announced change.
+/// Builds the event of a change; `None` for one of a nesting, which has no event of its own: those of its members have.
 ///
 /// # Errors
 /// [`Error::Internal`]: the detail cannot be serialized.
-pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
-    let Announcement { subject, revision, actor, occurred_at } = announcement;
-    let (revision, actor, occurred_at) = (*revision, actor.as_str(), *occurred_at);
-    let (detail_type, detail) = match subject {
-        Subject::Group { group, before, after } => {
+pub fn event_of(entry: &HistoryEntry) -> Result<Option<Entry>, Error> {
+    let id = entry.id();
+    let HistoryEntry { change, revision, actor, at } = entry;
+    let (revision, actor, occurred_at) = (*revision, actor.as_str(), *at);
+    let (detail_type, detail) = match change {
+        HistoryChange::Group { group, before, after } => {
             let detail_type = match (before, after) {
                 (None, _) => "Group Created",
                 (_, None) => "Group Deleted",
@@ -93,20 +96,19 @@ pub fn entry(announcement: &Announcement) -> Result<Entry, Error> {
             };
             let state =
                 |group: &'_ Option<Box<Group>>| group.as_deref().map(GroupState::from).map(|it| serde_json::json!(it));
-            let (id, subject) = (format!("{group}/{revision}"), GroupSubject { group_id: *group });
-            let (before, after) = (state(before), state(after));
+            let (subject, before, after) = (GroupSubject { group_id: *group }, state(before), state(after));
             (detail_type, to_json(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
         }
-        Subject::Member { group, account, before, after } => {
+        HistoryChange::Member { group, account, before, after, .. } => {
             let detail_type = if after.is_some() { "Group Member Added" } else { "Group Member Removed" };
             let [before, after] = [before, after].map(|it| it.as_ref().map(MembershipState::from));
             let membership = after.clone().or_else(|| before.clone());
-            let id = format!("{group}/{account}/{revision}");
             let subject = MemberSubject { group_id: *group, account_id: account, membership };
             (detail_type, to_json(&Detail { id, occurred_at, actor, revision, subject, before, after })?)
         }
+        HistoryChange::Nesting { .. } => return Ok(None),
     };
-    Ok(Entry { detail_type, detail, time: occurred_at })
+    Ok(Some(Entry { detail_type, detail, time: occurred_at }))
 }
 
 fn to_json(detail: &impl Serialize) -> Result<String, Error> {

@@ -52,6 +52,13 @@ impl From<Error> for ApiError {
                 )
                 .into(),
             ),
+            Error::BeforeHistory(begin) => Self::Validation(
+                FieldError::new(
+                    "at",
+                    InvalidValue::because(format!("is before {begin}, where this history begins"), "a later time"),
+                )
+                .into(),
+            ),
             error => Self::Store(error),
         }
     }
@@ -154,7 +161,7 @@ fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
         Error::Unavailable { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the service is busy; try again".into())
         }
-        Error::ForeignCursor | Error::Internal { .. } => {
+        Error::ForeignCursor | Error::BeforeHistory(_) | Error::Internal { .. } => {
             (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "an internal error occurred".into())
         }
     }

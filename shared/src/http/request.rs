@@ -9,7 +9,7 @@ use super::ApiError;
 use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
-use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing};
+use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing, Moment, Period, Timestamp};
 
 /// The largest body, in bytes. 500 account ids of 128 characters fit, even with each character escaped.
 pub const MAX_BODY_BYTES: usize = 128 * 1024;
@@ -203,6 +203,16 @@ impl Query {
             "false" => Ok(false),
             _ => Err(InvalidValue::new("is neither true nor false", "true or false")),
         })
+    }
+
+    /// Takes the bounds of a period out: the first second `since`, and `until`, before which it ends.
+    pub fn period(&mut self) -> Period {
+        let second = |text: &str| Moment::parse(text).map(Timestamp::from);
+        let period = Period { since: self.take("since", second), until: self.take("until", second) };
+        if period.is_empty() {
+            self.error("until", InvalidValue::new("is not later than since", "a time later than since"));
+        }
+        period
     }
 
     /// Takes the cursor `after` out.

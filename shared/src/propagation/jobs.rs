@@ -120,7 +120,7 @@ impl Propagation<'_> {
         for _ in 0..EDGE_DELETIONS {
             let is_deleted = match self.store.edge_state(edge).await? {
                 EdgeState::Deleted => true,
-                EdgeState::ParentGone => self.store.delete_orphaned_edge(edge).await?,
+                EdgeState::ParentGone => self.store.delete_orphaned_edge(edge, self.actor, self.now).await?,
                 EdgeState::Present | EdgeState::GroupDeleted => {
                     self.store.delete_edge(edge, self.actor, self.now).await?
                 }

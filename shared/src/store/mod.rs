@@ -2,12 +2,13 @@
 //! requests it makes. Methods without one are for the stream, the queue and tools, which no caller reaches.
 //!
 //! Only this module imports the SDK of DynamoDB. Layers, from the bottom: `keys` and `hints`, `table`, `rows` and `pagination`, `jobs`,
-//! `accounts`, `group_snapshot` and `pending`, `groups` and `members`, `maintenance` and `stream`. A layer uses those before it.
+//! `accounts`, `group_snapshot` and `pending`, `groups` and `members`, `history`, `maintenance` and `stream`. A layer uses those before it.
 
 mod accounts;
 mod group_snapshot;
 mod groups;
 mod hints;
+mod history;
 mod jobs;
 pub mod keys;
 mod maintenance;
@@ -27,13 +28,14 @@ use tokio::time::Instant;
 pub use self::accounts::AccountFilter;
 pub use self::groups::{IdempotencyKey, NestedGroup};
 use self::hints::AncestorHints;
+pub use self::history::PointInTime;
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
 pub use self::members::MemberFilter;
 pub(crate) use self::members::{EdgeState, Inheritance, Reach};
 pub(crate) use self::pending::Pending;
 pub use self::pending::{ChangedMembers, DeletedGroup, Unsettled};
 pub use self::rows::{CountShard, GroupCounts, PendingName, ShardCounts};
-pub use self::stream::{Announcement, Record, Subject, read_records};
+pub use self::stream::{Record, read_records};
 pub(crate) use self::stream::{MemberRowChange, RowChange, RowId};
 use self::table::{Metering, Table};
 use crate::aws::retry::TimeLimit;

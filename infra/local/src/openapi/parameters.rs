@@ -74,6 +74,18 @@ pub(super) fn parameters() -> Map<String, Value> {
             json!({ "type": "string" }),
             json!("active"),
         ),
+        ("At", query, "at", AT, reference("Timestamp"), Value::Null),
+        ("Since", query, "since", "Only changes from this second on.", reference("Timestamp"), Value::Null),
+        ("Until", query, "until", "Only changes before this second.", reference("Timestamp"), Value::Null),
+        (
+            "HistoryAccount",
+            query,
+            "account_id",
+            "Only changes of the membership of this account.",
+            reference("AccountId"),
+            Value::Null,
+        ),
+        ("HistoryLimit", query, "limit", "Changes on the page.", groups_limit(), json!(2)),
         ("Transitive", query, "transitive", TRANSITIVE, json!({ "type": "boolean", "default": false }), json!(true)),
         ("IfMatch", header, "If-Match", IF_MATCH, entity_tags(), json!("*")),
         ("IfNoneMatch", header, "If-None-Match", IF_NONE_MATCH, entity_tags(), json!("\"1-0\"")),
@@ -101,6 +113,7 @@ const ACCOUNT_SEARCH: &str = "Only accounts in which each word of this text begi
      text with an `@` must begin the address. Compared as names of groups are. Trimmed; an empty text does not search.";
 const ACCOUNT_GROUPS_LIMIT: &str =
     "Groups on the page: 1 to 1,000, and 50 without it. With `fields=id`, 1 to 10,000, and 10,000 without it.";
+const AT: &str = "Who was a member at this time, after all changes of that second, as far back as history is kept.";
 const TRANSITIVE: &str = "Whether groups at every level above are listed, not only those right above.";
 const MEMBERSHIP_TYPE: &str = "Only memberships of this type.";
 const AFTER: &str = "The `endCursor` of the previous page. All other parameters except `limit` must be the same.";

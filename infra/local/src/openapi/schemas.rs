@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use shared::api::accounts::{
     AccountGroupsResponse, AccountResponse, AccountsResponse, MembershipChecksResponse, PathsResponse,
 };
+use shared::api::history::HistoryResponse;
 use shared::api::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
 use shared::api::responses::{
     ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse,
@@ -37,6 +38,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     generator.subschema_for::<CheckMembershipsRequest>();
     generator.subschema_for::<MembershipChecksResponse<'_>>();
     generator.subschema_for::<PathsResponse<'_>>();
+    generator.subschema_for::<HistoryResponse<'_>>();
     generator.subschema_for::<ErrorResponse>();
     let mut schemas = generator.take_definitions(true);
     schemas.insert(

@@ -282,8 +282,13 @@ impl Store {
     ///
     /// # Errors
     /// The table did not respond.
-    pub(crate) async fn delete_orphaned_edge(&self, edge: &Edge) -> Result<bool, Error> {
-        let mut writes = Vec::from(delete_edge_rows(edge));
+    pub(crate) async fn delete_orphaned_edge(
+        &self,
+        edge: &Edge,
+        actor: Option<&Actor>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let mut writes = Vec::from(delete_edge_rows(edge, actor, now));
         writes.push(Write::require_no_row(Key::group(&edge.parent)));
         Ok(self.table.transact(writes).await?.is_done())
     }
@@ -346,7 +351,7 @@ impl PlannedEdge<'_> {
         writes.push(Write::Check(Key::group(&edge.child()), is_active()));
         let child = ChildItem { edge_id: edge.id, nested_at: Some(now), nested_by: Some(actor.clone()) };
         writes.push(Write::insert(to_row(&Key::child(&edge.parent, &edge.child()), &child)?));
-        writes.push(add_parent(&edge, child_has_row)?);
+        writes.push(add_parent(&edge, child_has_row, actor, now)?);
         writes.push(insert_job(&Job::new(JobKind::Backfill(edge), now, Some(actor)))?);
         writes.extend(parent_state.into_iter().flat_map(|state| state.require_shards(&BTreeSet::new())));
         if writes.len() > MAX_ACTIONS {
@@ -377,7 +382,7 @@ fn delete_edge_and_sweep(
     now: Timestamp,
 ) -> Result<Vec<Write>, Error> {
     let parent_condition = parent_state.map_or_else(Condition::row_exists, GroupSnapshot::group_unchanged);
-    let mut writes = Vec::from(delete_edge_rows(edge));
+    let mut writes = Vec::from(delete_edge_rows(edge, actor, now));
     writes.push(count_nesting(edge, -1, parent_condition).into());
     writes.push(insert_job(&Job::new(JobKind::Sweep(*edge), now, actor))?);
     writes.extend(parent_state.into_iter().flat_map(|state| state.require_shards(&BTreeSet::new())));
@@ -385,27 +390,35 @@ fn delete_edge_and_sweep(
 }
 
 /// Adds the parent to the child's row.
-fn add_parent(edge: &Edge, child_has_row: bool) -> Result<Write, Error> {
-    let key = Key::nesting(&edge.child());
+fn add_parent(edge: &Edge, child_has_row: bool, actor: &Actor, now: Timestamp) -> Result<Write, Error> {
     if !child_has_row {
-        let item = NestingItem { parents: BTreeMap::from([(edge.parent, edge.id)]), rev: 1 };
+        let key = Key::nesting(&edge.child());
+        let parents = BTreeMap::from([(edge.parent, edge.id)]);
+        let item = NestingItem { parents, rev: 1, actor: Some(actor.clone()), changed_at: Some(now) };
         return Ok(Write::insert(to_row(&key, &item)?));
     }
-    let update = Update::of(key)
+    let update = change_parents(edge, actor, now)
         .set((Attribute::Parents, edge.parent.to_string()), edge.id)
-        .add(Attribute::Rev, 1)
         .when(Condition::row_exists());
     Ok(update.into())
 }
 
+/// Records who changes the parents of an edge's child, and when. The stream record of that write is the source of the nesting's history.
+fn change_parents(edge: &Edge, actor: &Actor, now: Timestamp) -> Update {
+    Update::of(Key::nesting(&edge.child()))
+        .set(Attribute::Actor, actor)
+        .set(Attribute::ChangedAt, now)
+        .add(Attribute::Rev, 1)
+}
+
 /// Deletes both rows of an edge: the child's in the parent's partition, the parent's entry in the child's.
-pub(in crate::store) fn delete_edge_rows(edge: &Edge) -> [Write; 2] {
+pub(in crate::store) fn delete_edge_rows(edge: &Edge, actor: Option<&Actor>, now: Timestamp) -> [Write; 2] {
     let (parent, child) = (&edge.parent, &edge.child());
     let delete_child = Write::delete_when(Key::child(parent, child), Condition::equals(Attribute::EdgeId, edge.id));
     let entry = || (Attribute::Parents, parent.to_string());
-    let remove_parent = Update::of(Key::nesting(child))
+    let actor = actor.cloned().unwrap_or_else(Actor::system);
+    let remove_parent = change_parents(edge, &actor, now)
         .remove(entry())
-        .add(Attribute::Rev, 1)
         .when(Condition::equals(entry(), edge.id));
     [delete_child, remove_parent.into()]
 }

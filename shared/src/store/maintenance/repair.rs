@@ -1,6 +1,6 @@
 //! Repairs single rows that contradict others, each under the condition that it is still as it was read.
 
-use crate::domain::{AccountId, Actor, Edge, Error, GroupId, Membership, Timestamp};
+use crate::domain::{AccountId, Actor, Edge, Error, GroupId, Timestamp};
 use crate::store::Store;
 use crate::store::groups::nesting::delete_edge_rows;
 use crate::store::keys::{Attribute, Key};
@@ -101,7 +101,7 @@ impl Store {
             Write::delete_when(Key::member(group, account), item.unchanged_since_read()),
             Write::delete(Key::mirror(account, group)),
             subtract_indirect_member(group, account),
-            system_record(group, account, &Membership::default(), now),
+            system_record(group, account, None, now),
         ])
         .await
     }
@@ -117,9 +117,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         let member = self.read_member(group, account).await?;
-        let membership = member.as_ref().map(MemberItem::membership).unwrap_or_default();
         let unchanged = require_unchanged(group, account, member.as_ref());
-        self.repair(vec![unchanged, system_record(group, account, &membership, now)]).await
+        self.repair(vec![unchanged, system_record(group, account, member.as_ref(), now)]).await
     }
 
     /// Copies the account's fields into a member row.
@@ -140,8 +139,8 @@ impl Store {
     ///
     /// # Errors
     /// The table did not respond.
-    pub(crate) async fn repair_half_edge(&self, edge: &Edge) -> Result<(), Error> {
-        let [delete_child, remove_parent] = delete_edge_rows(edge);
+    pub(crate) async fn repair_half_edge(&self, edge: &Edge, now: Timestamp) -> Result<(), Error> {
+        let [delete_child, remove_parent] = delete_edge_rows(edge, None, now);
         let (child, parents) = (Key::child(&edge.parent, &edge.child()), Key::nesting(&edge.child()));
         let entry = || (Attribute::Parents, edge.parent.to_string());
         let no_parent = Condition::absent(entry()).or(Condition::differs(entry(), edge.id));
@@ -164,7 +163,7 @@ impl Store {
             Write::delete(Key::member(group, account)),
             Write::delete(Key::mirror(account, group)),
             Write::require_no_row(Key::group(group)),
-            system_record(group, account, &Membership::default(), now),
+            system_record(group, account, None, now),
         ])
         .await
     }
@@ -180,6 +179,9 @@ impl Store {
     }
 }
 
-fn system_record(group: &GroupId, account: &AccountId, membership: &Membership, now: Timestamp) -> Write {
-    write_audit_record(group, account, membership, false, &ChangeContext::derived(&Actor::system(), now))
+fn system_record(group: &GroupId, account: &AccountId, member: Option<&MemberItem>, now: Timestamp) -> Write {
+    let membership = member.map(MemberItem::membership).unwrap_or_default();
+    let added_at = member.map(|item| item.added_at);
+    let actor = Actor::system();
+    write_audit_record(group, account, &membership, added_at, false, &ChangeContext::derived(&actor, now))
 }

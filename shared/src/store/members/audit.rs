@@ -115,11 +115,13 @@ impl RequestDecision {
     }
 }
 
-/// Records a change of a membership: `after` is its new state, `becomes_direct` whether it was no direct one before.
+/// Records a change of a membership: `after` is its new state, `added_at` when it began, `becomes_direct` whether it was no direct
+/// one before.
 pub(in crate::store) fn write_audit_record(
     group: &GroupId,
     account: &AccountId,
     after: &Membership,
+    added_at: Option<Timestamp>,
     becomes_direct: bool,
     context: &ChangeContext<'_>,
 ) -> Write {
@@ -128,8 +130,8 @@ pub(in crate::store) fn write_audit_record(
         .set(Attribute::Actor, *actor)
         .set(Attribute::ChangedAt, *now)
         .add(Attribute::Revision, 1);
-    update =
-        if after.is_member() { update.set(Attribute::Direct, after.direct) } else { update.remove(Attribute::Direct) };
+    update = update.set_or_remove(Attribute::Direct, Some(after.is_member().then_some(after.direct)));
+    update = update.set_or_remove(Attribute::AddedAt, Some(added_at.filter(|_| after.is_member())));
     if becomes_direct {
         update = update.set(Attribute::DirectSince, *now).set(Attribute::DirectBy, *actor);
     }

@@ -97,7 +97,8 @@ impl<'a> Batch<'a> {
             let system = Actor::system();
             let derived = ChangeContext::derived(row.actor.as_ref().unwrap_or(&system), direct.now);
             let context = if row.is_direct_decided { direct } else { &derived };
-            writes.push(write_audit_record(group, account, &row.after, row.becomes_direct(), context));
+            let (added_at, becomes_direct) = (row.added_at(), row.becomes_direct());
+            writes.push(write_audit_record(group, account, &row.after, added_at, becomes_direct, context));
         }
         for ((group, account), exists) in &self.sources {
             let key = Key::member(group, account);

@@ -68,7 +68,7 @@ impl Store {
         for chunk in accounts.chunks(MEMBERS_REMOVED) {
             let writes = chunk.iter().flat_map(|id| {
                 let rows = [Key::member(group, id), Key::mirror(id, group)].map(Write::delete);
-                rows.into_iter().chain([write_audit_record(group, id, &Membership::default(), false, &context)])
+                rows.into_iter().chain([write_audit_record(group, id, &Membership::default(), None, false, &context)])
             });
             let shards: BTreeSet<usize> = chunk.iter().map(shard_of).collect();
             let shards = shards.into_iter().map(|shard| Write::delete(Key::count(group, shard)));

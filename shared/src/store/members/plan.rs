@@ -91,6 +91,12 @@ impl PlannedRow {
         i64::from(self.after.direct) - i64::from(self.before.as_ref().is_some_and(|item| item.direct))
     }
 
+    /// When the membership began, if the account is a member or was one before.
+    pub(super) fn added_at(&self) -> Option<Timestamp> {
+        let planned = self.copies.as_ref().map(|(_, added_at)| *added_at);
+        planned.or_else(|| self.before.as_ref().map(|item| item.added_at))
+    }
+
     /// Whether the account is added to the group itself.
     pub(super) fn becomes_direct(&self) -> bool {
         self.is_direct_decided && self.after.direct && self.copies.is_some()

@@ -82,6 +82,33 @@ impl Position for (SortKey, AccountId) {
     }
 }
 
+/// A position in a history: its time, then the subject and the number of its change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct HistoryPlace(String);
+
+impl HistoryPlace {
+    /// A time, an account id and a number, with two separators.
+    const MAX_BYTES: usize = 20 + AccountId::MAX_CHARS + 12 + 2;
+
+    pub(in crate::store) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    pub(in crate::store) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Position for HistoryPlace {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_str().as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        str::from_utf8(bytes).ok().filter(|text| text.len() <= Self::MAX_BYTES).map(Self::new)
+    }
+}
+
 impl Position for GroupId {
     fn to_bytes(&self) -> Vec<u8> {
         self.as_bytes().to_vec()

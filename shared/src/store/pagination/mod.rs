@@ -4,7 +4,7 @@ mod cursor;
 mod page;
 mod response_size;
 
-pub(super) use self::cursor::Scope;
+pub(super) use self::cursor::{HistoryPlace, Scope};
 pub(super) use self::page::{AccountPlace, Place, cut_page};
 #[cfg(test)]
 pub(crate) use self::response_size::ResponseSize;

@@ -1,7 +1,10 @@
 //! The size of an item in a response. Lambda's payload carries the body as a JSON text inside JSON, so that texts are
 //! escaped twice.
 
-use crate::domain::{Account, Actor, ExternalId, Group, GroupEmail, GroupId, Member, Membership, MembershipType};
+use crate::domain::{
+    Account, Actor, ExternalId, Group, GroupEmail, GroupId, HistoryChange, HistoryEntry, Member, Membership,
+    MembershipType, PastGroup, PastMembership,
+};
 
 /// An item of a page.
 pub(crate) trait ResponseSize {
@@ -16,6 +19,8 @@ const GROUP_BYTES: usize = 480;
 const OPTIONAL_BYTES: usize = 22;
 /// Field names, quotes and times of a member, or of an account.
 const MEMBER_BYTES: usize = 208;
+/// Field names, quotes, times, numbers and group ids of an entry in a history, with both memberships.
+const HISTORY_BYTES: usize = 560;
 /// The id of a group, with its quotes.
 const VIA_BYTES: usize = 48;
 
@@ -83,6 +88,38 @@ impl ResponseSize for (Group, MembershipType) {
 impl ResponseSize for (Group, Membership) {
     fn response_bytes(&self) -> usize {
         self.0.response_bytes() + VIA_BYTES * self.1.via.len()
+    }
+}
+
+/// A group with the time when it was deleted.
+impl ResponseSize for PastGroup {
+    fn response_bytes(&self) -> usize {
+        self.group.response_bytes() + OPTIONAL_BYTES + VIA_BYTES * self.membership.via.len()
+    }
+}
+
+impl ResponseSize for HistoryEntry {
+    fn response_bytes(&self) -> usize {
+        let of_membership = |it: &Option<PastMembership>| {
+            it.as_ref().map_or(0, |it| VIA_BYTES * it.membership.via.len())
+        };
+        let of_change = match &self.change {
+            // The id of the change names the account once more.
+            HistoryChange::Member { account, before, after, .. } => {
+                2 * text_bytes(account.as_str()) + of_membership(before) + of_membership(after)
+            }
+            HistoryChange::Group { before, after, .. } => {
+                [before, after].into_iter().flatten().map(|group| group.response_bytes()).sum()
+            }
+            HistoryChange::Nesting { .. } => 0,
+        };
+        HISTORY_BYTES + text_bytes(self.actor.as_str()) + of_change
+    }
+}
+
+impl<Place> ResponseSize for (Place, HistoryEntry) {
+    fn response_bytes(&self) -> usize {
+        self.1.response_bytes()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::domain::{Actor, EdgeId, Membership, Moment, Timestamp};
+use crate::domain::{Actor, EdgeId, Membership, Moment, PastMembership, Timestamp};
 
 /// An audit record. It stays when the membership ends.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -14,6 +14,8 @@ pub(in crate::store) struct AuditItem {
     direct: Option<bool>,
     #[serde(default, with = "serde_dynamo::string_set")]
     via: BTreeSet<EdgeId>,
+    /// When the account became a member, while it is one; absent in records of older versions.
+    added_at: Option<Timestamp>,
     /// When the account was last added to the group itself; absent in records of older versions.
     pub(in crate::store) direct_since: Option<Timestamp>,
     /// Who added it.
@@ -37,6 +39,12 @@ impl AuditItem {
     pub(in crate::store) fn membership(&self) -> Option<Membership> {
         let membership = Membership { direct: self.direct?, via: self.via.clone() };
         membership.is_member().then_some(membership)
+    }
+
+    /// The membership with its beginning, when the account is a member. A record of an older version shows the last change instead.
+    pub(in crate::store) fn past_membership(&self) -> Option<PastMembership> {
+        let added_at = self.added_at.or(self.changed_at)?;
+        Some(PastMembership { membership: self.membership()?, added_at })
     }
 
     /// When and by whom the account was last added to the group itself. A record of an older version shows that only as long as the

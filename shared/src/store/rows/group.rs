@@ -113,9 +113,11 @@ impl GroupItem {
 
     /// The group, or `None` for one that is being deleted.
     pub(in crate::store) fn active(&self, key: &Key) -> Result<Option<Group>, Error> {
-        if !self.is_active() {
-            return Ok(None);
-        }
+        if self.is_active() { self.group(key).map(Some) } else { Ok(None) }
+    }
+
+    /// The group, in any state.
+    pub(in crate::store) fn group(&self, key: &Key) -> Result<Group, Error> {
         let wrong = |_| unreadable("group row");
         let profile = GroupProfile {
             name: GroupName::parse(&self.name).map_err(wrong)?,
@@ -126,7 +128,7 @@ impl GroupItem {
             email: self.email.as_deref().map(GroupEmail::parse).transpose().map_err(wrong)?,
         };
         let id = key.as_group().ok_or_else(|| unreadable("group row"))?;
-        Ok(Some(Group {
+        Ok(Group {
             id,
             profile,
             member_count: self.member_count,
@@ -138,7 +140,7 @@ impl GroupItem {
             updated_by: self.actor.clone(),
             version: self.version,
             revision: u64::try_from(self.nesting_revision).unwrap_or_default(),
-        }))
+        })
     }
 }
 

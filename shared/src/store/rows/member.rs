@@ -14,7 +14,7 @@ pub(in crate::store) struct MemberItem {
     pub(in crate::store) direct: bool,
     #[serde(default, with = "serde_dynamo::string_set", skip_serializing_if = "BTreeSet::is_empty")]
     pub(in crate::store) via: BTreeSet<EdgeId>,
-    added_at: Timestamp,
+    pub(in crate::store) added_at: Timestamp,
     name: String,
     email: String,
     status: String,

@@ -23,6 +23,12 @@ pub(in crate::store) struct ChildItem {
 pub(in crate::store) struct NestingItem {
     pub(in crate::store) parents: BTreeMap<GroupId, EdgeId>,
     pub(in crate::store) rev: u64,
+    /// Who last changed the parents; absent in rows of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) actor: Option<Actor>,
+    /// When they were changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) changed_at: Option<Timestamp>,
 }
 
 impl NestingItem {

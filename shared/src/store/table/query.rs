@@ -25,12 +25,14 @@ pub(in crate::store) struct QuerySpec<'a> {
     pub(in crate::store) pages: usize,
     /// The condition that a row must meet to be returned.
     pub(in crate::store) filter: Option<Condition>,
+    /// Whether to read the range from its end.
+    pub(in crate::store) is_reversed: bool,
 }
 
 impl<'a> QuerySpec<'a> {
     /// All rows of a range.
     pub(in crate::store) const fn all(range: &'a Range) -> Self {
-        Self { range, after: None, wanted: None, pages: usize::MAX, filter: None }
+        Self { range, after: None, wanted: None, pages: usize::MAX, filter: None, is_reversed: false }
     }
 
     fn wanted(&self) -> usize {
@@ -90,10 +92,10 @@ impl Table {
         mut take: impl FnMut(P) -> Result<usize, Error>,
     ) -> Result<Option<Attributes>, Error> {
         let wanted = spec.wanted();
-        let QuerySpec { range, after, pages, filter, .. } = spec;
+        let QuerySpec { range, after, pages, filter, is_reversed, .. } = spec;
         // A limit counts rows before the filter: with a filter, a whole page is the better size.
         let is_limited = filter.is_none();
-        let request = self.request(range, filter);
+        let request = self.request(range, filter).set_scan_index_forward(is_reversed.then_some(false));
         let mut start = after.as_ref().map(Key::to_attributes);
         let mut left = wanted;
         for _ in 0..pages {

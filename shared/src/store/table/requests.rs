@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    KeysAndAttributes, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
+};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::condition::Placeholders;
@@ -15,6 +18,9 @@ use crate::store::keys::{Attributes, Key};
 
 /// Keys in one `BatchGetItem`, at most.
 const BATCH_KEYS: usize = 100;
+
+/// Rows in one `BatchWriteItem`, at most.
+const BATCH_ROWS: usize = 25;
 
 /// The result of an update under a condition.
 #[must_use]
@@ -67,6 +73,31 @@ impl Table {
             left = unprocessed.into_values().flat_map(|wanted| wanted.keys).collect();
             if left.is_empty() {
                 return Ok(rows);
+            }
+            backoff.pause().await?;
+        }
+    }
+
+    /// `BatchWriteItem` of any number of rows with different keys, in place of those that exist.
+    pub(in crate::store) async fn batch_put(&self, rows: Vec<Attributes>) -> Result<(), Error> {
+        let requests: Vec<_> = rows.chunks(BATCH_ROWS).map(|chunk| self.batch_put_chunk(chunk.to_vec())).collect();
+        stream::iter(requests).buffer_unordered(SIDE_BY_SIDE).try_collect().await
+    }
+
+    async fn batch_put_chunk(&self, rows: Vec<Attributes>) -> Result<(), Error> {
+        const OPERATION: &str = "BatchWriteItem";
+        let unsendable = |_: BuildError| Error::Internal { operation: OPERATION, code: "request not made".into() };
+        let put = |row| Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(row)).build()?).build());
+        let mut left: Vec<WriteRequest> = rows.into_iter().map(put).collect::<Result<_, _>>().map_err(unsendable)?;
+        let mut backoff = Backoff::new(OPERATION, self.deadline());
+        loop {
+            let request = self.client.batch_write_item().request_items(&*self.name, left);
+            let sent = send_with_retry(OPERATION, self.deadline(), is_retryable, || request.clone().send()).await?;
+            let output = sent.map_err(internal(OPERATION))?;
+            // A throttled table returns the rows that it did not write.
+            left = output.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
+            if left.is_empty() {
+                return Ok(());
             }
             backoff.pause().await?;
         }

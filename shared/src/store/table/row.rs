@@ -105,14 +105,71 @@ impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Typed<S> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut typed: A) -> Result<S::Value, A::Error> {
         let Some(Text(name)) = typed.next_key()? else { return Err(Error::custom("a value without its type")) };
-        // Texts, sets and booleans are plain JSON. Lists and maps have types inside; no listed row has any.
-        let value = if name == "N" {
-            let Text(digits) = typed.next_value()?;
-            self.0.deserialize(Number(&digits, PhantomData))?
-        } else {
-            typed.next_value_seed(self.0)?
+        // Texts, sets and booleans are plain JSON. Lists have types inside; no listed row has any.
+        let value = match &*name {
+            "N" => {
+                let Text(digits) = typed.next_value()?;
+                self.0.deserialize(Number(&digits, PhantomData))?
+            }
+            "M" => typed.next_value_seed(Entries(self.0))?,
+            _ => typed.next_value_seed(self.0)?,
         };
         typed.next_key::<IgnoredAny>()?.map_or(Ok(value), |_| Err(Error::custom("a value of two types")))
+    }
+}
+
+/// A map, whose values have types inside.
+struct Entries<S>(S);
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Entries<S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Entries<S> {
+    type Value = S::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<S::Value, A::Error> {
+        self.0.deserialize(TypedEntries(entries))
+    }
+}
+
+/// The entries of a map without the types of their values.
+struct TypedEntries<A>(A);
+
+impl<'de, A: MapAccess<'de>> Deserializer<'de> for TypedEntries<A> {
+    type Error = A::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, A::Error> {
+        visitor.visit_map(self)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, A::Error> {
+        visitor.visit_some(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for TypedEntries<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        self.0.next_key_seed(seed)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.0.next_value_seed(Typed(seed))
     }
 }
 

@@ -36,6 +36,8 @@ impl ConflictLimit {
     pub(in crate::store) const MEMBERSHIP: Self = Self { attempts: 20, then: contradiction };
     /// For changes that depend on many groups: these may be busy for long.
     pub(in crate::store) const MANY_GROUPS: Self = Self { attempts: 20, then: busy };
+    /// For reading memberships at a point in time, while history lacks a change.
+    pub(in crate::store) const HISTORY: Self = Self { attempts: 10, then: busy };
     /// For reconciling members of a group that others are added to.
     pub(in crate::store) const RECONCILIATION: Self = Self { attempts: 30, then: contradiction };
 }

@@ -1,0 +1,84 @@
+//! The changes in a record that history keeps, and that other systems are notified of: of a group's own fields, of memberships and
+//! of nestings.
+
+use std::collections::BTreeSet;
+
+use super::record::{Images, Record};
+use crate::domain::{AccountId, Actor, Error, GroupId, HistoryChange, HistoryEntry, Version};
+use crate::store::keys::Key;
+use crate::store::rows::{AnyRow, AuditItem, GroupItem, NestingItem, State};
+
+impl Record {
+    /// Decodes the changes that history keeps: none for a change of something else, several where a repair changed several
+    /// parents of a group.
+    ///
+    /// # Errors
+    /// The record cannot be decoded.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, Error> {
+        let images = self.images()?;
+        let key = images.key.clone();
+        // A row that is removed had its entry before, when its group, membership or nesting ended.
+        if !images.has_after() {
+            return Ok(Vec::new());
+        }
+        if let Some((group, account)) = key.as_audit_record() {
+            return Ok(member(group, account, images)?.into_iter().collect());
+        }
+        if let Some(id) = key.as_group() {
+            return Ok(group(&key, id, images)?.into_iter().collect());
+        }
+        key.as_nesting().map_or_else(|| Ok(Vec::new()), |child| nestings(child, images))
+    }
+}
+
+fn group(key: &Key, group: GroupId, mut images: Images) -> Result<Option<HistoryEntry>, Error> {
+    let item = |row: Option<AnyRow>| match row {
+        Some(AnyRow::Group(_, item)) => Some(item),
+        _ => None,
+    };
+    let (before, after) = (item(images.take_before()?), item(images.take_after()?));
+    let Some(after) = after else { return Ok(None) };
+    // Only the counts changed, or searches have the name now.
+    let is_same = |before: &GroupItem| before.version == after.version || before.state != State::Active;
+    if before.as_ref().is_some_and(is_same) {
+        return Ok(None);
+    }
+    let (Version(revision), at) = (after.version, after.updated_at);
+    let actor = after.actor.clone().unwrap_or_else(Actor::system);
+    let before = before.map(|before| before.active(key)).transpose()?.flatten().map(Box::new);
+    let change = HistoryChange::Group { group, before, after: after.active(key)?.map(Box::new) };
+    Ok(Some(HistoryEntry { revision, at, actor, change }))
+}
+
+fn member(group: GroupId, account: AccountId, mut images: Images) -> Result<Option<HistoryEntry>, Error> {
+    let item = |row: Option<AnyRow>| match row {
+        Some(AnyRow::Audit(_, _, item)) => item,
+        _ => AuditItem::default(),
+    };
+    let (before_item, item) = (item(images.take_before()?), item(images.take_after()?));
+    // A decision that changed nothing.
+    if before_item.membership() == item.membership() {
+        return Ok(None);
+    }
+    let (before, after) = (before_item.past_membership(), item.past_membership());
+    let Some((actor, at)) = item.actor.zip(item.changed_at) else { return Ok(None) };
+    let change = HistoryChange::Member { group, account, before, after, before_since: before_item.changed_at };
+    Ok(Some(HistoryEntry { revision: item.revision, at, actor, change }))
+}
+
+fn nestings(child: GroupId, mut images: Images) -> Result<Vec<HistoryEntry>, Error> {
+    let item = |row: Option<AnyRow>| match row {
+        Some(AnyRow::Nesting(item)) => item,
+        _ => NestingItem::default(),
+    };
+    let (before, after) = (item(images.take_before()?), item(images.take_after()?));
+    // A change by an older version has no time.
+    let Some((actor, at)) = after.actor.clone().zip(after.changed_at) else { return Ok(Vec::new()) };
+    let parents = |item: &NestingItem| -> BTreeSet<GroupId> { item.parents.keys().copied().collect() };
+    let (before, now) = (parents(&before), parents(&after));
+    let entry = |parent: &GroupId| {
+        let change = HistoryChange::Nesting { parent: *parent, child, is_nested: now.contains(parent) };
+        HistoryEntry { revision: after.rev, at, actor: actor.clone(), change }
+    };
+    Ok(before.symmetric_difference(&now).map(entry).collect())
+}
