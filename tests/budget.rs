@@ -7,9 +7,11 @@ use shared::domain::{Account, AccountId};
 use shared::store::keys::COUNT_SHARDS;
 
 use crate::harness::exchange::{T1, T2, T3, account_event, request_event};
+use crate::harness::faults::Faults;
 use crate::harness::meter::{Meter, Units};
+use crate::harness::pump::Pump;
 use crate::harness::recorder::{Recorded, operations, sequential};
-use crate::harness::{Answer, Api, event_source, is_embedded, numbered, version};
+use crate::harness::{Answer, Api, event_source, is_embedded, now, numbered, version};
 
 /// Asserts which requests a call sent to the table, and how many of them ran one after the other (`rounds`).
 #[track_caller]
@@ -195,6 +197,35 @@ async fn account_of_two_words_costs_ten_write_units() {
 
 /// The accounts of one count shard share a transaction, with those of other shards as far as they fit: a change has three
 /// rows. Reads and transactions run side by side.
+/// A row of less than a kilobyte costs one write unit.
+#[tokio::test]
+async fn history_of_a_membership_costs_two_write_units_and_is_read_in_few_rounds() {
+    let api = Api::start_streaming(|_| {}, &Faults::default()).await;
+    let group = api.group("Group").await;
+    api.members(&group, 0..50).await;
+    api.recorder.take();
+    Pump::publishing(&api).await.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
+    let requests = api.recorder.take();
+    assert_cost(&requests, &["BatchWriteItem"; 5], 1);
+    let tables = requests.iter().flat_map(|request| request.body["RequestItems"].as_object().unwrap().values());
+    let rows: Vec<&Value> = tables.flat_map(|rows| rows.as_array().unwrap()).collect();
+    assert_eq!(rows.len(), 1 + 2 * 50, "the group's creation, and two rows for each member");
+    assert!(rows.iter().all(|row| row.to_string().len() < 1_024));
+    let cost = async |path: &str| {
+        api.recorder.take();
+        api.get(path).await.ok();
+        api.recorder.take()
+    };
+    assert_cost(&cost(&format!("/{group}/history")).await, &["Query"], 1);
+    assert_cost(&cost(&format!("/{group}/history?account_id=acc-00000")).await, &["Query"], 1);
+    assert_cost(&cost("/api/v1/accounts/acc-00000/history").await, &["Query"], 1);
+    let at = now();
+    let members = ["BatchGetItem", "Query", "Query", "BatchGetItem"];
+    assert_cost(&cost(&format!("/{group}/members?at={at}")).await, &members, 2);
+    let groups = ["Query", "Query", "BatchGetItem"];
+    assert_cost(&cost(&format!("/api/v1/accounts/acc-00000/groups?at={at}")).await, &groups, 2);
+}
+
 #[tokio::test]
 async fn bulk_changes_share_transactions() {
     let api = Api::start().await;

@@ -4,13 +4,14 @@ use std::process::Command;
 
 use crate::harness::workspace::binary;
 
-const COMPLETE: [(&str, &str); 6] = [
+const COMPLETE: [(&str, &str); 7] = [
     ("TABLE_NAME", "groups"),
     ("ROLES_CLAIM", "cognito:groups"),
     ("ACTOR_CLAIM", "sub"),
     ("ADMIN_ROLE", "Administrator"),
     ("READ_ROLES", ""),
     ("SETTLE_BUDGET_MS", "300"),
+    ("HISTORY_RETENTION_DAYS", "400"),
 ];
 
 #[test]

@@ -3,7 +3,7 @@
 //!
 //! The assumptions:
 //!
-//! - *Latency* is log-normal around a median: GetItem and Query 4 ms, BatchGetItem 6, single writes 6, TransactGetItems 10,
+//! - *Latency* is log-normal around a median: GetItem and Query 4 ms, BatchGetItem and BatchWriteItem 6, single writes 6, TransactGetItems 10,
 //!   TransactWriteItems 16 and 0.1 for each item. Transactions take two to four times as long as plain requests (Idziorek et
 //!   al., "Distributed Transactions at Scale in Amazon DynamoDB", USENIX ATC 2023). The medians are of one region and are an
 //!   assumption, as is the shape: sigma is 0.35, so the 99th percentile is 2.3 times the median. The emulator's own time is a
@@ -21,8 +21,8 @@
 //!   seconds of units. DynamoDB keeps up to five minutes, but does not promise them ("Burst capacity"). The least that a
 //!   request can cost is taken at its arrival. The rest follows with its answer and may leave a debt.
 //! - *Throttling*: a request on an empty bucket fails with `ProvisionedThroughputExceededException`. A transaction is
-//!   cancelled with `ProvisionedThroughputExceeded` for the items of this partition. A BatchGetItem fails as a whole; DynamoDB
-//!   would return the keys of other partitions.
+//!   cancelled with `ProvisionedThroughputExceeded` for the items of this partition. A BatchGetItem or BatchWriteItem fails as a
+//!   whole; DynamoDB would take the items of other partitions.
 //! - *Units* are those that the emulator reports, in equal parts for the items of a request. A failed condition costs the
 //!   least possible: one unit, two in a transaction. A conflict costs nothing.
 

@@ -80,7 +80,8 @@ impl Meter {
     }
 
     fn count(&self, operation: &str, capacity: &Value) {
-        let writes = matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems");
+        let writes =
+            matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems");
         let of = |table: &Value| table["CapacityUnits"].as_f64().unwrap_or_default();
         let units = match capacity {
             Value::Array(tables) => tables.iter().map(of).sum(),

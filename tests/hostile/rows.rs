@@ -85,10 +85,18 @@ fn reads() -> Vec<(&'static str, Value)> {
         ("list-groups", event)
     };
     let mut reads = vec![list("limit=2"), list("search=team"), list("member=acc-123&limit=1")];
-    let others =
-        ["get-group", "get-member", "list-members", "list-nested-groups", "list-parents", "list-membership-paths"];
+    let others = [
+        "get-group",
+        "get-member",
+        "list-members",
+        "list-nested-groups",
+        "list-parents",
+        "list-membership-paths",
+        "list-group-history",
+    ];
     reads.extend(others.map(|name| (name, recorded(name))));
-    let of_accounts = ["get-account", "list-accounts", "list-account-groups", "check-memberships"];
+    let of_accounts =
+        ["get-account", "list-accounts", "list-account-groups", "check-memberships", "list-account-history"];
     reads.extend(of_accounts.map(|name| (name, recorded(name))));
     reads
 }

@@ -91,7 +91,7 @@ fn every_path_and_header_gets_an_answer_of_the_contract() {
 /// Draws queries of any bytes that HTTP can carry, encoded or not.
 fn query() -> impl Strategy<Value = String> {
     let name = prop_oneof![
-        4 => prop::sample::select(vec!["search", "limit", "after", "member", "membership_type", "email", "status", "fields", "transitive"]).prop_map(str::to_owned),
+        4 => prop::sample::select(vec!["search", "limit", "after", "member", "membership_type", "email", "status", "fields", "transitive", "at", "since", "until", "account_id"]).prop_map(str::to_owned),
         1 => text().prop_map(|text| percent_encoded(&text)),
     ];
     let value = prop_oneof![
@@ -107,7 +107,7 @@ fn query() -> impl Strategy<Value = String> {
 
 #[test]
 fn every_query_gets_an_answer_of_the_contract() {
-    let lists = ["", "/members", "/groups"];
+    let lists = ["", "/members", "/groups", "/history"];
     let cases = (0..lists.len(), query());
     fuzz(250, cases, World::start, async |world, (list, query)| {
         let group = if list == 0 { String::new() } else { format!("/{TEAM}") };

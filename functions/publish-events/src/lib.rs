@@ -2,7 +2,7 @@
 //! nothing else.
 //!
 //! Takes a batch of records and returns those to retry (`ReportBatchItemFailures`). History comes first, so that no published change
-//! is missing there. A change that comes again writes the same rows, and its event has the same id. A change that can never be
+//! is missing there. A repeated record writes the same rows, and its event has the same id. A change that can never be
 //! published becomes a dead letter with its reason.
 
 use shared::app::{PublishEventsDeps, StreamFunction};

@@ -1,7 +1,7 @@
 //! Errors of looking something up or changing it.
 
-use super::{GroupId, Timestamp};
 use super::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
+use super::{GroupId, Timestamp};
 
 /// The reason why the store refused or failed an operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -35,6 +35,7 @@ pub enum Kind {
     BatchGet,
     TransactGet,
     Write,
+    BatchWrite,
     TransactWrite,
 }
 
@@ -42,13 +43,13 @@ impl Kind {
     pub const fn axis(self) -> Axis {
         match self {
             Self::Read | Self::BatchGet | Self::TransactGet => Axis::Read,
-            Self::Write | Self::TransactWrite => Axis::Write,
+            Self::Write | Self::BatchWrite | Self::TransactWrite => Axis::Write,
         }
     }
 
     /// Whether it fails when it meets a transaction.
     pub const fn conflicts(self) -> bool {
-        matches!(self, Self::TransactGet | Self::Write | Self::TransactWrite)
+        matches!(self, Self::TransactGet | Self::Write | Self::BatchWrite | Self::TransactWrite)
     }
 }
 
@@ -74,6 +75,7 @@ impl Call {
             "GetItem" => (Kind::Read, vec![Touch::of_key(proxy::key(&request["Key"]))]),
             "Query" => (Kind::Read, vec![Touch::of_query(request)]),
             "BatchGetItem" => (Kind::BatchGet, keys(request).map(|key| Touch::of_key(proxy::key(key))).collect()),
+            "BatchWriteItem" => (Kind::BatchWrite, rows(request).map(|row| Touch::of_key(proxy::key(row))).collect()),
             "TransactGetItems" => {
                 let keys = proxy::actions(request).map(|(_, get)| proxy::key_of_action(get));
                 (Kind::TransactGet, keys.map(Touch::of_key).collect())
@@ -100,7 +102,7 @@ impl Call {
     pub fn median(&self) -> Duration {
         Duration::from_micros(match self.kind {
             Kind::Read => 4_000,
-            Kind::BatchGet | Kind::Write => 6_000,
+            Kind::BatchGet | Kind::Write | Kind::BatchWrite => 6_000,
             Kind::TransactGet => 10_000,
             Kind::TransactWrite => 16_000 + 100 * self.touches.len() as u64,
         })
@@ -110,7 +112,7 @@ impl Call {
     pub const fn least(&self) -> f64 {
         match self.kind {
             Kind::Read | Kind::BatchGet if !self.is_consistent => 0.5,
-            Kind::Read | Kind::BatchGet | Kind::Write => 1.0,
+            Kind::Read | Kind::BatchGet | Kind::Write | Kind::BatchWrite => 1.0,
             Kind::TransactGet | Kind::TransactWrite => 2.0,
         }
     }
@@ -145,4 +147,10 @@ fn keys(request: &Value) -> impl Iterator<Item = &Value> {
 pub fn consumed(capacity: &Value) -> f64 {
     let tables = capacity.as_array().map_or_else(|| std::slice::from_ref(capacity), Vec::as_slice);
     tables.iter().map(|table| table["CapacityUnits"].as_f64().unwrap_or_default()).sum()
+}
+
+/// Returns the rows that a BatchWriteItem puts.
+fn rows(request: &Value) -> impl Iterator<Item = &Value> {
+    let tables = request["RequestItems"].as_object().unwrap().values();
+    tables.flat_map(|table| table.as_array().unwrap()).map(|write| &write["PutRequest"]["Item"])
 }

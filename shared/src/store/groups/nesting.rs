@@ -417,8 +417,6 @@ pub(in crate::store) fn delete_edge_rows(edge: &Edge, actor: Option<&Actor>, now
     let delete_child = Write::delete_when(Key::child(parent, child), Condition::equals(Attribute::EdgeId, edge.id));
     let entry = || (Attribute::Parents, parent.to_string());
     let actor = actor.cloned().unwrap_or_else(Actor::system);
-    let remove_parent = change_parents(edge, &actor, now)
-        .remove(entry())
-        .when(Condition::equals(entry(), edge.id));
+    let remove_parent = change_parents(edge, &actor, now).remove(entry()).when(Condition::equals(entry(), edge.id));
     [delete_child, remove_parent.into()]
 }

@@ -39,12 +39,17 @@ enum MembershipAt {
 }
 
 /// The changes of one membership that history has since a point in time, by revision.
-type Changes = BTreeMap<u64, (Timestamp, HistoryItem)>;
+type MembershipChanges = BTreeMap<u64, (Timestamp, HistoryItem)>;
 
 impl PointInTime {
     /// The membership before the first change after this time or, where none follows, the present one. A clock that steps back
     /// between two changes lets the second appear with the first.
-    fn membership(self, changes: Option<&Changes>, present: Option<&AuditItem>) -> Result<MembershipAt, Error> {
+    fn membership(
+        self,
+        changes: Option<&MembershipChanges>,
+        present: Option<&AuditItem>,
+        is_group_deleted: bool,
+    ) -> Result<MembershipAt, Error> {
         let later = changes.into_iter().flat_map(BTreeMap::values).find(|(changed_at, _)| *changed_at > self.at);
         if let Some((_, change)) = later {
             return match change.before_since {
@@ -54,6 +59,8 @@ impl PointInTime {
         }
         let Some(present) = present else { return Ok(MembershipAt::Known(None)) };
         Ok(match present.changed_at {
+            // Its deletion may write the audit record of an account that had left before: history has no such change.
+            Some(changed_at) if is_group_deleted && !self.awaits(changed_at) => MembershipAt::Known(None),
             Some(changed_at) if changed_at > self.at => MembershipAt::ChangedAt(changed_at),
             _ => MembershipAt::Known(present.past_membership()),
         })
@@ -136,8 +143,11 @@ impl Store {
             self.table.query_typed::<HistoryItem>(QuerySpec::all(&history)),
         )
         .await?;
-        past_group(&rows, id)?.filter(|(_, deleted_at)| deleted_at.is_none_or(|it| it > time.at)).ok_or(Missing::Group)?;
-        let mut changes: BTreeMap<AccountId, Changes> = BTreeMap::new();
+        let (_, deleted_at) = past_group(&rows, id)?.ok_or(Missing::Group)?;
+        if deleted_at.is_some_and(|it| it <= time.at) {
+            return Err(Missing::Group.into());
+        }
+        let mut changes: BTreeMap<AccountId, MembershipChanges> = BTreeMap::new();
         for Row { key, item } in history.all()? {
             let changed_at = key.as_history().ok_or_else(|| unreadable("history row"))?;
             if let Some(account) = item.account_id.clone() {
@@ -150,13 +160,14 @@ impl Store {
             present.insert(account, item);
         }
         let accounts: BTreeSet<&AccountId> = changes.keys().chain(present.keys()).collect();
-        let known = |id: &AccountId| Ok((id.clone(), time.membership(changes.get(id), present.get(id))?));
+        let known =
+            |id: &AccountId| Ok((id.clone(), time.membership(changes.get(id), present.get(id), deleted_at.is_some())?));
         time.memberships(accounts.into_iter().map(known))
     }
 
     /// Lists the groups that an account was in, by name without case, then id; also those that were deleted since, and for an account
-    /// that was deleted since. One `Query` of the account and one of its history, side by side; then two rounds of `BatchGetItem`s,
-    /// of the audit records and of the groups.
+    /// that was deleted since. One `Query` of the account and one of its history, side by side; then `BatchGetItem`s of the groups, and of
+    /// the audit records in them.
     ///
     /// # Errors
     /// [`Missing::Account`], [`Error::ForeignCursor`], [`Error::BeforeHistory`].
@@ -210,7 +221,11 @@ impl Store {
         Ok(groups)
     }
 
-    async fn try_memberships_at(&self, account: &AccountId, time: PointInTime) -> Result<Attempt<Vec<PastGroup>>, Error> {
+    async fn try_memberships_at(
+        &self,
+        account: &AccountId,
+        time: PointInTime,
+    ) -> Result<Attempt<Vec<PastGroup>>, Error> {
         // The whole history: it has the groups that the account was in, of which the last change may not be there yet.
         let (mirrors, history) =
             (Range::AccountAndMirrors(account.clone()), Range::AccountHistory(account.clone(), Period::default()));
@@ -219,31 +234,38 @@ impl Store {
             self.table.query_typed(QuerySpec::all(&history)),
         )
         .await?;
-        mirrors.take_head::<AccountItem>(&Key::account(account))?.ok_or_else(|| Missing::Account(account.to_string()))?;
+        mirrors
+            .take_head::<AccountItem>(&Key::account(account))?
+            .ok_or_else(|| Missing::Account(account.to_string()))?;
         let mirrored = mirrors.all()?.into_iter().filter_map(|Row { key, .. }| key.as_mirror());
         let mut groups: BTreeSet<GroupId> = mirrored.map(|(_, group)| group).collect();
-        let mut changes: BTreeMap<GroupId, Changes> = BTreeMap::new();
+        let mut changes: BTreeMap<GroupId, MembershipChanges> = BTreeMap::new();
         for Row { key, item } in history.all()? {
             let changed_at = key.as_history().ok_or_else(|| unreadable("history row"))?;
             groups.insert(item.group_id);
             changes.entry(item.group_id).or_default().insert(item.revision, (changed_at, item));
         }
-        let keys: Vec<Key> = groups.iter().map(|group| Key::audit_record(group, account)).collect();
-        let present = Snapshot::read(&self.table, &keys).await?;
-        let known = |group: GroupId| {
-            Ok((group, time.membership(changes.get(&group), present.audit_record(&group, account)?)?))
+        let keys = |id: &GroupId| [Key::group(id), Key::deleted_group(id), Key::audit_record(id, account)];
+        let rows = self.table.batch_get(&groups.iter().flat_map(keys).collect::<Vec<_>>()).await?;
+        let known = |id: GroupId| {
+            let present = rows.get(&Key::audit_record(&id, account)).cloned().map(from_row).transpose()?;
+            let (present, group) = (present.map(|(_, item)| item), past_group(&rows, &id)?);
+            let is_deleted = group.is_none_or(|(_, deleted_at)| deleted_at.is_some());
+            Ok((id, time.membership(changes.get(&id), present.as_ref(), is_deleted)?))
         };
         let Attempt::Done(memberships) = time.memberships(groups.into_iter().map(known))? else {
             return Ok(Attempt::Conflict);
         };
-        let keys: Vec<Key> = memberships.keys().flat_map(|id| [Key::group(id), Key::deleted_group(id)]).collect();
-        let rows = self.table.batch_get(&keys).await?;
         let mut found = Vec::new();
         for (id, PastMembership { membership, .. }) in memberships {
-            // The rows of a group that was just deleted are gone, and history lacks the deletion.
-            let Some((group, deleted_at)) = past_group(&rows, &id)? else { return Ok(Attempt::Conflict) };
-            if deleted_at.is_none_or(|it| it > time.at) {
-                found.push(PastGroup { group, membership, deleted_at });
+            let newest = changes.get(&id).and_then(|changes| changes.values().next_back());
+            match past_group(&rows, &id)? {
+                Some((_, Some(deleted_at))) if deleted_at <= time.at => {}
+                Some((group, deleted_at)) => found.push(PastGroup { group, membership, deleted_at }),
+                // The group's rows are gone, and history lacks the deletion so far.
+                None if newest.is_some_and(|(changed_at, _)| time.awaits(*changed_at)) => return Ok(Attempt::Conflict),
+                // It was deleted before history was kept.
+                None => {}
             }
         }
         Ok(Attempt::Done(found))
@@ -255,11 +277,9 @@ fn scope(list: &str, id: &str, time: PointInTime, only: Option<MembershipType>) 
 }
 
 /// A group, or its last state with the time when it was deleted; `None` where no row of it was read.
-fn past_group(
-    rows: &HashMap<Key, Attributes>,
-    id: &GroupId,
-) -> Result<Option<(Group, Option<Timestamp>)>, Error> {
-    let without_members = |group: Group| Group { member_count: 0, direct_member_count: 0, nested_group_count: 0, ..group };
+fn past_group(rows: &HashMap<Key, Attributes>, id: &GroupId) -> Result<Option<(Group, Option<Timestamp>)>, Error> {
+    let without_members =
+        |group: Group| Group { member_count: 0, direct_member_count: 0, nested_group_count: 0, ..group };
     if let Some(row) = rows.get(&Key::group(id)) {
         let (key, item): (_, GroupItem) = from_row(row.clone())?;
         let (group, deleted_at) = (item.group(&key)?, item.updated_at);

@@ -128,4 +128,3 @@ fn after_all_with(prefix: &str) -> String {
     // No key sorts after this.
     std::iter::repeat_n(char::MAX, 256).collect()
 }
-

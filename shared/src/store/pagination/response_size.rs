@@ -100,9 +100,8 @@ impl ResponseSize for PastGroup {
 
 impl ResponseSize for HistoryEntry {
     fn response_bytes(&self) -> usize {
-        let of_membership = |it: &Option<PastMembership>| {
-            it.as_ref().map_or(0, |it| VIA_BYTES * it.membership.via.len())
-        };
+        let of_membership =
+            |it: &Option<PastMembership>| it.as_ref().map_or(0, |it| VIA_BYTES * it.membership.via.len());
         let of_change = match &self.change {
             // The id of the change names the account once more.
             HistoryChange::Member { account, before, after, .. } => {

@@ -56,11 +56,11 @@ fn member(group: GroupId, account: AccountId, mut images: Images) -> Result<Opti
         _ => AuditItem::default(),
     };
     let (before_item, item) = (item(images.take_before()?), item(images.take_after()?));
+    let (before, after) = (before_item.past_membership(), item.past_membership());
     // A decision that changed nothing.
-    if before_item.membership() == item.membership() {
+    if before == after {
         return Ok(None);
     }
-    let (before, after) = (before_item.past_membership(), item.past_membership());
     let Some((actor, at)) = item.actor.zip(item.changed_at) else { return Ok(None) };
     let change = HistoryChange::Member { group, account, before, after, before_since: before_item.changed_at };
     Ok(Some(HistoryEntry { revision: item.revision, at, actor, change }))

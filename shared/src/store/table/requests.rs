@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     KeysAndAttributes, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
@@ -87,7 +87,8 @@ impl Table {
     async fn batch_put_chunk(&self, rows: Vec<Attributes>) -> Result<(), Error> {
         const OPERATION: &str = "BatchWriteItem";
         let unsendable = |_: BuildError| Error::Internal { operation: OPERATION, code: "request not made".into() };
-        let put = |row| Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(row)).build()?).build());
+        let put =
+            |row| Ok(WriteRequest::builder().put_request(PutRequest::builder().set_item(Some(row)).build()?).build());
         let mut left: Vec<WriteRequest> = rows.into_iter().map(put).collect::<Result<_, _>>().map_err(unsendable)?;
         let mut backoff = Backoff::new(OPERATION, self.deadline());
         loop {
