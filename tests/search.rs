@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config as ProptestConfig, TestRunner};
 use serde_json::{Value, json};
-use shared::domain::{FoldedText, GroupId, Suffix};
+use shared::domain::{FoldedText, GroupFilter, GroupId, Suffix};
 use shared::store::client_for;
 use shared::store::keys::Key;
 
@@ -207,7 +207,7 @@ async fn page_is_full_although_deleted_groups_have_rows() {
 
 /// Puts a list entry, as a read finds it while a transaction is in progress.
 async fn put_entry(api: &Api, name: &str, id: &str) {
-    let entry = Key::list_entry(&FoldedText::fold(name).sort_key(), &GroupId::parse(id).unwrap());
+    let entry = Key::list_entry(GroupFilter::default(), &FoldedText::fold(name).sort_key(), &GroupId::parse(id).unwrap());
     let client = client_for(&api.endpoint, |builder| builder);
     client.put_item().table_name(&api.table).set_item(Some(entry.to_attributes())).send().await.unwrap();
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use futures::stream::{self, StreamExt};
 use reqwest::Method;
 use serde_json::json;
-use shared::domain::{FoldedText, Group, GroupName, GroupProfile, Limit};
+use shared::domain::{FoldedText, Group, GroupName, GroupProfile, GroupSelection, Limit};
 
 use crate::harness::meter::Meter;
 use crate::harness::recorder::sequential;
@@ -65,7 +65,7 @@ async fn list_all(api: &Api, meter: &Meter, groups: usize, table: &mut String) {
     meter.take();
     let (term, mut found, mut after) = (FoldedText::fold("00042"), 0, None);
     loop {
-        let page = api.app.store.list_groups(&read(), Limit::MAX_GROUPS, after.as_ref()).await.unwrap();
+        let page = api.app.store.list_groups(&read(), GroupSelection::default(), Limit::MAX_GROUPS, after.as_ref()).await.unwrap();
         found += page.items.iter().filter(|group| group.profile.name.folded().contains(&term)).count();
         after = page.next;
         if after.is_none() {

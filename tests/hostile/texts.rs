@@ -14,7 +14,7 @@ use super::material::text;
 use super::{World, fuzz};
 use crate::cursors::forged;
 use crate::harness::workspace::recorded;
-use crate::harness::{Answer, numbered, percent_encoded};
+use crate::harness::{Answer, now, numbered, percent_encoded};
 
 fn function(name: &str) -> Function {
     FUNCTIONS.into_iter().find(|function| function.name == name).unwrap()
@@ -91,7 +91,7 @@ fn every_path_and_header_gets_an_answer_of_the_contract() {
 /// Draws queries of any bytes that HTTP can carry, encoded or not.
 fn query() -> impl Strategy<Value = String> {
     let name = prop_oneof![
-        4 => prop::sample::select(vec!["search", "limit", "after", "member", "membership_type", "email", "status", "fields", "transitive", "at", "since", "until", "account_id"]).prop_map(str::to_owned),
+        4 => prop::sample::select(vec!["search", "limit", "after", "member", "membership_type", "email", "status", "fields", "transitive", "at", "since", "until", "account_id", "group_type", "is_privileged", "sort"]).prop_map(str::to_owned),
         1 => text().prop_map(|text| percent_encoded(&text)),
     ];
     let value = prop_oneof![
@@ -126,9 +126,16 @@ fn every_query_gets_an_answer_of_the_contract() {
 #[test]
 fn every_cursor_continues_its_list_or_is_refused() {
     let account = numbered(1);
-    let lists: [(String, &str, Vec<&str>); 12] = [
+    let at = now().to_string();
+    let lists: [(String, &str, Vec<&str>); 18] = [
         ("?".into(), "groups", vec![]),
         ("?search=team&".into(), "search", vec!["team"]),
+        ("?group_type=security&".into(), "groups", vec!["security", "", ""]),
+        ("?search=team&sort=-name&".into(), "search", vec!["team", "", "", "descending"]),
+        (format!("/{TEAM}/history?"), "history of group", vec![TEAM, "", "", ""]),
+        (format!("/{TEAM}/history?account_id={account}&"), "history of group", vec![TEAM, &account, "", ""]),
+        (format!("/api/v1/accounts/{account}/history?"), "history of account", vec![&account, "", ""]),
+        (format!("/{TEAM}/members?at={at}&"), "members of group at", vec![TEAM, &at, ""]),
         (format!("?member={account}&"), "groups of account", vec![&account]),
         (format!("/{TEAM}/members?"), "members", vec![TEAM, ""]),
         (format!("/{TEAM}/members?membership_type=direct&"), "members", vec![TEAM, "direct"]),

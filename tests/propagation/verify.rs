@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
-use shared::domain::{AccountId, FoldedText, GroupId, JobKind, SortKey, Timestamp};
+use shared::domain::{
+    AccountId, FoldedText, GroupFilter, GroupId, GroupName, GroupProfile, GroupType, JobKind, SortKey, Timestamp,
+};
 use shared::propagation::Propagation;
 use shared::store::client_for;
 use shared::store::keys::{AccountList, COUNT_SHARDS, Key};
@@ -289,7 +291,7 @@ async fn wrong_search_rows_are_found_and_corrected() {
 async fn wrong_list_entries_are_found_and_corrected() {
     let mut table = Table::new().await;
     let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
-    let entry = |name: &str, id: &GroupId| Key::list_entry(&FoldedText::fold(name).sort_key(), id);
+    let entry = |name: &str, id: &GroupId| Key::list_entry(GroupFilter::default(), &FoldedText::fold(name).sort_key(), id);
     table.lose(&entry("top", &top)).await;
     assert_eq!(table.verify_and_repair().await, [differs(top)]);
     for key in [entry("stop", &top), entry("top", &gone)] {
@@ -297,6 +299,14 @@ async fn wrong_list_entries_are_found_and_corrected() {
     }
     assert_eq!(table.verify_and_repair().await, [top, gone].map(differs));
     assert_eq!(table.api.all_items("?limit=1", "groups").await.len(), 3);
+    // As in a table of a version without filters.
+    let of_type = GroupFilter { group_type: Some(GroupType::Security), is_privileged: None };
+    table.lose(&Key::list_entry(of_type, &FoldedText::fold("top").sort_key(), &top)).await;
+    let hit = Key::search_hit(&FoldedText::fold("to"), &FoldedText::fold("top").sort_key(), &top);
+    table.tamper(&hit, "group_type", None).await;
+    assert_eq!(table.api.get("?search=to&group_type=security").await.ok()["groups"].as_array().unwrap().len(), 1);
+    assert_eq!(table.verify_and_repair().await, [differs(top)]);
+    assert_eq!(table.api.all_items("?limit=1&group_type=security", "groups").await.len(), 3);
 }
 
 /// As in a table that an earlier version wrote.
@@ -322,10 +332,13 @@ async fn wrong_rows_of_an_account_are_found_and_corrected() {
 async fn table_of_the_first_design_is_found_and_becomes_one_of_this_design() {
     let mut table = Table::new().await;
     let (top, gone) = (table.top, GroupId::parse(crate::harness::NO_GROUP).unwrap());
+    let profile = GroupProfile::named(GroupName::parse("any").unwrap());
     let deleted = GroupId::parse(&table.api.group("Gone").await).unwrap();
     for (id, name) in [(top, "top"), (table.middle, "middle"), (table.bottom, "bottom"), (deleted, "gone")] {
         let name = FoldedText::fold(name);
-        table.lose(&Key::list_entry(&name.sort_key(), &id)).await;
+        for filter in GroupFilter::all_matching(&profile) {
+            table.lose(&Key::list_entry(filter, &name.sort_key(), &id)).await;
+        }
         for suffix in name.suffixes() {
             table.lose(&Key::search_row(&suffix, &id)).await;
         }

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use shared::domain::FoldedText;
 
 use crate::harness::faults::Faults;
-use crate::harness::pump::Pump;
-use crate::harness::{Api, account, event_source, version};
+use crate::harness::pump::{Pump, assert_sound, violations};
+use crate::harness::{Api, account, event_source, longest_name, version};
 
 fn names(groups: &[Value]) -> Vec<&str> {
     groups.iter().map(|group| group["name"].as_str().unwrap()).collect()
@@ -201,13 +201,117 @@ async fn account_without_groups_has_an_empty_page_and_unknown_account_is_404() {
 #[tokio::test]
 async fn all_invalid_parameters_are_reported_at_once() {
     let api = Api::start().await;
-    let errors = api.get("?limit=&member=&search=a&sort=name").await.field_errors();
+    let errors = api.get("?limit=&member=&search=a&sort=size&group_type=mail&is_privileged=1").await.field_errors();
     let fields: Vec<&str> = errors.iter().map(|(field, _)| field.as_str()).collect();
-    assert_eq!(fields, ["limit", "member", "sort"]);
+    assert_eq!(fields, ["group_type", "is_privileged", "limit", "member", "sort"]);
     let errors = api.get("?search=a&member=acc-1").await.field_errors();
     assert_eq!(errors, [("member".to_owned(), "is given with another selection".to_owned())]);
     let errors = api.get("?limit=1&limit=2").await.field_errors();
     assert_eq!(errors, [("limit".to_owned(), "is given more than once".to_owned())]);
+}
+
+/// Groups with all combinations of fields, whose names share parts.
+async fn create_mixed_groups(api: &Api) {
+    for (number, name) in ["Team a", "steam", "Team b", "tea", "Other", "team team", "Zulu", "alpha team"].iter().enumerate() {
+        let group_type = if number % 2 == 0 { "security" } else { "distribution" };
+        let body = json!({ "name": name, "group_type": group_type, "is_privileged": number % 3 == 0 });
+        assert_eq!(api.post("", body).await.status, 201);
+    }
+}
+
+#[tokio::test]
+async fn filters_and_order_combine_with_each_other_and_with_every_list() {
+    let api = Api::start().await;
+    create_mixed_groups(&api).await;
+    api.accounts(&["acc-1"]).await;
+    for group in list(&api, "").await {
+        api.put(&format!("/{}/members/acc-1", group["id"].as_str().unwrap()), Value::Null).await.ok();
+    }
+    let mut selected = 0;
+    for base in ["", "search=team", "search=e", "search=zz", "name=TEA", "member=acc-1"] {
+        let all = list(&api, &format!("?{base}")).await;
+        for group_type in [None, Some("security"), Some("distribution")] {
+            for is_privileged in [None, Some(true), Some(false)] {
+                for descending in [false, true] {
+                    let mut query = format!("?{base}&sort={}", if descending { "-name" } else { "name" });
+                    group_type.iter().for_each(|value| query += &format!("&group_type={value}"));
+                    is_privileged.iter().for_each(|value| query += &format!("&is_privileged={value}"));
+                    let is_selected = |group: &&Value| {
+                        group_type.is_none_or(|value| group["group_type"] == value)
+                            && is_privileged.is_none_or(|value| group["is_privileged"] == value)
+                    };
+                    let mut expected: Vec<&Value> = all.iter().filter(is_selected).collect();
+                    if descending {
+                        expected.reverse();
+                    }
+                    selected += expected.len();
+                    for limit in [1, 3, 50] {
+                        let found = list(&api, &format!("{query}&limit={limit}")).await;
+                        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}&limit={limit}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(selected > 100, "{selected}");
+}
+
+#[tokio::test]
+async fn changed_group_is_in_its_new_lists_at_once() {
+    let api = Api::start().await;
+    // The rows of the second name need more than one transaction.
+    for name in ["Team", &longest_name()] {
+        let id = api.group(name).await;
+        let term = &name[..4];
+        let lists = async |query: &str| [
+            list(&api, &format!("?{query}")).await.len(),
+            list(&api, &format!("?search={term}&{query}")).await.len(),
+        ];
+        for (change, then, no_longer) in [
+            (json!({ "group_type": "distribution" }), "group_type=distribution", "group_type=security"),
+            (json!({ "is_privileged": true }), "is_privileged=true", "is_privileged=false"),
+            (json!({ "name": format!("{name}!"), "group_type": "security" }), "group_type=security", "group_type=distribution"),
+        ] {
+            api.patch(&format!("/{id}"), change.clone()).await.ok();
+            assert_eq!((lists(then).await, lists(no_longer).await), ([1, 1], [0, 0]), "{change}");
+            assert_sound(&violations(&api).await);
+        }
+        assert_eq!(api.delete(&format!("/{id}")).await.status, 204);
+        assert_eq!(lists("is_privileged=true").await, [0, 0]);
+    }
+}
+
+#[tokio::test]
+async fn external_id_combines_with_search_and_filters() {
+    let api = Api::start().await;
+    api.post("", json!({ "name": "Finance", "external_id": "00g1" })).await;
+    for (query, count) in [
+        ("", 1),
+        ("&search=fin", 1),
+        ("&search=legal", 0),
+        ("&group_type=security&is_privileged=false&sort=-name", 1),
+        ("&group_type=distribution", 0),
+        ("&is_privileged=true", 0),
+    ] {
+        assert_eq!(list(&api, &format!("?external_id=00g1{query}")).await.len(), count, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn cursor_belongs_to_its_filter_and_order() {
+    let api = Api::start().await;
+    create_mixed_groups(&api).await;
+    let lists = ["", "sort=-name", "group_type=security", "group_type=distribution", "is_privileged=false"];
+    for base in ["", "search=e&"] {
+        for from in lists {
+            let page = api.get(&format!("?{base}{from}&limit=1")).await.ok();
+            let cursor = page["pageInfo"]["endCursor"].as_str().unwrap();
+            for to in lists {
+                let status = api.get(&format!("?{base}{to}&after={cursor}")).await.status;
+                assert_eq!(status.as_u16(), if from == to { 200 } else { 400 }, "{base} {from} {to}");
+            }
+        }
+    }
 }
 
 /// Lambda returns at most 6 MB (6,291,556 bytes): a page ends before that and has a next page.

@@ -1,4 +1,5 @@
-//! `GET /api/v1/groups?search=&limit=&after=`, or with `member=`, `name=` or `external_id=` instead: a page of groups.
+//! `GET /api/v1/groups?search=&external_id=&group_type=&is_privileged=&sort=&limit=&after=`, or with `member=` or `name=` instead of the
+//! first two: a page of groups.
 //!
 //! 200 with all groups, by name. `search` selects those with the text in their names, ordered by the text from the
 //! first match on. `member` selects those of an account, by name, each with its `membership_type`; 404 when there is no
@@ -9,7 +10,9 @@ use shared::api::operation::{Access, Content, Operation, OperationLink, Success,
 use shared::api::responses::GroupsResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
-use shared::domain::{Cursor, ExternalId, FoldedText, GroupName, InvalidValue, Limit, Missing};
+use shared::domain::{
+    Cursor, ExternalId, FoldedText, GroupFilter, GroupName, GroupSelection, GroupType, InvalidValue, Limit, Missing, Order,
+};
 use shared::http::request::Query;
 use shared::http::{ApiError, Reply, Request};
 
@@ -23,10 +26,11 @@ pub const OPERATION: Operation = Operation {
     description: "Returns all groups by name, ignoring case. With `search`, returns the groups whose names contain the text, \
                   ordered by the name from the first match on. With `member`, returns the groups that the account is in, \
                   each with its `membership_type`. With `name`, returns those of exactly this name, apart from case; with \
-                  `external_id`, the one with this id, or none. Only one of these can be given. A group that exists while all pages are read appears exactly once. \
+                  `external_id`, the one with this id, or none. Only `search` and `external_id` can be given together; `group_type`, \
+                  `is_privileged` and `sort` can be with each of them. A group that exists while all pages are read appears exactly once. \
                   Member counts may be a moment old; those of a single group are exact.",
     access: Access::Readers,
-    parameters: &["Search", "Member", "Name", "ExternalId", "GroupsLimit", "After"],
+    parameters: &["Search", "Member", "Name", "ExternalId", "GroupTypeFilter", "IsPrivileged", "Sort", "GroupsLimit", "After"],
     request_body: None,
     success: Success { status: 200, description: "The page.", headers: &[], content: Some(Content::GROUPS) },
     errors: &[400, 404],
@@ -45,35 +49,38 @@ const FROM_PAGE: &[OperationLink] = &[
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
-    let Parameters { limit, after, selection } = Parameters::parse(&request)?;
+    let Parameters { list, selection, limit, after } = Parameters::parse(&request)?;
     let (store, after) = (&app.store, after.as_ref());
-    let page = match selection {
-        Selection::OfAccount(member) => {
+    let page = match list {
+        List::OfAccount(member) => {
             let account = member.id.ok_or(Missing::Account(member.text))?;
-            let page = store.list_groups_of_account(&granted, &account, limit, after).await?;
+            let page = store.list_groups_of_account(&granted, &account, selection, limit, after).await?;
             return Ok(Reply::ok(&GroupsResponse::from(&page)));
         }
-        Selection::Search(term) => store.search_groups(&granted, &term, limit, after).await?,
-        Selection::Named(name) => store.list_groups_named(&granted, &name.folded(), limit, after).await?,
-        Selection::ExternalId(id) => store.list_groups_by_external_id(&granted, &id, after).await?,
-        Selection::All => store.list_groups(&granted, limit, after).await?,
+        List::Search(term) => store.search_groups(&granted, &term, selection, limit, after).await?,
+        List::Named(name) => store.list_groups_named(&granted, &name.folded(), selection, limit, after).await?,
+        List::ExternalId(id, term) => {
+            store.list_groups_by_external_id(&granted, &id, term.as_ref(), selection, after).await?
+        }
+        List::All => store.list_groups(&granted, selection, limit, after).await?,
     };
     Ok(Reply::ok(&GroupsResponse::from(&page)))
 }
 
-/// The groups to list.
-enum Selection {
+/// The list that is asked for.
+enum List {
     All,
     Search(FoldedText),
     OfAccount(RequestedAccount),
     Named(GroupName),
-    ExternalId(ExternalId),
+    ExternalId(ExternalId, Option<FoldedText>),
 }
 
 struct Parameters {
+    list: List,
+    selection: GroupSelection,
     limit: Limit,
     after: Option<Cursor>,
-    selection: Selection,
 }
 
 impl Parameters {
@@ -81,15 +88,20 @@ impl Parameters {
         let mut query = Query::parse(request);
         let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_GROUPS)).unwrap_or(Limit::DEFAULT);
         let after = query.after();
-        let search = query.take("search", FoldedText::search_term).flatten().map(Selection::Search);
-        let member = query.member().map(Selection::OfAccount);
-        let name = query.take("name", GroupName::parse).map(Selection::Named);
-        let external_id = query.take("external_id", ExternalId::parse).map(Selection::ExternalId);
-        let mut selections = [("search", search), ("member", member), ("name", name), ("external_id", external_id)]
-            .into_iter()
-            .filter_map(|(parameter, selection)| Some((parameter, selection?)));
-        let selection = selections.next().map_or(Selection::All, |(_, selection)| selection);
-        for (parameter, _) in selections {
+        let group_type = query.take("group_type", GroupType::parse);
+        let filter = GroupFilter { group_type, is_privileged: query.flag("is_privileged") };
+        let order = query.take("sort", Order::parse).unwrap_or_default();
+        let search = query.take("search", FoldedText::search_term).flatten();
+        let external_id = query.take("external_id", ExternalId::parse);
+        let found = match (external_id, search) {
+            (Some(id), term) => Some(("external_id", List::ExternalId(id, term))),
+            (None, term) => term.map(|term| ("search", List::Search(term))),
+        };
+        let member = query.member().map(|member| ("member", List::OfAccount(member)));
+        let name = query.take("name", GroupName::parse).map(|name| ("name", List::Named(name)));
+        let mut lists = [found, member, name].into_iter().flatten();
+        let list = lists.next().map_or(List::All, |(_, list)| list);
+        for (parameter, _) in lists {
             let invalid = InvalidValue::new(
                 "is given with another selection",
                 "left out where search, member, name or external_id is given",
@@ -97,6 +109,6 @@ impl Parameters {
             query.error(parameter, invalid);
         }
         query.finish()?;
-        Ok(Self { limit, after, selection })
+        Ok(Self { list, selection: GroupSelection { filter, order }, limit, after })
     }
 }

@@ -221,6 +221,12 @@ impl GroupChanges {
         *self == Self::default()
     }
 
+    /// Whether they may move the group in the lists, or change how searches find it.
+    #[must_use]
+    pub const fn move_in_lists(&self) -> bool {
+        self.name.is_some() || self.group_type.is_some() || self.is_privileged.is_some()
+    }
+
     /// Returns the profile with these changes.
     #[must_use]
     pub fn applied_to(&self, profile: &GroupProfile) -> GroupProfile {
@@ -292,6 +298,75 @@ impl Group {
     #[must_use]
     pub fn list_position(&self) -> (SortKey, GroupId) {
         (self.profile.name.sort_key(), self.id)
+    }
+}
+
+/// Selects groups by their fields.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GroupFilter {
+    /// Those of this type.
+    pub group_type: Option<GroupType>,
+    /// Those that are privileged, or those that are not.
+    pub is_privileged: Option<bool>,
+}
+
+impl GroupFilter {
+    /// Whether the filter selects a group with these fields.
+    #[must_use]
+    pub fn matches(&self, profile: &GroupProfile) -> bool {
+        self.group_type.is_none_or(|it| it == profile.group_type)
+            && self.is_privileged.is_none_or(|it| it == profile.is_privileged)
+    }
+
+    /// The filters that select a group with these fields: by each of them, by both, and by none.
+    #[must_use]
+    pub fn all_matching(profile: &GroupProfile) -> [Self; 4] {
+        let (group_type, is_privileged) = (Some(profile.group_type), Some(profile.is_privileged));
+        [
+            Self::default(),
+            Self { group_type, is_privileged: None },
+            Self { group_type: None, is_privileged },
+            Self { group_type, is_privileged },
+        ]
+    }
+}
+
+/// The groups of a list, and their order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GroupSelection {
+    /// The groups.
+    pub filter: GroupFilter,
+    /// Their order.
+    pub order: Order,
+}
+
+/// The order of a list of groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By name.
+    #[default]
+    Ascending,
+    /// The reverse.
+    Descending,
+}
+
+impl Order {
+    /// Parses the value of `sort`.
+    ///
+    /// # Errors
+    /// The text is neither `name` nor `-name`.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        match text {
+            "name" => Ok(Self::Ascending),
+            "-name" => Ok(Self::Descending),
+            _ => Err(InvalidValue::new("is no order of this list", "name or -name")),
+        }
+    }
+
+    /// Whether the order is the reverse one.
+    #[must_use]
+    pub fn is_descending(self) -> bool {
+        self == Self::Descending
     }
 }
 

@@ -21,7 +21,10 @@ pub use account_search::{AccountTerm, AccountTexts, EmailTerm};
 pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Missing};
-pub use group::{ExternalId, Group, GroupChanges, GroupEmail, GroupProfile, GroupTag, GroupType, Version};
+pub use group::{
+    ExternalId, Group, GroupChanges, GroupEmail, GroupFilter, GroupProfile, GroupSelection, GroupTag, GroupType, Order,
+    Version,
+};
 pub use history::{HistoryChange, HistoryEntry, HistoryRetention, PastGroup, PastMembership, Period};
 pub use ids::{AccountId, GroupId};
 pub use invalid_value::InvalidValue;

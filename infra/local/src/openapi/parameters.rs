@@ -47,6 +47,23 @@ pub(super) fn parameters() -> Map<String, Value> {
             reference("ExternalId"),
             Value::Null,
         ),
+        ("GroupTypeFilter", query, "group_type", "Only groups of this type.", reference("GroupType"), Value::Null),
+        (
+            "IsPrivileged",
+            query,
+            "is_privileged",
+            "Only groups that are privileged, or only those that are not.",
+            json!({ "type": "boolean" }),
+            Value::Null,
+        ),
+        (
+            "Sort",
+            query,
+            "sort",
+            "The order: `-name` is the reverse. With `search`, the order of searches or its reverse.",
+            json!({ "type": "string", "enum": ["name", "-name"], "default": "name" }),
+            Value::Null,
+        ),
         ("Member", query, "member", "Only groups that the account is in.", reference("AccountId"), Value::Null),
         ("MembershipType", query, "membership_type", MEMBERSHIP_TYPE, reference("MembershipType"), json!("direct")),
         (

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::authz::{Granted, Read};
-use crate::domain::{Cursor, Error, ExternalId, FoldedText, Group, Limit, Page};
+use crate::domain::{Cursor, Error, ExternalId, FoldedText, Group, GroupSelection, GroupType, Limit, Page};
 use crate::store::Store;
 use crate::store::keys::{Key, Range};
 use crate::store::pagination::{Place, Scope, cut_page};
@@ -22,20 +22,21 @@ pub(super) enum GroupList<'a> {
 }
 
 impl Store {
-    /// Lists all groups, by name without case, then id. One `Query`, then a `BatchGetItem` for each hundred groups, side by
-    /// side; strongly consistent. Both repeat to replace groups that were deleted meanwhile.
+    /// Lists all groups that the filter selects, by name without case, then id. One `Query`, then a `BatchGetItem` for each hundred
+    /// groups, side by side; strongly consistent. Both repeat to replace groups that were deleted meanwhile.
     ///
     /// # Errors
     /// [`Error::ForeignCursor`].
     pub async fn list_groups(
         &self,
         _: &Granted<Read>,
+        selection: GroupSelection,
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<Group>, Error> {
-        let scope = Scope::new("groups", &[]);
+        let scope = scope("groups", &[], selection);
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        self.page_of_groups(GroupList::All, limit, &scope, after).await
+        self.page_of_groups(GroupList::All, selection, limit, &scope, after).await
     }
 
     /// Lists the groups with exactly this name, apart from case, by id: names need not be unique. The requests of
@@ -47,19 +48,21 @@ impl Store {
         &self,
         _: &Granted<Read>,
         name: &FoldedText,
+        selection: GroupSelection,
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<Group>, Error> {
-        let scope = Scope::new("groups named", &[name.as_str()]);
+        let scope = scope("groups named", &[name.as_str()], selection);
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
         // DynamoDB rejects a position outside the range: a forged cursor must not look like an internal error.
         if after.as_ref().is_some_and(|(text, _)| *text != name.sort_key()) {
             return Err(Error::ForeignCursor);
         }
-        self.page_of_groups(GroupList::Named(name), limit, &scope, after).await
+        self.page_of_groups(GroupList::Named(name), selection, limit, &scope, after).await
     }
 
-    /// Lists the group with this external id, if there is one. One `GetItem`, then one `Query`; strongly consistent.
+    /// Lists the group with this external id, if there is one, the filter selects it, and its name contains `term`. One `GetItem`,
+    /// then one `Query`; strongly consistent.
     ///
     /// # Errors
     /// [`Error::ForeignCursor`] for any cursor: there is one page at most.
@@ -67,6 +70,8 @@ impl Store {
         &self,
         _: &Granted<Read>,
         id: &ExternalId,
+        term: Option<&FoldedText>,
+        selection: GroupSelection,
         after: Option<&Cursor>,
     ) -> Result<Page<Group>, Error> {
         if after.is_some() {
@@ -76,7 +81,12 @@ impl Store {
             return Ok(Page { items: Vec::new(), next: None });
         };
         let (_, ExternalIdItem { group_id }) = from_row(row)?;
-        let group = self.exact_group(&group_id).await?.filter(|group| group.profile.external_id.as_ref() == Some(id));
+        let is_selected = |group: &Group| {
+            group.profile.external_id.as_ref() == Some(id)
+                && selection.filter.matches(&group.profile)
+                && term.is_none_or(|term| group.profile.name.folded().contains(term))
+        };
+        let group = self.exact_group(&group_id).await?.filter(is_selected);
         Ok(Page { items: group.into_iter().collect(), next: None })
     }
 
@@ -84,6 +94,7 @@ impl Store {
     pub(super) async fn page_of_groups(
         &self,
         list: GroupList<'_>,
+        selection: GroupSelection,
         limit: Limit,
         scope: &Scope,
         mut after: Option<Place>,
@@ -93,40 +104,67 @@ impl Store {
         let mut there_may_be_more = true;
         while there_may_be_more && found.len() < wanted {
             let missing = wanted - found.len();
-            let mut places = match list {
-                GroupList::All => self.list_entries(&Range::Groups, after.as_ref(), missing).await?,
-                GroupList::Named(name) => {
-                    self.list_entries(&Range::GroupsNamed(name.sort_key()), after.as_ref(), missing).await?
-                }
-                GroupList::Search(term) => self.hits(term, after.as_ref(), missing).await?,
-            };
+            let mut places = self.places(list, selection, after.as_ref(), missing).await?;
             there_may_be_more = places.len() == missing;
             after = places.last().cloned().or(after);
             // During a rename a group may have rows of both names.
             places.retain(|(_, id)| seen.insert(*id));
-            found.extend(self.groups_at(list, places).await?);
+            found.extend(self.groups_at(list, selection, places).await?);
         }
         let page = cut_page(found, limit, scope, |(place, _)| place.clone());
         Ok(Page { items: page.items.into_iter().map(|(_, group)| group).collect(), next: page.next })
     }
 
-    /// The next places in the list of all groups, or in a part of it.
-    async fn list_entries(&self, range: &Range, after: Option<&Place>, wanted: usize) -> Result<Vec<Place>, Error> {
-        let after = after.map(|(name, group)| Key::list_entry(name, group));
-        let spec = QuerySpec { after, wanted: Some(wanted), ..QuerySpec::all(range) };
+    /// The next places in a list. Fewer than wanted only at the end.
+    async fn places(
+        &self,
+        list: GroupList<'_>,
+        selection: GroupSelection,
+        after: Option<&Place>,
+        wanted: usize,
+    ) -> Result<Vec<Place>, Error> {
+        let GroupSelection { filter, order } = selection;
+        let range = match list {
+            GroupList::All => Range::Groups(filter),
+            GroupList::Named(name) => Range::GroupsNamed(filter, name.sort_key()),
+            GroupList::Search(term) => return self.hits(term, selection, after, wanted).await,
+        };
+        let after = after.map(|(name, group)| Key::list_entry(filter, name, group));
+        let is_reversed = order.is_descending();
+        let spec = QuerySpec { after, wanted: Some(wanted), is_reversed, ..QuerySpec::all(&range) };
         let entries = self.table.query_typed::<ListEntryItem>(spec).await?.all()?.into_iter();
         entries.map(|Row { key, .. }| key.as_list_entry().ok_or_else(|| unreadable("list entry"))).collect()
     }
 
-    /// The groups at these places, without those that were deleted, or renamed out of the search.
-    async fn groups_at(&self, list: GroupList<'_>, places: Vec<Place>) -> Result<Vec<(Place, Group)>, Error> {
+    /// The groups at these places, without those that were deleted, or changed so that they are not in the list.
+    async fn groups_at(
+        &self,
+        list: GroupList<'_>,
+        selection: GroupSelection,
+        places: Vec<Place>,
+    ) -> Result<Vec<(Place, Group)>, Error> {
         let mut groups = self.find_groups(places.iter().map(|(_, id)| *id)).await?;
-        let belongs = |group: &Group| match list {
-            GroupList::All => true,
-            GroupList::Named(name) => group.profile.name.folded() == *name,
-            GroupList::Search(term) => group.profile.name.folded().contains(term),
+        let belongs = |group: &Group| {
+            selection.filter.matches(&group.profile)
+                && match list {
+                    GroupList::All => true,
+                    GroupList::Named(name) => group.profile.name.folded() == *name,
+                    GroupList::Search(term) => group.profile.name.folded().contains(term),
+                }
         };
         let found = places.into_iter().filter_map(|place| Some((groups.remove(&place.1).filter(belongs)?, place)));
         Ok(found.map(|(group, place)| (place, group)).collect())
     }
+}
+
+/// The scope of a list of groups. A cursor of an earlier version has no selection.
+pub(super) fn scope(list: &str, parts: &[&str], selection: GroupSelection) -> Scope {
+    let GroupSelection { filter, order } = selection;
+    if selection == GroupSelection::default() {
+        return Scope::new(list, parts);
+    }
+    let is_privileged = filter.is_privileged.map(|it| if it { "privileged" } else { "ordinary" });
+    let group_type = filter.group_type.map_or("", GroupType::as_str);
+    let order = if order.is_descending() { "descending" } else { "" };
+    Scope::new(list, &[parts, &[group_type, is_privileged.unwrap_or_default(), order]].concat())
 }

@@ -2,25 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Error, Group, GroupId, GroupName};
+use crate::domain::{Error, Group, GroupId, GroupName, GroupProfile};
 use crate::store::Store;
-use crate::store::keys::{Attribute, Key};
-use crate::store::rows::{GroupItem, PendingName, from_row, list_entry, search_rows};
+use crate::store::keys::{Attribute, Attributes, Key};
+use crate::store::rows::{GroupItem, PendingName, from_row, list_entries, search_rows};
 use crate::store::table::{Commit, Condition, MAX_ACTIONS, Update, Write, replace_rows};
 
-/// The writes that move a renamed group in the list of all groups. None where both names have the same place.
-pub(super) fn replace_list_entry(group: &GroupId, former: &GroupName, name: &GroupName) -> Vec<Write> {
-    replace_rows(vec![list_entry(group, former)], vec![list_entry(group, name)])
+/// The writes that move a group in the lists, and to other lists. None where it has the same places.
+pub(super) fn replace_list_entries(group: &GroupId, former: &GroupProfile, profile: &GroupProfile) -> Vec<Write> {
+    replace_rows(list_entries(group, former), list_entries(group, profile))
 }
 
-/// The writes that replace the search rows of a group's former name.
+/// The writes that replace the search rows of a group with other fields. None where searches find it alike.
 pub(super) fn replace_search_rows(
     group: &GroupId,
-    former: Option<&GroupName>,
-    name: &GroupName,
+    former: &GroupProfile,
+    profile: &GroupProfile,
 ) -> Result<Vec<Write>, Error> {
-    let before = former.map_or_else(|| Ok(Vec::new()), |former| search_rows(group, former))?;
-    Ok(replace_rows(before, search_rows(group, name)?))
+    Ok(replace_rows(search_rows(group, former)?, search_rows(group, profile)?))
 }
 
 impl Store {
@@ -39,8 +38,15 @@ impl Store {
     /// The table did not respond.
     pub(crate) async fn complete_name(&self, name: &PendingName) -> Result<(), Error> {
         let PendingName { group, former_name } = name;
-        let writes = replace_search_rows(&group.id, former_name.as_ref(), &group.profile.name)?;
-        self.write_rows_of_name(group, writes).await
+        let of_name = |name: &GroupName| {
+            let profile = GroupProfile { name: name.clone(), ..group.profile.clone() };
+            search_rows(&group.id, &profile)
+        };
+        // The other fields that the rows of the former name have are not known: only their keys count.
+        let former = former_name.as_ref().map_or_else(|| Ok(Vec::new()), of_name)?;
+        let former = former.iter().filter_map(Key::from_row).map(|key| key.to_attributes());
+        let rows: Vec<Attributes> = search_rows(&group.id, &group.profile)?;
+        self.write_rows_of_name(group, replace_rows(former.collect(), rows)).await
     }
 
     /// Writes rows of a group's name while the group is at this version. The last transaction marks the name as complete.
@@ -72,12 +78,14 @@ impl Store {
     /// The table did not respond.
     pub(crate) async fn purge_name(&self, group: &GroupId) -> Result<(), Error> {
         let Some(row) = self.table.get(&Key::group(group)).await? else { return Ok(()) };
-        let (_, item): (_, GroupItem) = from_row(row)?;
+        let (key, item): (_, GroupItem) = from_row(row)?;
         // Both names may have the same row, and a transaction takes a key once.
         let mut keys = BTreeSet::new();
+        let present = item.group(&key)?.profile;
         for name in item.names()? {
-            keys.extend(Key::from_row(&list_entry(group, &name)));
-            keys.extend(search_rows(group, &name)?.iter().filter_map(Key::from_row));
+            let profile = GroupProfile { name, ..present.clone() };
+            let rows = list_entries(group, &profile).into_iter().chain(search_rows(group, &profile)?);
+            keys.extend(rows.filter_map(|row| Key::from_row(&row)));
         }
         self.delete_rows(keys).await
     }

@@ -4,13 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::authz::{Granted, Read};
 use crate::domain::{
-    Account, AccountId, Cursor, Error, Group, GroupId, Limit, Membership, MembershipType, Missing, Page,
+    Account, AccountId, Cursor, Error, Group, GroupId, GroupSelection, Limit, Membership, MembershipType, Missing, Page,
 };
 use crate::store::Store;
 use crate::store::keys::{Key, Range};
 use crate::store::pagination::{Place, Scope, cut_page};
 use crate::store::rows::{AccountItem, MemberItem, MirrorItem, Snapshot, from_row, of_type};
 use crate::store::table::{QuerySpec, Row, TypedRows};
+
+/// The list of an account's groups by name.
+const LIST: &str = "groups of account";
 
 impl Store {
     /// Returns an account, and how many groups it is in. One `Query`, then `BatchGetItem`s of a hundred groups, side by side;
@@ -23,7 +26,8 @@ impl Store {
         Ok((account, groups.len() as u64))
     }
 
-    /// Lists the groups that an account is in, by name without case, then id. The requests of [`Store::require_account`].
+    /// Lists the groups that an account is in and the filter selects, by name without case, then id. The requests of
+    /// [`Store::require_account`].
     ///
     /// # Errors
     /// [`Missing::Account`], [`Error::ForeignCursor`].
@@ -31,11 +35,12 @@ impl Store {
         &self,
         _: &Granted<Read>,
         account: &AccountId,
+        selection: GroupSelection,
         limit: Limit,
         after: Option<&Cursor>,
     ) -> Result<Page<(Group, MembershipType)>, Error> {
-        let scope = scope(account, None);
-        let groups = self.groups_after(account, None, limit, &scope, after).await?;
+        let scope = super::list::scope(LIST, &[account.as_str()], selection);
+        let groups = self.groups_after(account, None, selection, limit, &scope, after).await?;
         Ok(cut_page(groups, limit, &scope, |(group, _)| group.list_position()))
     }
 
@@ -53,7 +58,7 @@ impl Store {
         after: Option<&Cursor>,
     ) -> Result<Page<(Group, Membership)>, Error> {
         let scope = scope(account, only);
-        let groups = self.groups_after(account, only, limit, &scope, after).await?;
+        let groups = self.groups_after(account, only, GroupSelection::default(), limit, &scope, after).await?;
         let indirect = groups.iter().filter(|(_, it)| *it == MembershipType::Indirect);
         let keys: Vec<Key> = indirect.map(|(group, _)| Key::member(&group.id, account)).collect();
         let rows = Snapshot::read(&self.table, &keys).await?;
@@ -118,15 +123,18 @@ impl Store {
         &self,
         account: &AccountId,
         only: Option<MembershipType>,
+        selection: GroupSelection,
         limit: Limit,
         scope: &Scope,
         after: Option<&Cursor>,
     ) -> Result<Vec<(Group, MembershipType)>, Error> {
         let after: Option<Place> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        let (_, groups) = self.groups_of_account(account, only).await?;
+        let (_, mut groups) = self.groups_of_account(account, only).await?;
+        groups.retain(|(group, _)| selection.filter.matches(&group.profile));
         let mut placed: Vec<_> = groups.into_iter().map(|found| (found.0.list_position(), found)).collect();
-        placed.retain(|(place, _)| after.as_ref().is_none_or(|after| place > after));
-        placed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let compare = |a: &Place, b: &Place| if selection.order.is_descending() { b.cmp(a) } else { a.cmp(b) };
+        placed.retain(|(place, _)| after.as_ref().is_none_or(|after| compare(place, after).is_gt()));
+        placed.sort_unstable_by(|(a, _), (b, _)| compare(a, b));
         placed.truncate(limit.items() + 1);
         Ok(placed.into_iter().map(|(_, found)| found).collect())
     }
@@ -154,8 +162,8 @@ impl Store {
     }
 }
 
-/// The list of an account's groups by name. A cursor of it is one of `?member=` where no type is selected.
+/// A cursor of this list is one of `?member=` where nothing is selected.
 fn scope(account: &AccountId, only: Option<MembershipType>) -> Scope {
     let filters = [Some(account.as_str()), only.map(MembershipType::as_str)];
-    Scope::new("groups of account", &filters.into_iter().flatten().collect::<Vec<_>>())
+    Scope::new(LIST, &filters.into_iter().flatten().collect::<Vec<_>>())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::names::{is_at_version, replace_list_entry, replace_search_rows};
+use super::names::{is_at_version, replace_list_entries, replace_search_rows};
 use crate::authz::{Administer, Granted};
 use crate::domain::group::Description;
 use crate::domain::{
@@ -16,7 +16,7 @@ use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::pending::{DeletedGroup, Pending, Unsettled};
 use crate::store::rows::{
-    ExternalIdItem, GroupItem, IdempotencyItem, PendingName, State, external_id_row, from_row, list_entry, read_group,
+    ExternalIdItem, GroupItem, IdempotencyItem, PendingName, State, external_id_row, from_row, list_entries, read_group,
     search_rows, to_row,
 };
 use crate::store::table::{
@@ -36,7 +36,7 @@ pub struct IdempotencyKey<'a> {
 }
 
 impl Store {
-    /// Creates a group with its list entry and its search rows, unless its name has too many parts for one transaction.
+    /// Creates a group with its list entries and its search rows, unless its name has too many parts for one transaction.
     /// Searches then find it later. One transaction.
     ///
     /// Returns the group as created; for an idempotency key used before by the same request, as created then.
@@ -51,8 +51,9 @@ impl Store {
     ) -> Result<Unsettled<Group, PendingName>, Error> {
         group.created_by = Some(granted.actor().clone());
         group.updated_by.clone_from(&group.created_by);
-        let mut rows = search_rows(&group.id, &group.profile.name)?;
-        let others = 2 + usize::from(idempotency.is_some()) + usize::from(group.profile.external_id.is_some());
+        let mut rows = search_rows(&group.id, &group.profile)?;
+        let entries = list_entries(&group.id, &group.profile);
+        let others = 1 + entries.len() + usize::from(idempotency.is_some()) + usize::from(group.profile.external_id.is_some());
         let name_pending = rows.len() + others > MAX_ACTIONS;
         if name_pending {
             rows.clear();
@@ -60,7 +61,7 @@ impl Store {
         let mut item = GroupItem::new(&group, random_text(), granted.actor());
         item.name_pending = name_pending;
         let mut writes = vec![Write::insert(to_row(&Key::group(&group.id), &item)?)];
-        rows.push(list_entry(&group.id, &group.profile.name));
+        rows.extend(entries);
         writes.extend(rows.into_iter().map(Write::put));
         if let Some(id) = &group.profile.external_id {
             writes.push(Write::insert(external_id_row(id, &group.id)?));
@@ -85,8 +86,8 @@ impl Store {
         Ok(Unsettled::new(group, pending))
     }
 
-    /// Changes fields of a group. Fields that have the value already are not written. One `UpdateItem`; with a name or an external id,
-    /// one `GetItem` before it; with another one than the group has, one `GetItem` and one transaction. Side by side with these, one `Query` for the exact
+    /// Changes fields of a group. Fields that have the value already are not written. One `UpdateItem`; with a name, an external id, a
+    /// type or a flag, one `GetItem` before it; with another one than the group has, one `GetItem` and one transaction. Side by side with these, one `Query` for the exact
     /// counts. When there is nothing to change, one `Query`.
     ///
     /// # Errors
@@ -120,7 +121,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
         let update = || set_fields(changed_by(actor, id, now), changes);
-        if changes.name.is_none() && changes.external_id.is_none() {
+        if !changes.move_in_lists() && changes.external_id.is_none() {
             return read_updated(self.write_group(id, update().when(some_differ(changes)), only_at).await?);
         }
         let attempt = || async {
@@ -138,7 +139,7 @@ impl Store {
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
     }
 
-    /// Commits the update of a group that may have another name, if the group is still as read.
+    /// Commits the update of a group that may have another place in lists and searches, if the group is still as read.
     async fn try_to_rename(
         &self,
         group: &Group,
@@ -146,9 +147,8 @@ impl Store {
         updated: Group,
         update: Update,
     ) -> Result<Attempt<Unsettled<Group, PendingName>>, Error> {
-        let (former, name) = (&group.profile.name, &updated.profile.name);
-        let mut writes = replace_list_entry(&group.id, former, name);
-        let mut rows = replace_search_rows(&group.id, Some(former), name)?;
+        let mut writes = replace_list_entries(&group.id, &group.profile, &updated.profile);
+        let mut rows = replace_search_rows(&group.id, &group.profile, &updated.profile)?;
         let is_renamed = !writes.is_empty() || !rows.is_empty();
         writes.extend(replace_external_id(group, &updated)?);
         if writes.is_empty() && rows.is_empty() {
@@ -166,6 +166,7 @@ impl Store {
         let mut pending = Pending::Nothing;
         if writes.len() + rows.len() >= MAX_ACTIONS {
             rows.clear();
+            let former = &group.profile.name;
             update = update.set(Attribute::NamePending, true).set(Attribute::FormerName, former.as_str());
             pending = Pending::Effects(PendingName { group: updated.clone(), former_name: Some(former.clone()) });
         }
@@ -206,7 +207,8 @@ impl Store {
                 writes.push(only_if_unchanged(update, &group).into());
                 group
             };
-            writes.push(Write::delete(Key::list_entry(&group.profile.name.sort_key(), id)));
+            let entries = list_entries(id, &group.profile);
+            writes.extend(entries.iter().filter_map(Key::from_row).map(Write::delete));
             writes.extend(group.profile.external_id.as_ref().map(|external| Write::delete(Key::external_id(external))));
             Ok(self.table.transact(writes).await?.attempt(()))
         };
@@ -338,11 +340,9 @@ fn require_own_external_id(found: &[Option<Attributes>], group: &GroupId) -> Res
     Ok(())
 }
 
-/// The changes, other than of the name, change something.
+/// The changes of description and address change something.
 fn some_differ(changes: &GroupChanges) -> Condition {
     let description = changes.description.as_ref().map(|it| Condition::differs(Attribute::Description, it.as_str()));
-    let group_type = changes.group_type.map(|it| Condition::differs(Attribute::GroupType, it.as_str()));
-    let is_privileged = changes.is_privileged.map(|it| Condition::differs(Attribute::IsPrivileged, it));
     let email = match &changes.email {
         None => Vec::new(),
         Some(Some(email)) => {
@@ -350,7 +350,7 @@ fn some_differ(changes: &GroupChanges) -> Condition {
         }
         Some(None) => vec![Condition::Exists(Attribute::Email.into())],
     };
-    Condition::Any([description, group_type, is_privileged].into_iter().flatten().chain(email).collect())
+    Condition::Any(description.into_iter().chain(email).collect())
 }
 
 /// Rebuilds the response to the first request with a key.

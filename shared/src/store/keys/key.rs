@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::attribute::Attribute;
 use crate::domain::{
-    AccountId, AccountVersion, Edge, EdgeId, ExternalId, FoldedText, GroupId, JobKind, SortKey, Suffix, Timestamp,
+    AccountId, AccountVersion, Edge, EdgeId, ExternalId, FoldedText, GroupFilter, GroupId, GroupType, JobKind, SortKey,
+    Suffix, Timestamp,
 };
 
 /// A row, or its key, in the SDK's form.
@@ -27,7 +28,7 @@ pub(super) const SEPARATOR: char = '\u{1}';
 pub(super) const AFTER_SEPARATOR: char = '\u{2}';
 
 /// The partition of the list of all groups.
-pub(super) const GROUPS: &str = "GROUPS";
+const GROUPS: &str = "GROUPS";
 
 /// The partition of the list of all accounts.
 pub(super) const ACCOUNTS: &str = "ACCOUNTS";
@@ -81,10 +82,10 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: "NEST".into() }
     }
 
-    /// The entry of a group in the list of all groups, by name.
+    /// The entry of a group in a list of groups, by name. There is a list for each filter.
     #[must_use]
-    pub fn list_entry(name: &SortKey, group: &GroupId) -> Self {
-        Self { partition: GROUPS.into(), sort: text_and_id(name, group) }
+    pub fn list_entry(filter: GroupFilter, name: &SortKey, group: &GroupId) -> Self {
+        Self { partition: list_partition(filter), sort: text_and_id(name, group) }
     }
 
     /// The row by which searches find a group by a part of its name. Its partition is the part's first one, two or three
@@ -221,10 +222,10 @@ impl Key {
         self.sort == "EXTERNAL" && self.partition.starts_with("EXTERNAL#")
     }
 
-    /// Parses the key of an entry in the list of all groups: the name, as cut, and the group.
+    /// Parses the key of an entry in a list of groups: the name, as cut, and the group.
     #[must_use]
     pub fn as_list_entry(&self) -> Option<(SortKey, GroupId)> {
-        if self.partition == GROUPS { self.text_and_id_of_sort() } else { None }
+        if is_list_partition(&self.partition) { self.text_and_id_of_sort() } else { None }
     }
 
     /// Parses the key of a search row: the part of the name, as cut, and the group.
@@ -319,7 +320,7 @@ impl Key {
             | ("JOB", "JOB")
             | ("SEARCH" | "WORD" | "EMAIL", _) => true,
             ("JOBS", _) => self.as_job().is_some(),
-            _ => [GROUPS, ACCOUNTS].contains(&self.partition.as_str()),
+            _ => self.partition == ACCOUNTS || is_list_partition(&self.partition),
         }
     }
 
@@ -369,6 +370,22 @@ impl AccountList {
             Self::Words => format!("WORD#{}", text.chars().take(1).collect::<String>()),
         }
     }
+}
+
+/// The partition of the list of the groups that a filter selects: `GROUPS`, then a part for each of its conditions.
+pub(super) fn list_partition(filter: GroupFilter) -> String {
+    let privileged = filter.is_privileged.map(|is_privileged| if is_privileged { "privileged" } else { "ordinary" });
+    let parts = filter.group_type.map(GroupType::as_str).into_iter().chain(privileged);
+    parts.fold(GROUPS.to_owned(), |partition, part| format!("{partition}#{part}"))
+}
+
+fn is_list_partition(partition: &str) -> bool {
+    let mut parts = partition.split('#');
+    let is_list = parts.next() == Some(GROUPS);
+    let mut parts = parts.peekable();
+    parts.next_if(|part| GroupType::parse(part).is_ok());
+    parts.next_if(|part| ["privileged", "ordinary"].contains(part));
+    is_list && parts.next().is_none()
 }
 
 /// The time first, so that a history is in the order of its changes; then the changes of a subject in their order.

@@ -1,7 +1,7 @@
 //! The ranges of rows that Queries read.
 
-use super::key::{ACCOUNTS, AFTER_SEPARATOR, AccountList, GROUPS, Key, SEPARATOR, term_partition};
-use crate::domain::{AccountId, FoldedText, GroupId, Period, SortKey, Timestamp};
+use super::key::{ACCOUNTS, AFTER_SEPARATOR, AccountList, Key, SEPARATOR, list_partition, term_partition};
+use crate::domain::{AccountId, FoldedText, GroupFilter, GroupId, Period, SortKey, Timestamp};
 
 /// The rows that one Query reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,10 +34,10 @@ pub enum Range {
     Words(String),
     /// The audit records of a group's memberships.
     AuditRecords(GroupId),
-    /// The list of all groups, by name.
-    Groups,
-    /// The groups of one name, in the list of all groups.
-    GroupsNamed(SortKey),
+    /// The list of the groups that a filter selects, by name.
+    Groups(GroupFilter),
+    /// The groups of one name in such a list.
+    GroupsNamed(GroupFilter, SortKey),
     /// Parts of names that begin with the term.
     Search(FoldedText),
     /// One partition of the jobs.
@@ -80,8 +80,10 @@ impl Range {
             Self::GroupHistory(group, period) => history(&Key::group(group), *period),
             Self::AccountHistory(account, period) => history(&Key::account(account), *period),
             Self::FirstDesignNames(group) => between(&Key::group(group), "NAME#", "NAME$"),
-            Self::Groups => Bounds { partition: GROUPS.into(), sort: None },
-            Self::GroupsNamed(name) => Bounds { partition: GROUPS.into(), sort: Some(all_ids(name)) },
+            Self::Groups(filter) => Bounds { partition: list_partition(*filter), sort: None },
+            Self::GroupsNamed(filter, name) => {
+                Bounds { partition: list_partition(*filter), sort: Some(all_ids(name)) }
+            }
             Self::Accounts => Bounds { partition: ACCOUNTS.into(), sort: None },
             Self::Email(email) => {
                 Bounds { partition: AccountList::Emails.partition(email.as_str()), sort: Some(all_ids(email)) }

@@ -6,7 +6,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupId, JobKind, Moment, SortKey};
+use crate::domain::{
+    AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupFilter, GroupId, GroupType, JobKind, Moment, Period, SortKey,
+    Timestamp,
+};
 
 const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 const CHILD: &str = "grp-018d0cab-c440-7000-8000-000000000002";
@@ -40,6 +43,10 @@ fn account(id: &str) -> AccountId {
     AccountId::parse(id).unwrap()
 }
 
+fn at() -> Timestamp {
+    Timestamp::from_unix_seconds(1_705_314_600)
+}
+
 /// Returns the partition key and the sort key as stored.
 fn stored(key: &Key) -> (String, String) {
     let row = key.to_attributes();
@@ -59,6 +66,17 @@ fn keys_are_spelled_as_the_data_model_says() {
         (Key::nesting(&child()), format!("GROUP#{CHILD}"), "NEST".to_owned()),
         (Key::audit_record(&group(), &acc), format!("GROUP#{GROUP}"), "TRAIL#acc-1".to_owned()),
         (Key::idempotency("d1"), "IDEMPOTENCY#d1".to_owned(), "IDEMPOTENCY".to_owned()),
+        (Key::deleted_group(&group()), format!("GROUP#{GROUP}"), "PAST".to_owned()),
+        (
+            Key::group_history(&group(), at(), "acc-1", 12),
+            format!("GROUP#{GROUP}"),
+            "TIME#2024-01-15T10:30:00Z#acc-1#000000000012".to_owned(),
+        ),
+        (
+            Key::account_history(&acc, at(), &group(), 3),
+            "ACCOUNT#acc-1".to_owned(),
+            format!("TIME#2024-01-15T10:30:00Z#{GROUP}#000000000003"),
+        ),
     ] {
         assert_eq!(stored(&key), (partition, sort));
         assert_eq!(Key::from_row(&key.to_attributes()), Some(key));
@@ -75,9 +93,22 @@ fn keys_are_spelled_as_the_data_model_says() {
 
 #[test]
 fn keys_of_lists_and_searches_have_a_text_and_an_id() {
-    let entry = Key::list_entry(&SortKey::cut("engineering team"), &group());
-    assert_eq!(stored(&entry), ("GROUPS".to_owned(), format!("engineering team\u{1}{GROUP}")));
-    assert_eq!(entry.as_list_entry(), Some((SortKey::cut("engineering team"), group())));
+    for (group_type, is_privileged, partition) in [
+        (None, None, "GROUPS"),
+        (Some(GroupType::Security), None, "GROUPS#security"),
+        (None, Some(true), "GROUPS#privileged"),
+        (Some(GroupType::Distribution), Some(false), "GROUPS#distribution#ordinary"),
+    ] {
+        let filter = GroupFilter { group_type, is_privileged };
+        let entry = Key::list_entry(filter, &SortKey::cut("engineering team"), &group());
+        assert_eq!(stored(&entry), (partition.to_owned(), format!("engineering team\u{1}{GROUP}")));
+        assert_eq!(entry.as_list_entry(), Some((SortKey::cut("engineering team"), group())));
+        assert!(entry.is_known());
+    }
+    for other in ["GROUPS#", "GROUPS#secret", "GROUPS#privileged#security", "GROUPS#security#security", "GROUP"] {
+        let key = Key::from_parts(other.into(), format!("a\u{1}{GROUP}"));
+        assert!(key.as_list_entry().is_none() && !key.is_known(), "{other}");
+    }
     let name = FoldedText::fold("Müs");
     let rows: Vec<_> = name.suffixes().iter().map(|suffix| stored(&Key::search_row(suffix, &group()))).collect();
     let row = |partition: &str, text: &str| (format!("SEARCH#{partition}"), format!("{text}\u{1}{GROUP}"));
@@ -112,17 +143,20 @@ fn rows_of_a_later_version_are_unknown() {
         (key("JOBS#1", "JOB#merge_groups#secret"), "JOBS JOB"),
         (key("REPORTS", "secret"), "REPORTS ?"),
         (key("secret", ""), "? ?"),
-        (key("GROUPS#security", "secret\u{1}x"), "GROUPS ?"),
+        (key("GROUPS#secret", "secret\u{1}x"), "GROUPS ?"),
     ] {
         assert!(!unknown.is_known(), "{unknown:?}");
         assert_eq!(unknown.row_type(), row_type);
     }
     for known in [
         Key::group(&group()),
-        Key::list_entry(&SortKey::cut("a#b"), &group()),
+        Key::list_entry(GroupFilter::default(), &SortKey::cut("a#b"), &group()),
         Key::search_hit(&FoldedText::fold("#"), &SortKey::cut("#"), &group()),
         Key::idempotency("d1"),
         Key::audit_record(&group(), &account("acc-1")),
+        Key::deleted_group(&group()),
+        Key::group_history(&group(), at(), "acc-1", 1),
+        Key::account_history(&account("acc-1"), at(), &group(), 1),
         key(&format!("GROUP#{GROUP}"), "NAME#00001"),
         Key::account_text(AccountList::All, &SortKey::cut("a#b"), &account("acc-1")),
         Key::account_text(AccountList::Emails, &SortKey::cut("a"), &account("acc-1")),
@@ -144,7 +178,7 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
         Key::child(&group(), &child()),
         Key::nesting(&child()),
         Key::job(&JobKind::DeleteGroup(group())),
-        Key::list_entry(&SortKey::cut("a"), &group()),
+        Key::list_entry(GroupFilter::default(), &SortKey::cut("a"), &group()),
         Key::search_hit(&FoldedText::fold("a"), &SortKey::cut("a"), &group()),
         Key::idempotency("d1"),
         Key::account_text(AccountList::All, &SortKey::cut("a"), &acc),
@@ -168,6 +202,30 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
     let idempotency = &keys[9];
     assert!(idempotency.as_group().is_none() && idempotency.as_member().is_none() && idempotency.as_child().is_none());
     assert!(idempotency.as_job().is_none() && idempotency.as_account().is_none());
+}
+
+#[test]
+fn history_is_in_the_order_of_its_changes_behind_all_other_rows() {
+    let second = |seconds: i64| Timestamp::from_unix_seconds(at().unix_seconds() + seconds);
+    let keys = [
+        Key::audit_record(&group(), &account("acc-1")),
+        Key::group_history(&group(), at(), "acc-1", 9),
+        Key::group_history(&group(), at(), "acc-1", 10),
+        Key::group_history(&group(), second(1), "acc-1", 11),
+    ];
+    let [audit_record, first, second_change, third] = &keys;
+    assert!(first < second_change && second_change < third && third < audit_record);
+    assert_eq!((first.as_history(), audit_record.as_history()), (Some(at()), None));
+    let position = second_change.history_position().unwrap();
+    assert_eq!(Key::in_group_history(&group(), position), *second_change);
+    let range = |since, until| Range::GroupHistory(group(), Period { since, until });
+    let in_range = |range: Range| keys.iter().filter(|key| range.contains(key)).count();
+    assert_eq!(in_range(range(None, None)), 3);
+    assert_eq!(in_range(range(Some(second(1)), None)), 1);
+    assert_eq!(in_range(range(None, Some(second(1)))), 2);
+    assert_eq!(in_range(range(Some(at()), Some(at()))), 0);
+    let others = [Range::GroupAndMembers(group()), Range::AuditRecords(group()), Range::ChildrenAndGroup(group())];
+    assert!(others.iter().all(|range| !range.contains(first) && !range.contains(&Key::deleted_group(&group()))));
 }
 
 #[test]
@@ -206,7 +264,7 @@ fn each_range_holds_exactly_its_rows() {
     assert_eq!(in_range(&Range::FirstDesignNames(group()), &in_group), in_group[5..6]);
     let all = |partition: &str| Bounds { partition: partition.into(), sort: None };
     assert_eq!(Range::Jobs(3).bounds(), all("JOBS#3"));
-    assert_eq!(Range::Groups.bounds(), all("GROUPS"));
+    assert_eq!(Range::Groups(GroupFilter::default()).bounds(), all("GROUPS"));
     let names = ["fi\u{1}id", "finance\u{1}id", "fine\u{1}id", "fio\u{1}id"];
     assert_eq!(in_range(&Range::Search(FoldedText::fold("fin")), &names), names[1..3]);
     assert_eq!(Range::Search(FoldedText::fold("fin")).bounds().partition, "SEARCH#fin");
@@ -234,7 +292,7 @@ fn range_contains_the_keys_of_its_rows_only() {
 fn longest_keys_fit_the_limits_of_dynamodb() {
     // DynamoDB Developer Guide, "Service, account, and table quotas": 2,048 bytes of partition key, 1,024 of sort key.
     let longest_name = FoldedText::fold(&"\u{fdfa}".repeat(256)).sort_key();
-    let (_, sort) = stored(&Key::list_entry(&longest_name, &group()));
+    let (_, sort) = stored(&Key::list_entry(GroupFilter::default(), &longest_name, &group()));
     assert!(sort.len() <= 1_024);
     let longest = SortKey::cut(&"x".repeat(crate::domain::AccountTexts::MAX_BYTES));
     let (_, sort) = stored(&Key::account_text(AccountList::Words, &longest, &account(&"a".repeat(128))));
@@ -248,7 +306,7 @@ proptest! {
     fn list_entries_sort_by_name_then_id(a in "[aA !\"]{1,3}|\\PC{1,6}", b in "[aA !\"]{1,3}|\\PC{1,6}", x: u128, y: u128) {
         let place = |name: &str, random| (FoldedText::fold(name).sort_key(), GroupId::new(1, random));
         let (a, b) = (place(&a, x), place(&b, y));
-        let key = |(name, id): &(SortKey, GroupId)| Key::list_entry(name, id);
+        let key = |(name, id): &(SortKey, GroupId)| Key::list_entry(GroupFilter::default(), name, id);
         prop_assert_eq!(key(&a).cmp(&key(&b)), a.cmp(&b));
     }
 }

@@ -8,7 +8,7 @@ use super::scan::group_of_name;
 use crate::domain::{AccountId, Error, GroupId};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Attributes, Key};
-use crate::store::rows::{AccountItem, GroupItem, account_texts, external_id_row, from_row, list_entry, search_rows};
+use crate::store::rows::{AccountItem, GroupItem, account_texts, external_id_row, from_row, list_entries, search_rows};
 use crate::store::table::{Condition, MAX_ACTIONS, SIDE_BY_SIDE, Write, replace_rows};
 
 impl Store {
@@ -43,8 +43,8 @@ impl Store {
         // A person decides about a row that cannot be decoded. The job of a group that is being deleted removes its rows.
         let group = from_row(row).and_then(|(key, item): (_, GroupItem)| item.active(&key));
         let Ok(Some(group)) = group else { return Ok(()) };
-        let mut right = search_rows(id, &group.profile.name)?;
-        right.push(list_entry(id, &group.profile.name));
+        let mut right = search_rows(id, &group.profile)?;
+        right.extend(list_entries(id, &group.profile));
         if let Some(external_id) = &group.profile.external_id {
             right.push(external_id_row(external_id, id)?);
         }

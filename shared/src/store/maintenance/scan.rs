@@ -9,7 +9,7 @@ use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::members::shard_of;
 use crate::store::rows::{
     AnyRow, CountShard, ExternalIdItem, GroupCounts, GroupItem, ShardCounts, account_texts, decode_row,
-    external_id_row, from_row, list_entry, search_rows,
+    external_id_row, from_row, list_entries, search_rows,
 };
 
 /// The content of a row.
@@ -183,8 +183,9 @@ fn scanned_group(key: &Key, item: &GroupItem) -> Result<ScannedGroup, Error> {
         counted_revision: item.counted_revision,
     };
     if let Some(group) = group.filter(|_| !item.name_pending) {
-        let mut name = RowsDigest::of(&list_entry(&group.id, &group.profile.name));
-        search_rows(&group.id, &group.profile.name)?.iter().for_each(|row| name += RowsDigest::of(row));
+        let mut name = RowsDigest::default();
+        let rows = list_entries(&group.id, &group.profile).into_iter().chain(search_rows(&group.id, &group.profile)?);
+        rows.for_each(|row| name += RowsDigest::of(&row));
         if let Some(id) = &group.profile.external_id {
             name += RowsDigest::of(&external_id_row(id, &group.id)?);
         }

@@ -33,6 +33,6 @@ pub(super) use self::idempotency::IdempotencyItem;
 pub(super) use self::job::{JobItem, read_job};
 pub(super) use self::member::{MemberItem, MirrorItem, of_type, set_copies};
 pub(super) use self::nesting::{ChildItem, NestingItem};
-pub(super) use self::search::{ListEntryItem, SearchItem, list_entry, search_rows};
+pub(super) use self::search::{ListEntryItem, SearchItem, list_entries, search_rows, selects_search_rows};
 pub(super) use self::snapshot::Snapshot;
 pub(super) use self::state::State;

@@ -117,7 +117,9 @@ impl Table {
     ) -> Result<(Vec<Attributes>, Option<Key>), Error> {
         let limit = spec.wanted.and_then(|wanted| i32::try_from(wanted).ok());
         let start = spec.after.as_ref().map(Key::to_attributes);
-        let request = self.request(spec.range, spec.filter).set_limit(limit).set_exclusive_start_key(start);
+        let direction = spec.is_reversed.then_some(false);
+        let request = self.request(spec.range, spec.filter).set_scan_index_forward(direction);
+        let request = request.set_limit(limit).set_exclusive_start_key(start);
         let (rows, last) = self.send(request).await?;
         Ok((rows, last.as_ref().and_then(Key::from_row)))
     }
