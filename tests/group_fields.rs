@@ -142,8 +142,7 @@ async fn invalid_values_are_refused_by_name() {
         let errors = api.post("", json!({ "name": "A", field: value })).await.field_errors();
         assert_eq!(errors[0].0, field, "{value}");
     }
-    for (query, field) in [("external_id=", "external_id"), ("name=", "name"), ("name=a&external_id=b", "external_id")]
-    {
+    for (query, field) in [("external_id=", "external_id"), ("name=", "name"), ("name=a&external_id=b", "name")] {
         assert_eq!(api.get(&format!("?{query}")).await.field_errors()[0].0, field);
     }
     assert_eq!(api.put(&format!("/{NO_GROUP}"), json!({ "external_id": "x" })).await.status, 404);

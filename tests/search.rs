@@ -207,7 +207,8 @@ async fn page_is_full_although_deleted_groups_have_rows() {
 
 /// Puts a list entry, as a read finds it while a transaction is in progress.
 async fn put_entry(api: &Api, name: &str, id: &str) {
-    let entry = Key::list_entry(GroupFilter::default(), &FoldedText::fold(name).sort_key(), &GroupId::parse(id).unwrap());
+    let entry =
+        Key::list_entry(GroupFilter::default(), &FoldedText::fold(name).sort_key(), &GroupId::parse(id).unwrap());
     let client = client_for(&api.endpoint, |builder| builder);
     client.put_item().table_name(&api.table).set_item(Some(entry.to_attributes())).send().await.unwrap();
 }

@@ -65,7 +65,12 @@ async fn list_all(api: &Api, meter: &Meter, groups: usize, table: &mut String) {
     meter.take();
     let (term, mut found, mut after) = (FoldedText::fold("00042"), 0, None);
     loop {
-        let page = api.app.store.list_groups(&read(), GroupSelection::default(), Limit::MAX_GROUPS, after.as_ref()).await.unwrap();
+        let page = api
+            .app
+            .store
+            .list_groups(&read(), GroupSelection::default(), Limit::MAX_GROUPS, after.as_ref())
+            .await
+            .unwrap();
         found += page.items.iter().filter(|group| group.profile.name.folded().contains(&term)).count();
         after = page.next;
         if after.is_none() {

@@ -63,7 +63,7 @@ async fn invalid_queries_are_refused_and_unknown_accounts_not_found() {
     assert_eq!(refused("limit=0").await, error("limit", "is less than 1"));
     assert_eq!(refused("after=x").await, error("after", "is not a cursor of this list"));
     assert_eq!(refused("at=2024-01-15T10:30:00Z").await.len(), 1);
-    for unknown in ["acc-9", "john@company.com", "a%20b"] {
-        api.get(&format!("/api/v1/accounts/{unknown}/history")).await.refused(404, "NOT_FOUND");
+    for unknown in ["acc-9", "a@b", "a%20b"] {
+        api.get(&format!("/api/v1/accounts/{unknown}/history")).await.not_found();
     }
 }

@@ -10,9 +10,7 @@ use shared::api::operation::{Access, Content, Operation, OperationLink, Success,
 use shared::api::responses::GroupsResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
-use shared::domain::{
-    Cursor, ExternalId, FoldedText, GroupFilter, GroupName, GroupSelection, GroupType, InvalidValue, Limit, Missing, Order,
-};
+use shared::domain::{ExternalId, FoldedText, GroupName, InvalidValue, Limit, Missing};
 use shared::http::request::Query;
 use shared::http::{ApiError, Reply, Request};
 
@@ -30,7 +28,17 @@ pub const OPERATION: Operation = Operation {
                   `is_privileged` and `sort` can be with each of them. A group that exists while all pages are read appears exactly once. \
                   Member counts may be a moment old; those of a single group are exact.",
     access: Access::Readers,
-    parameters: &["Search", "Member", "Name", "ExternalId", "GroupTypeFilter", "IsPrivileged", "Sort", "GroupsLimit", "After"],
+    parameters: &[
+        "Search",
+        "Member",
+        "Name",
+        "ExternalId",
+        "GroupType",
+        "IsPrivileged",
+        "Sort",
+        "GroupsLimit",
+        "After",
+    ],
     request_body: None,
     success: Success { status: 200, description: "The page.", headers: &[], content: Some(Content::GROUPS) },
     errors: &[400, 404],
@@ -49,7 +57,10 @@ const FROM_PAGE: &[OperationLink] = &[
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
-    let Parameters { list, selection, limit, after } = Parameters::parse(&request)?;
+    let mut query = Query::parse(&request);
+    let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_GROUPS)).unwrap_or(Limit::DEFAULT);
+    let (after, selection, list) = (query.after(), query.group_selection(), List::take(&mut query));
+    query.finish()?;
     let (store, after) = (&app.store, after.as_ref());
     let page = match list {
         List::OfAccount(member) => {
@@ -59,9 +70,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
         }
         List::Search(term) => store.search_groups(&granted, &term, selection, limit, after).await?,
         List::Named(name) => store.list_groups_named(&granted, &name.folded(), selection, limit, after).await?,
-        List::ExternalId(id, term) => {
-            store.list_groups_by_external_id(&granted, &id, term.as_ref(), selection, after).await?
-        }
+        List::ExternalId(id, term) => store.list_groups_by_external_id(&granted, &id, term, selection, after).await?,
         List::All => store.list_groups(&granted, selection, limit, after).await?,
     };
     Ok(Reply::ok(&GroupsResponse::from(&page)))
@@ -76,39 +85,22 @@ enum List {
     ExternalId(ExternalId, Option<FoldedText>),
 }
 
-struct Parameters {
-    list: List,
-    selection: GroupSelection,
-    limit: Limit,
-    after: Option<Cursor>,
-}
-
-impl Parameters {
-    fn parse(request: &Request) -> Result<Self, ApiError> {
-        let mut query = Query::parse(request);
-        let limit = query.take("limit", |text| Limit::parse(text, Limit::MAX_GROUPS)).unwrap_or(Limit::DEFAULT);
-        let after = query.after();
-        let group_type = query.take("group_type", GroupType::parse);
-        let filter = GroupFilter { group_type, is_privileged: query.flag("is_privileged") };
-        let order = query.take("sort", Order::parse).unwrap_or_default();
+impl List {
+    fn take(query: &mut Query) -> Self {
         let search = query.take("search", FoldedText::search_term).flatten();
         let external_id = query.take("external_id", ExternalId::parse);
         let found = match (external_id, search) {
-            (Some(id), term) => Some(("external_id", List::ExternalId(id, term))),
-            (None, term) => term.map(|term| ("search", List::Search(term))),
+            (Some(id), term) => Some(("external_id", Self::ExternalId(id, term))),
+            (None, term) => term.map(|term| ("search", Self::Search(term))),
         };
-        let member = query.member().map(|member| ("member", List::OfAccount(member)));
-        let name = query.take("name", GroupName::parse).map(|name| ("name", List::Named(name)));
+        let member = query.member().map(|member| ("member", Self::OfAccount(member)));
+        let name = query.take("name", GroupName::parse).map(|name| ("name", Self::Named(name)));
         let mut lists = [found, member, name].into_iter().flatten();
-        let list = lists.next().map_or(List::All, |(_, list)| list);
+        let list = lists.next().map_or(Self::All, |(_, list)| list);
         for (parameter, _) in lists {
-            let invalid = InvalidValue::new(
-                "is given with another selection",
-                "left out where search, member, name or external_id is given",
-            );
-            query.error(parameter, invalid);
+            let alone = "left out where search, member, name or external_id is given";
+            query.error(parameter, InvalidValue::new("is given with another selection", alone));
         }
-        query.finish()?;
-        Ok(Self { list, selection: GroupSelection { filter, order }, limit, after })
+        list
     }
 }

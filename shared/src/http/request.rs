@@ -9,7 +9,10 @@ use super::ApiError;
 use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
-use crate::domain::{AccountId, Cursor, GroupId, InvalidValue, Missing, Moment, Period, Timestamp};
+use crate::domain::{
+    AccountId, Cursor, GroupFilter, GroupId, GroupSelection, GroupType, InvalidValue, Missing, Moment, Order, Period,
+    Timestamp,
+};
 
 /// The largest body, in bytes. 500 account ids of 128 characters fit, even with each character escaped.
 pub const MAX_BODY_BYTES: usize = 128 * 1024;
@@ -203,6 +206,13 @@ impl Query {
             "false" => Ok(false),
             _ => Err(InvalidValue::new("is neither true nor false", "true or false")),
         })
+    }
+
+    /// Takes the filter of groups `group_type` and `is_privileged` out, and their order `sort`.
+    pub fn group_selection(&mut self) -> GroupSelection {
+        let group_type = self.take("group_type", GroupType::parse);
+        let filter = GroupFilter { group_type, is_privileged: self.flag("is_privileged") };
+        GroupSelection { filter, order: self.take("sort", Order::parse).unwrap_or_default() }
     }
 
     /// Takes the bounds of a period out: the first second `since`, and `until`, before which it ends.

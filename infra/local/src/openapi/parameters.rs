@@ -47,7 +47,7 @@ pub(super) fn parameters() -> Map<String, Value> {
             reference("ExternalId"),
             Value::Null,
         ),
-        ("GroupTypeFilter", query, "group_type", "Only groups of this type.", reference("GroupType"), Value::Null),
+        ("GroupType", query, "group_type", "Only groups of this type.", reference("GroupType"), Value::Null),
         (
             "IsPrivileged",
             query,

@@ -70,7 +70,7 @@ impl Store {
         &self,
         _: &Granted<Read>,
         id: &ExternalId,
-        term: Option<&FoldedText>,
+        term: Option<FoldedText>,
         selection: GroupSelection,
         after: Option<&Cursor>,
     ) -> Result<Page<Group>, Error> {
@@ -84,7 +84,7 @@ impl Store {
         let is_selected = |group: &Group| {
             group.profile.external_id.as_ref() == Some(id)
                 && selection.filter.matches(&group.profile)
-                && term.is_none_or(|term| group.profile.name.folded().contains(term))
+                && term.as_ref().is_none_or(|term| group.profile.name.folded().contains(term))
         };
         let group = self.exact_group(&group_id).await?.filter(is_selected);
         Ok(Page { items: group.into_iter().collect(), next: None })

@@ -61,7 +61,7 @@ impl Store {
             let spec = QuerySpec { after: start, wanted: limit, filter, is_reversed, ..QuerySpec::all(&range) };
             let (rows, last) = self.table.query_page(spec).await?;
             for row in rows {
-                let (place, SearchItem { repeats }) = read_search_row(row)?;
+                let (place, SearchItem { repeats, .. }) = read_search_row(row)?;
                 if repeats < length {
                     hits.push(place.clone());
                 }

@@ -16,8 +16,8 @@ use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::pending::{DeletedGroup, Pending, Unsettled};
 use crate::store::rows::{
-    ExternalIdItem, GroupItem, IdempotencyItem, PendingName, State, external_id_row, from_row, list_entries, read_group,
-    search_rows, to_row,
+    ExternalIdItem, GroupItem, IdempotencyItem, PendingName, State, external_id_row, from_row, list_entries,
+    read_group, search_rows, to_row,
 };
 use crate::store::table::{
     Attempt, Commit, Condition, ConflictLimit, MAX_ACTIONS, Update, UpdateResult, Write, random_text,
@@ -53,7 +53,8 @@ impl Store {
         group.updated_by.clone_from(&group.created_by);
         let mut rows = search_rows(&group.id, &group.profile)?;
         let entries = list_entries(&group.id, &group.profile);
-        let others = 1 + entries.len() + usize::from(idempotency.is_some()) + usize::from(group.profile.external_id.is_some());
+        let others =
+            1 + entries.len() + usize::from(idempotency.is_some()) + usize::from(group.profile.external_id.is_some());
         let name_pending = rows.len() + others > MAX_ACTIONS;
         if name_pending {
             rows.clear();

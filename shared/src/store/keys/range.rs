@@ -81,9 +81,7 @@ impl Range {
             Self::AccountHistory(account, period) => history(&Key::account(account), *period),
             Self::FirstDesignNames(group) => between(&Key::group(group), "NAME#", "NAME$"),
             Self::Groups(filter) => Bounds { partition: list_partition(*filter), sort: None },
-            Self::GroupsNamed(filter, name) => {
-                Bounds { partition: list_partition(*filter), sort: Some(all_ids(name)) }
-            }
+            Self::GroupsNamed(filter, name) => Bounds { partition: list_partition(*filter), sort: Some(all_ids(name)) },
             Self::Accounts => Bounds { partition: ACCOUNTS.into(), sort: None },
             Self::Email(email) => {
                 Bounds { partition: AccountList::Emails.partition(email.as_str()), sort: Some(all_ids(email)) }

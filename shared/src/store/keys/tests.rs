@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupFilter, GroupId, GroupType, JobKind, Moment, Period, SortKey,
-    Timestamp,
+    AccountId, AccountVersion, Edge, EdgeId, FoldedText, GroupFilter, GroupId, GroupType, JobKind, Moment, Period,
+    SortKey, Timestamp,
 };
 
 const GROUP: &str = "grp-018d0cab-c440-7000-8000-000000000001";

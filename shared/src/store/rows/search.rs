@@ -41,12 +41,12 @@ pub(in crate::store) fn search_rows(group: &GroupId, profile: &GroupProfile) -> 
 
 /// The condition by which DynamoDB selects search rows; `None` for a filter that selects all.
 pub(in crate::store) fn selects_search_rows(filter: GroupFilter) -> Option<Condition> {
-    let of_type = filter.group_type.map(|it| {
-        Condition::equals(Attribute::GroupType, it.as_str()).or(Condition::absent(Attribute::GroupType))
-    });
-    let is_privileged = filter.is_privileged.map(|it| {
-        Condition::equals(Attribute::IsPrivileged, it).or(Condition::absent(Attribute::IsPrivileged))
-    });
+    let of_type = filter
+        .group_type
+        .map(|it| Condition::equals(Attribute::GroupType, it.as_str()).or(Condition::absent(Attribute::GroupType)));
+    let is_privileged = filter
+        .is_privileged
+        .map(|it| Condition::equals(Attribute::IsPrivileged, it).or(Condition::absent(Attribute::IsPrivileged)));
     match (of_type, is_privileged) {
         (Some(of_type), Some(is_privileged)) => Some(Condition::All(vec![of_type, is_privileged])),
         (of_type, is_privileged) => of_type.or(is_privileged),
