@@ -13,7 +13,7 @@ use crate::harness::contention::{Contention, Counts};
 use crate::harness::exchange::{hand, millis, request_event};
 use crate::harness::pump::{assert_sound, violations};
 use crate::harness::{Api, numbered, template};
-use crate::lanes::Lanes;
+use crate::lanes::Consumers;
 
 /// No load sends a request after this time, nor waits longer for its effects.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -46,11 +46,11 @@ struct Answered {
     time: Duration,
 }
 
-/// A fresh table under the model, and the consumer of its stream.
+/// A fresh table under the model, and the consumers of its stream.
 struct Table {
     api: Api,
     contention: Contention,
-    lanes: Lanes,
+    consumers: Consumers,
 }
 
 /// A measured load.
@@ -158,7 +158,7 @@ async fn nesting() -> Measured {
     let ids = api.chain(&["Top", "Middle"]).await;
     let child = api.group("Child").await;
     api.members(&child, 0..NESTED).await;
-    table.lanes.caught_up().await;
+    table.consumers.caught_up().await;
     table.contention.take();
     let started = Instant::now();
     let answer = send(api, Method::PUT, &format!("/{}/groups/{child}", ids[1])).await;
@@ -174,8 +174,8 @@ impl Table {
     async fn start(seed: u64) -> Self {
         let contention = Contention::new(seed);
         let api = Api::start_contended(&contention).await;
-        let lanes = Lanes::start(&api).await;
-        Self { api, contention, lanes }
+        let consumers = Consumers::start(&api).await;
+        Self { api, contention, consumers }
     }
 
     /// Sends additions with many callers, each of which takes the next one. All changes show in the groups of `shown_in`.
@@ -187,7 +187,7 @@ impl Table {
         shown_in: &[&str],
     ) -> Measured {
         self.api.numbered_accounts(0..additions.len()).await;
-        self.lanes.caught_up().await;
+        self.consumers.caught_up().await;
         self.contention.take();
         let (api, started) = (&self.api, Instant::now());
         let requests = additions.into_iter().map(|addition| async move {
@@ -237,7 +237,7 @@ impl Table {
     }
 
     async fn assert_sound(&mut self) {
-        self.lanes.caught_up().await;
+        self.consumers.caught_up().await;
         assert_sound(&violations(&self.api).await);
     }
 }

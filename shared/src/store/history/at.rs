@@ -147,13 +147,7 @@ impl Store {
         if deleted_at.is_some_and(|it| it <= time.at) {
             return Err(Missing::Group.into());
         }
-        let mut changes: BTreeMap<AccountId, MembershipChanges> = BTreeMap::new();
-        for Row { key, item } in history.all()? {
-            let changed_at = key.as_history().ok_or_else(|| unreadable("history row"))?;
-            if let Some(account) = item.account_id.clone() {
-                changes.entry(account).or_default().insert(item.revision, (changed_at, item));
-            }
-        }
+        let changes = changes_by(history, |item| item.account_id.clone())?;
         let mut present: BTreeMap<AccountId, AuditItem> = BTreeMap::new();
         for Row { key, item } in audit_records.all()? {
             let (_, account) = key.as_audit_record().ok_or_else(|| unreadable("audit record"))?;
@@ -234,17 +228,11 @@ impl Store {
             self.table.query_typed(QuerySpec::all(&history)),
         )
         .await?;
-        mirrors
-            .take_head::<AccountItem>(&Key::account(account))?
-            .ok_or_else(|| Missing::Account(account.to_string()))?;
+        let head = mirrors.take_head::<AccountItem>(&Key::account(account))?;
+        head.ok_or_else(|| Missing::Account(account.to_string()))?;
+        let changes = changes_by(history, |item| Some(item.group_id))?;
         let mirrored = mirrors.all()?.into_iter().filter_map(|Row { key, .. }| key.as_mirror());
-        let mut groups: BTreeSet<GroupId> = mirrored.map(|(_, group)| group).collect();
-        let mut changes: BTreeMap<GroupId, MembershipChanges> = BTreeMap::new();
-        for Row { key, item } in history.all()? {
-            let changed_at = key.as_history().ok_or_else(|| unreadable("history row"))?;
-            groups.insert(item.group_id);
-            changes.entry(item.group_id).or_default().insert(item.revision, (changed_at, item));
-        }
+        let groups: BTreeSet<GroupId> = mirrored.map(|(_, group)| group).chain(changes.keys().copied()).collect();
         let keys = |id: &GroupId| [Key::group(id), Key::deleted_group(id), Key::audit_record(id, account)];
         let rows = self.table.batch_get(&groups.iter().flat_map(keys).collect::<Vec<_>>()).await?;
         let known = |id: GroupId| {
@@ -270,6 +258,21 @@ impl Store {
         }
         Ok(Attempt::Done(found))
     }
+}
+
+/// The changes of memberships in a history, by the account or the group.
+fn changes_by<K: Ord>(
+    history: TypedRows<HistoryItem>,
+    key: impl Fn(&HistoryItem) -> Option<K>,
+) -> Result<BTreeMap<K, MembershipChanges>, Error> {
+    let mut changes: BTreeMap<K, MembershipChanges> = BTreeMap::new();
+    for Row { key: row, item } in history.all()? {
+        let changed_at = row.as_history().ok_or_else(|| unreadable("history row"))?;
+        if let Some(key) = key(&item) {
+            changes.entry(key).or_default().insert(item.revision, (changed_at, item));
+        }
+    }
+    Ok(changes)
 }
 
 fn scope(list: &str, id: &str, time: PointInTime, only: Option<MembershipType>) -> Scope {
