@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures::stream::{self, StreamExt};
-use shared::domain::GroupId;
+use shared::domain::{AccountTexts, GroupId};
 use shared::store::client_for;
-use shared::store::keys::{Attribute, Attributes, COUNT_SHARDS, Key, spread};
+use shared::store::keys::{AccountList, Attribute, Attributes, COUNT_SHARDS, Key, spread};
 
 use crate::harness::{Api, account, numbered};
 
@@ -37,7 +37,7 @@ pub async fn write_all(client: &Client, table: &str, rows: &[Attributes]) {
     stream::iter(batches).buffer_unordered(4).collect::<Vec<()>>().await;
 }
 
-/// Rows of one account: its own, and in each group the member, the mirror and the audit record.
+/// Rows of one account: its own with those by which it is found, and in each group the member, the mirror and the audit record.
 struct Pattern {
     groups: Vec<GroupId>,
     account: Attributes,
@@ -68,6 +68,10 @@ impl Pattern {
             row
         };
         let mut rows = vec![with(&self.account, &Key::account(&account.id), true)];
+        let AccountTexts { name, email, words } = AccountTexts::of(&account);
+        let texts = [(AccountList::All, name)].into_iter().chain(email.map(|email| (AccountList::Emails, email)));
+        let texts = texts.chain(words.into_iter().map(|word| (AccountList::Words, word)));
+        rows.extend(texts.map(|(list, text)| Key::account_text(list, &text, &account.id).to_attributes()));
         for (group, [member, mirror, trail]) in self.groups.iter().zip(&self.members) {
             rows.push(with(member, &Key::member(group, &account.id), true));
             rows.push(with(mirror, &Key::mirror(&account.id, group), false));

@@ -98,6 +98,7 @@ impl Run<'_> {
             ("ADMIN_ROLE", "Administrator"),
             ("READ_ROLES", ""),
             ("SETTLE_BUDGET_MS", "300"),
+            ("HISTORY_RETENTION_DAYS", "400"),
             ("METRICS_NAMESPACE", "groups"),
             ("EVENT_BUS_NAME", "default"),
             ("DEAD_LETTER_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters"),

@@ -13,9 +13,7 @@ use crate::domain::{
 use crate::store::Store;
 use crate::store::keys::{Attributes, Key, Range};
 use crate::store::pagination::{Place, Scope, cut_page};
-use crate::store::rows::{
-    AccountItem, AuditItem, DeletedGroupItem, GroupItem, HistoryItem, MirrorItem, Snapshot, from_row,
-};
+use crate::store::rows::{AccountItem, AuditItem, DeletedGroupItem, GroupItem, HistoryItem, MirrorItem, from_row};
 use crate::store::table::{Attempt, ConflictLimit, QuerySpec, Row, TypedRows, unreadable};
 
 /// The stream keeps a record for a day (Amazon DynamoDB Developer Guide, "Change data capture for DynamoDB Streams"). A change of
@@ -121,9 +119,10 @@ impl Store {
         let members = members.into_iter().filter(|(account, _)| after.as_ref().is_none_or(|after| account > after));
         let members: Vec<_> = members.take(limit.items() + 1).collect();
         let keys: Vec<Key> = members.iter().map(|(account, _)| Key::account(account)).collect();
-        let accounts = Snapshot::read(&self.table, &keys).await?;
+        let mut accounts = self.table.batch_get(&keys).await?;
         let member = |(id, PastMembership { membership, added_at }): (AccountId, PastMembership)| {
-            let account = accounts.account(&id)?.and_then(|item| item.active(&id));
+            let account = accounts.remove(&Key::account(&id)).map(from_row::<AccountItem>).transpose()?;
+            let account = account.and_then(|(_, item)| item.active(&id));
             Ok(Member { account: account.unwrap_or_else(|| deleted_account(id)), membership, added_at })
         };
         let members = members.into_iter().map(member).collect::<Result<_, Error>>()?;
