@@ -238,3 +238,26 @@ async fn entries_are_split_into_requests_by_count_and_size() {
         faults.stop();
     }
 }
+
+/// A published change that history lacks would be a contradiction. Faults that may pass are waited for.
+#[tokio::test]
+async fn no_event_is_published_before_history_has_the_change() {
+    let faults = Faults::default();
+    let api = Api::start_streaming(|_| {}, &faults).await;
+    let group = api.group("Finance").await;
+    let deps = api.publish_events_deps(&api.bus_endpoint());
+    let mut pump = Pump::publishing(&api).await;
+    pump.fetch().await;
+    const WRITE: &str = "BatchWriteItem";
+    faults.next(WRITE, Fault::Malformed);
+    let batch: Vec<Value> = pump.waiting.drain(..).collect();
+    pump.deliver(&deps, batch.clone()).await;
+    assert_eq!((pump.waiting.len(), api.published().len()), (batch.len(), 0), "the batch is retried as a whole");
+    for fault in [Fault::Throttle, Fault::AnswerLost, Fault::InternalError] {
+        faults.next(WRITE, fault);
+    }
+    pump.drain(&deps).await;
+    assert_eq!((pump.waiting.len(), faults.left(), api.published().len()), (0, 0, 1));
+    let history = api.all_items(&format!("/{group}/history"), "history").await;
+    assert_eq!(history.len(), 1, "written several times, it is there once");
+}

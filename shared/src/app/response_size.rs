@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use crate::api::history::HistoryEntryResponse;
 use crate::api::responses::{GroupResponse, MemberResponse};
 use crate::domain::group::Description;
 use crate::domain::{
     Account, AccountId, AccountVersion, Actor, EdgeId, ExternalId, Group, GroupEmail, GroupId, GroupName, GroupProfile,
-    GroupType, Member, Membership, Moment, Timestamp, Version,
+    GroupType, HistoryChange, HistoryEntry, Member, Membership, Moment, PastGroup, PastMembership, Timestamp, Version,
 };
 use crate::store::ResponseSize;
 
@@ -74,6 +75,35 @@ fn estimate_covers_the_largest_groups() {
             }
         }
     }
+}
+
+#[test]
+fn estimate_covers_the_largest_entries_of_a_history() {
+    let actor = Actor::new(&"\"".repeat(100));
+    let entry = |change| HistoryEntry { revision: u64::MAX, at: latest(), actor: actor.clone(), change };
+    let id = GroupId::new(1, u128::MAX);
+    let largest = || Some(Box::new(group(&"\u{fdfa}".repeat(100), &"\u{1}\"".repeat(100))));
+    let account = AccountId::parse(&"\"".repeat(AccountId::MAX_CHARS)).unwrap();
+    let past = |via| Some(PastMembership { membership: membership(via), added_at: latest() });
+    let member = |via| HistoryChange::Member {
+        group: id,
+        account: account.clone(),
+        before: past(via),
+        after: past(via),
+        before_since: Some(latest()),
+    };
+    let changes = [
+        HistoryChange::Group { group: id, before: largest(), after: largest() },
+        HistoryChange::Nesting { parent: id, child: id, is_nested: false },
+        member(0),
+        member(100),
+    ];
+    for entry in changes.map(entry) {
+        let (estimate, bytes) = (entry.response_bytes(), payload_bytes(&HistoryEntryResponse::from(&entry)));
+        assert!(bytes <= estimate, "{bytes} bytes in {estimate}");
+    }
+    let past = PastGroup { group: *largest().unwrap(), membership: membership(100), deleted_at: Some(latest()) };
+    assert!(payload_bytes(&GroupResponse::from(&past)) <= past.response_bytes());
 }
 
 #[test]

@@ -56,11 +56,11 @@ impl PointInTime {
             };
         }
         let Some(present) = present else { return Ok(MembershipAt::Known(None)) };
-        Ok(match present.changed_at {
+        Ok(match present.changed_at.filter(|changed_at| *changed_at > self.at) {
+            None => MembershipAt::Known(present.past_membership()),
             // Its deletion may write the audit record of an account that had left before: history has no such change.
             Some(changed_at) if is_group_deleted && !self.awaits(changed_at) => MembershipAt::Known(None),
-            Some(changed_at) if changed_at > self.at => MembershipAt::ChangedAt(changed_at),
-            _ => MembershipAt::Known(present.past_membership()),
+            Some(changed_at) => MembershipAt::ChangedAt(changed_at),
         })
     }
 
