@@ -34,7 +34,7 @@ pub enum Fault {
     Holds,
     /// Answers with a validation error whose text must not leave the system.
     Malformed,
-    /// Returns this many keys of a batch, the last ones, as unprocessed.
+    /// Returns this many keys or rows of a batch, the last ones, as unprocessed.
     Unprocessed(usize),
     /// Forwards it and remembers the members' rows in its answer.
     Remembers,
@@ -215,12 +215,14 @@ impl Proxy {
         let tables = request["RequestItems"].as_object_mut().unwrap();
         let (name, wanted) = tables.iter_mut().next().unwrap();
         let name = name.clone();
-        let keys = wanted["Keys"].as_array_mut().unwrap();
-        let left = keys.split_off(keys.len() - count);
-        let unprocessed = json!({ name.clone(): { "Keys": left, "ConsistentRead": true } });
+        // A batch of writes is a list itself.
+        let is_write = wanted.is_array();
+        let items = if is_write { wanted } else { &mut wanted["Keys"] }.as_array_mut().unwrap();
+        let left = json!(items.split_off(items.len() - count));
+        let left = if is_write { left } else { json!({ "Keys": left, "ConsistentRead": true }) };
         let (status, body) = self.upstream.send(headers, request.to_string().into_bytes()).await;
         let mut answer: Value = serde_json::from_slice(&body).unwrap();
-        answer["UnprocessedKeys"] = unprocessed;
+        answer[if is_write { "UnprocessedItems" } else { "UnprocessedKeys" }] = json!({ name: left });
         proxy::answer(status, answer.to_string())
     }
 }
