@@ -46,6 +46,15 @@ impl Timestamp {
         Self(moment.unwrap_or(OffsetDateTime::UNIX_EPOCH))
     }
 
+    /// Parses RFC 3339 with any offset; returns the second that the time lies in.
+    ///
+    /// # Errors
+    /// The text is not RFC 3339.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let invalid = InvalidValue::new("is not a time in RFC 3339", "a time such as 2024-01-15T10:30:00Z");
+        Self::try_from(text.to_owned()).map_err(|_| invalid)
+    }
+
     /// Returns the seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn unix_seconds(self) -> i64 {

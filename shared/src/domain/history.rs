@@ -1,6 +1,6 @@
 //! History: the committed changes of groups, memberships and nestings, kept for a number of days.
 
-use super::{AccountId, Actor, Group, GroupId, InvalidValue, Membership, Moment, Timestamp};
+use super::{AccountId, Actor, Group, GroupId, InvalidValue, Membership, Timestamp};
 
 /// A committed change, as history keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl HistoryRetention {
     /// The text is no time, the time is still to come, or it lies before the history that is kept.
     pub fn point_in_time(self, text: &str, now: Timestamp) -> Result<Timestamp, InvalidValue> {
         const EXPECTED: &str = "a time in RFC 3339 that history covers, such as 2024-01-15T10:30:00Z";
-        let at = Timestamp::from(Moment::parse(text)?);
+        let at = Timestamp::parse(text)?;
         if at > now {
             return Err(InvalidValue::because(format!("is later than now, which is {now}"), EXPECTED));
         }

@@ -10,8 +10,7 @@ use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
 use crate::domain::{
-    AccountId, Cursor, GroupFilter, GroupId, GroupSelection, GroupType, InvalidValue, Missing, Moment, Order, Period,
-    Timestamp,
+    AccountId, Cursor, GroupFilter, GroupId, GroupSelection, GroupType, InvalidValue, Missing, Order, Period, Timestamp,
 };
 
 /// The largest body, in bytes. 500 account ids of 128 characters fit, even with each character escaped.
@@ -217,8 +216,8 @@ impl Query {
 
     /// Takes the bounds of a period out: the first second `since`, and `until`, before which it ends.
     pub fn period(&mut self) -> Period {
-        let second = |text: &str| Moment::parse(text).map(Timestamp::from);
-        let period = Period { since: self.take("since", second), until: self.take("until", second) };
+        let period =
+            Period { since: self.take("since", Timestamp::parse), until: self.take("until", Timestamp::parse) };
         if period.is_empty() {
             self.error("until", InvalidValue::new("is not later than since", "a time later than since"));
         }
