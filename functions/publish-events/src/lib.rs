@@ -17,13 +17,14 @@ pub const FUNCTION: StreamFunction<PublishEventsDeps> =
 
 /// Handles a batch of records. Returns the sequence numbers of those to retry.
 pub async fn handler(deps: &PublishEventsDeps, records: Vec<Record>) -> Vec<String> {
-    let changes: Vec<Result<Vec<HistoryEntry>, Error>> = records.iter().map(Record::history).collect();
+    let changes: Vec<Result<Option<HistoryEntry>, Error>> = records.iter().map(Record::history).collect();
     let history: Vec<HistoryEntry> = changes.iter().flatten().flatten().cloned().collect();
     if let Err(error) = deps.app.store.write_history(&history, deps.app.history_retention()).await {
         tracing::warn!(reason = %error, "history is not written");
         return records.into_iter().map(|record| record.sequence_number).collect();
     }
-    let decoded: Vec<Result<Option<Entry>, Error>> = changes.into_iter().map(event_of_record).collect();
+    let event = |change: Result<Option<HistoryEntry>, Error>| change?.as_ref().map_or(Ok(None), event_of);
+    let decoded: Vec<Result<Option<Entry>, Error>> = changes.into_iter().map(event).collect();
     let entries: Vec<Entry> = decoded.iter().flatten().flatten().cloned().collect();
     let mut deliveries = deps.bus.publish(&entries).await.into_iter();
     let mut failed = Vec::new();
@@ -47,11 +48,6 @@ pub async fn handler(deps: &PublishEventsDeps, records: Vec<Record>) -> Vec<Stri
         failed.extend((!is_dead_letter).then(|| record.sequence_number.clone()));
     }
     failed
-}
-
-/// The event of a record's changes: only nestings, which have none, come several at a time.
-fn event_of_record(changes: Result<Vec<HistoryEntry>, Error>) -> Result<Option<Entry>, Error> {
-    changes?.iter().find_map(|change| event_of(change).transpose()).transpose()
 }
 
 /// Keeps a change that cannot be published as a dead letter, with the record's sequence number. Returns whether it is kept.

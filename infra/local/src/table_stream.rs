@@ -76,7 +76,7 @@ impl TableStream {
                 self.read.retain(|(id, _)| *id != shard.id);
                 self.read.push((shard.id.clone(), last));
             }
-            records.extend_from_slice(found);
+            records.extend(found.iter().cloned().map(with_typed_maps));
         }
         Ok(())
     }
@@ -123,4 +123,15 @@ fn elements<'a>(answer: &'a Value, field: &str) -> &'a [Value] {
 
 fn text(answer: &Value, field: &str) -> Option<String> {
     answer[field].as_str().map(str::to_owned)
+}
+
+/// Types the empty maps of a record's images. Amazon's DynamoDB Local writes them as `{}`, DynamoDB as `{"M": {}}`.
+fn with_typed_maps(mut record: Value) -> Value {
+    for image in ["OldImage", "NewImage"] {
+        let values = record["dynamodb"].get_mut(image).and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, value) in values.filter(|(_, value)| value.as_object().is_some_and(serde_json::Map::is_empty)) {
+            *value = json!({ "M": {} });
+        }
+    }
+    record
 }

@@ -394,7 +394,8 @@ fn add_parent(edge: &Edge, child_has_row: bool, actor: &Actor, now: Timestamp) -
     if !child_has_row {
         let key = Key::nesting(&edge.child());
         let parents = BTreeMap::from([(edge.parent, edge.id)]);
-        let item = NestingItem { parents, rev: 1, actor: Some(actor.clone()), changed_at: Some(now) };
+        let (changed_parent, actor) = (Some(edge.parent), Some(actor.clone()));
+        let item = NestingItem { parents, rev: 1, changed_parent, actor, changed_at: Some(now) };
         return Ok(Write::insert(to_row(&key, &item)?));
     }
     let update = change_parents(edge, actor, now)
@@ -406,6 +407,7 @@ fn add_parent(edge: &Edge, child_has_row: bool, actor: &Actor, now: Timestamp) -
 /// Records who changes the parents of an edge's child, and when. The stream record of that write is the source of the nesting's history.
 fn change_parents(edge: &Edge, actor: &Actor, now: Timestamp) -> Update {
     Update::of(Key::nesting(&edge.child()))
+        .set(Attribute::ChangedParent, edge.parent.to_string().as_str())
         .set(Attribute::Actor, actor)
         .set(Attribute::ChangedAt, now)
         .add(Attribute::Rev, 1)

@@ -69,6 +69,8 @@ pub enum Attribute {
     EdgeId,
     /// The parents of a group, each with the edge's id.
     Parents,
+    /// The parent that was last added to a group's parents, or removed from them.
+    ChangedParent,
     /// Counts the changes of a group's parents.
     Rev,
     /// Counts the writes to a job, or the changes of a membership or of a count shard.
@@ -143,6 +145,7 @@ impl Attribute {
             Self::Via => "via",
             Self::EdgeId => "edge_id",
             Self::Parents => "parents",
+            Self::ChangedParent => "changed_parent",
             Self::Rev => "rev",
             Self::Revision => "revision",
             Self::Cursor => "cursor",

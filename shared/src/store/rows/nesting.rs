@@ -23,6 +23,9 @@ pub(in crate::store) struct ChildItem {
 pub(in crate::store) struct NestingItem {
     pub(in crate::store) parents: BTreeMap<GroupId, EdgeId>,
     pub(in crate::store) rev: u64,
+    /// The parent that was added or removed last; absent in rows of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) changed_parent: Option<GroupId>,
     /// Who last changed the parents; absent in rows of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::store) actor: Option<Actor>,

@@ -1,7 +1,5 @@
-//! The changes in a record that history keeps, and that other systems are notified of: of a group's own fields, of memberships and
-//! of nestings.
-
-use std::collections::BTreeSet;
+//! The change in a record that history keeps, and that other systems are notified of: of a group's own fields, of a membership or of
+//! a nesting.
 
 use super::record::{Images, Record};
 use crate::domain::{AccountId, Actor, Error, GroupId, HistoryChange, HistoryEntry, Version};
@@ -9,25 +7,24 @@ use crate::store::keys::Key;
 use crate::store::rows::{AnyRow, AuditItem, GroupItem, NestingItem, State};
 
 impl Record {
-    /// Decodes the changes that history keeps: none for a change of something else, several where a repair changed several
-    /// parents of a group.
+    /// Decodes the change that history keeps; `None` for a change of something else.
     ///
     /// # Errors
     /// The record cannot be decoded.
-    pub fn history(&self) -> Result<Vec<HistoryEntry>, Error> {
+    pub fn history(&self) -> Result<Option<HistoryEntry>, Error> {
         let images = self.images()?;
         let key = images.key.clone();
         // A row that is removed had its entry before, when its group, membership or nesting ended.
         if !images.has_after() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         if let Some((group, account)) = key.as_audit_record() {
-            return Ok(member(group, account, images)?.into_iter().collect());
+            return member(group, account, images);
         }
         if let Some(id) = key.as_group() {
-            return Ok(group(&key, id, images)?.into_iter().collect());
+            return group(&key, id, images);
         }
-        key.as_nesting().map_or_else(|| Ok(Vec::new()), |child| nestings(child, images))
+        key.as_nesting().map_or(Ok(None), |child| nesting(child, images))
     }
 }
 
@@ -66,19 +63,18 @@ fn member(group: GroupId, account: AccountId, mut images: Images) -> Result<Opti
     Ok(Some(HistoryEntry { revision: item.revision, at, actor, change }))
 }
 
-fn nestings(child: GroupId, mut images: Images) -> Result<Vec<HistoryEntry>, Error> {
+/// The row names the parent that changed, so that the images need not be compared.
+fn nesting(child: GroupId, mut images: Images) -> Result<Option<HistoryEntry>, Error> {
     let item = |row: Option<AnyRow>| match row {
         Some(AnyRow::Nesting(item)) => item,
         _ => NestingItem::default(),
     };
     let (before, after) = (item(images.take_before()?), item(images.take_after()?));
-    // A change by an older version has no time.
-    let Some((actor, at)) = after.actor.clone().zip(after.changed_at) else { return Ok(Vec::new()) };
-    let parents = |item: &NestingItem| -> BTreeSet<GroupId> { item.parents.keys().copied().collect() };
-    let (before, now) = (parents(&before), parents(&after));
-    let entry = |parent: &GroupId| {
-        let change = HistoryChange::Nesting { parent: *parent, child, is_nested: now.contains(parent) };
-        HistoryEntry { revision: after.rev, at, actor: actor.clone(), change }
+    // A change by an older version names no parent.
+    let (Some(parent), Some(actor), Some(at)) = (after.changed_parent, after.actor, after.changed_at) else {
+        return Ok(None);
     };
-    Ok(before.symmetric_difference(&now).map(entry).collect())
+    let change = HistoryChange::Nesting { parent, child, is_nested: after.parents.contains_key(&parent) };
+    let is_changed = before.rev != after.rev;
+    Ok(is_changed.then_some(HistoryEntry { revision: after.rev, at, actor, change }))
 }
