@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::harness::exchange::{Listener, T3, account_event, request_event};
 use crate::harness::faults::{Fault, Faults};
-use crate::harness::pump::Pump;
+use crate::harness::pump::{Pump, drain_all};
 use crate::harness::{Answer, Api, now, token};
 
 /// Kind, actor and detail of a published event.
@@ -33,8 +33,7 @@ impl Publisher {
 
     /// Runs the stream consumers. Returns the events published since the last call.
     async fn new_events(&self) -> Vec<Published> {
-        Pump::of(&self.api).await.drain(&self.api.app).await;
-        Pump::publishing(&self.api).await.drain(&self.api.publish_events_deps(&self.api.bus_endpoint())).await;
+        drain_all(&self.api).await;
         // Each call reads the stream from its beginning and publishes earlier events once more.
         let mut listener = Listener::default();
         let mut events: Vec<Value> = Vec::new();

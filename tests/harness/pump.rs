@@ -84,6 +84,12 @@ impl<R: Dependencies> Pump<R> {
     }
 }
 
+/// Delivers all records to both stream consumers.
+pub async fn drain_all(api: &Api) {
+    Pump::of(api).await.drain(&api.app).await;
+    Pump::publishing(api).await.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
+}
+
 /// Returns all invariant violations of a table at rest.
 pub async fn violations(api: &Api) -> Vec<InvariantViolation> {
     find_violations(Propagation { store: &api.store, actor: None, now: now() }).await.unwrap()

@@ -4,7 +4,7 @@ use super::chain;
 use crate::harness::Api;
 use crate::harness::exchange::{T3, account_event};
 use crate::harness::faults::Faults;
-use crate::harness::pump::Pump;
+use crate::harness::pump::drain_all;
 
 const PATH: &str = "/api/v1/accounts/acc-1/history";
 
@@ -17,8 +17,7 @@ async fn deleted_account() -> (Api, String, String) {
         api.put(&format!("/{child}/members/{account}"), Value::Null).await.ok();
     }
     assert!(api.hand(&[account_event("Deleted", "acc-1", "", T3)]).await.is_empty());
-    Pump::of(&api).await.drain(&api.app).await;
-    Pump::publishing(&api).await.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
+    drain_all(&api).await;
     (api, parent, child)
 }
 

@@ -3,15 +3,9 @@ use serde_json::{Value, json};
 use super::{chain, groups};
 use crate::harness::clock::{TestClock, later};
 use crate::harness::faults::Faults;
-use crate::harness::pump::Pump;
+use crate::harness::pump::drain_all;
 use crate::harness::{Api, NO_GROUP};
 use shared::domain::{Clock, Timestamp};
-
-/// Delivers all records to both stream consumers.
-async fn rest(api: &Api) {
-    Pump::of(api).await.drain(&api.app).await;
-    Pump::publishing(api).await.drain(&api.publish_events_deps(&api.bus_endpoint())).await;
-}
 
 /// The change, the account or the nested group, and the actor of each entry.
 fn summary(history: &[Value]) -> Vec<(String, String, String)> {
@@ -46,7 +40,7 @@ async fn changes_of_a_group_are_listed_newest_first_with_before_and_after() {
     next();
     assert_eq!(api.delete(&format!("/{finance}")).await.status, 204);
     next();
-    rest(&api).await;
+    drain_all(&api).await;
     let history = api.all_items(&format!("/{finance}/history?limit=1"), "history").await;
     let entry = |change: &str, subject: &str| (change.to_owned(), subject.to_owned(), "alice".to_owned());
     let (account, nested) = ("acc-1", child.as_str());
@@ -113,7 +107,7 @@ async fn changes_are_selected_by_time_and_account() {
             _ => assert_eq!(api.delete(&path).await.status, 204),
         }
     }
-    rest(&api).await;
+    drain_all(&api).await;
     let changes = async |query: &str| {
         let history = api.all_items(&format!("/{finance}/history?limit=1&{query}"), "history").await;
         history.iter().map(|entry| entry["change"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
@@ -167,7 +161,7 @@ async fn cursor_belongs_to_its_group_account_and_period() {
     for method in ["PUT", "DELETE"] {
         api.request(method.parse().unwrap(), &format!("/{child}/members/acc-1")).send().await.unwrap();
     }
-    rest(&api).await;
+    drain_all(&api).await;
     let queries = [
         format!("/{parent}/history?"),
         format!("/{child}/history?"),

@@ -18,8 +18,8 @@ pub const FUNCTION: StreamFunction<PublishEventsDeps> =
 /// Handles a batch of records. Returns the sequence numbers of those to retry.
 pub async fn handler(deps: &PublishEventsDeps, records: Vec<Record>) -> Vec<String> {
     let changes: Vec<Result<Option<HistoryEntry>, Error>> = records.iter().map(Record::history).collect();
-    let history: Vec<HistoryEntry> = changes.iter().flatten().flatten().cloned().collect();
-    if let Err(error) = deps.app.store.write_history(&history, deps.app.history_retention()).await {
+    let history = changes.iter().flatten().flatten();
+    if let Err(error) = deps.app.store.write_history(history, deps.app.history_retention()).await {
         tracing::warn!(reason = %error, "history is not written");
         return records.into_iter().map(|record| record.sequence_number).collect();
     }

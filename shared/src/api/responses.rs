@@ -101,6 +101,12 @@ impl<'a> From<&'a (Group, MembershipType)> for GroupResponse<'a> {
 
 impl<'a> From<&'a (Group, Membership)> for GroupResponse<'a> {
     fn from((group, membership): &'a (Group, Membership)) -> Self {
+        Self::with_membership(group, membership)
+    }
+}
+
+impl<'a> GroupResponse<'a> {
+    fn with_membership(group: &'a Group, membership: &Membership) -> Self {
         let membership_type = Some(membership.membership_type().as_str());
         Self { membership_type, via: (!membership.direct).then(|| membership.via_groups()), ..Self::from(group) }
     }
@@ -114,9 +120,7 @@ impl<'a> From<&'a (Group, u64)> for GroupResponse<'a> {
 
 impl<'a> From<&'a PastGroup> for GroupResponse<'a> {
     fn from(PastGroup { group, membership, deleted_at }: &'a PastGroup) -> Self {
-        let membership_type = Some(membership.membership_type().as_str());
-        let via = (!membership.direct).then(|| membership.via_groups());
-        Self { membership_type, via, deleted_at: *deleted_at, ..Self::from(group) }
+        Self { deleted_at: *deleted_at, ..Self::with_membership(group, membership) }
     }
 }
 

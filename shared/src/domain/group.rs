@@ -318,6 +318,13 @@ impl GroupFilter {
             && self.is_privileged.is_none_or(|it| it == profile.is_privileged)
     }
 
+    /// The names of its two conditions, of the type and of the flag.
+    #[must_use]
+    pub fn names(&self) -> [Option<&'static str>; 2] {
+        let flag = |is_privileged| if is_privileged { "privileged" } else { "ordinary" };
+        [self.group_type.map(GroupType::as_str), self.is_privileged.map(flag)]
+    }
+
     /// The filters that select a group with these fields: by each of them, by both, and by none.
     #[must_use]
     pub fn all_matching(profile: &GroupProfile) -> [Self; 4] {

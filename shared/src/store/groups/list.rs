@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::authz::{Granted, Read};
-use crate::domain::{Cursor, Error, ExternalId, FoldedText, Group, GroupSelection, GroupType, Limit, Page};
+use crate::domain::{Cursor, Error, ExternalId, FoldedText, Group, GroupSelection, Limit, Page};
 use crate::store::Store;
 use crate::store::keys::{Key, Range};
 use crate::store::pagination::{Place, Scope, cut_page};
@@ -163,8 +163,7 @@ pub(super) fn scope(list: &str, parts: &[&str], selection: GroupSelection) -> Sc
     if selection == GroupSelection::default() {
         return Scope::new(list, parts);
     }
-    let is_privileged = filter.is_privileged.map(|it| if it { "privileged" } else { "ordinary" });
-    let group_type = filter.group_type.map_or("", GroupType::as_str);
+    let [group_type, is_privileged] = filter.names().map(Option::unwrap_or_default);
     let order = if order.is_descending() { "descending" } else { "" };
-    Scope::new(list, &[parts, &[group_type, is_privileged.unwrap_or_default(), order]].concat())
+    Scope::new(list, &[parts, &[group_type, is_privileged, order]].concat())
 }

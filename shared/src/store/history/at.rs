@@ -234,10 +234,12 @@ impl Store {
         let groups: BTreeSet<GroupId> = mirrored.map(|(_, group)| group).chain(changes.keys().copied()).collect();
         let keys = |id: &GroupId| [Key::group(id), Key::deleted_group(id), Key::audit_record(id, account)];
         let rows = self.table.batch_get(&groups.iter().flat_map(keys).collect::<Vec<_>>()).await?;
+        let past_groups = groups.iter().map(|id| Ok((*id, past_group(&rows, id)?)));
+        let mut past_groups: HashMap<GroupId, _> = past_groups.collect::<Result<_, Error>>()?;
         let known = |id: GroupId| {
             let present = rows.get(&Key::audit_record(&id, account)).cloned().map(from_row).transpose()?;
-            let (present, group) = (present.map(|(_, item)| item), past_group(&rows, &id)?);
-            let is_deleted = group.is_none_or(|(_, deleted_at)| deleted_at.is_some());
+            let (present, group) = (present.map(|(_, item)| item), &past_groups[&id]);
+            let is_deleted = group.as_ref().is_none_or(|(_, deleted_at)| deleted_at.is_some());
             Ok((id, time.membership(changes.get(&id), present.as_ref(), is_deleted)?))
         };
         let Attempt::Done(memberships) = time.memberships(groups.into_iter().map(known))? else {
@@ -246,7 +248,7 @@ impl Store {
         let mut found = Vec::new();
         for (id, PastMembership { membership, .. }) in memberships {
             let newest = changes.get(&id).and_then(|changes| changes.values().next_back());
-            match past_group(&rows, &id)? {
+            match past_groups.remove(&id).flatten() {
                 Some((_, Some(deleted_at))) if deleted_at <= time.at => {}
                 Some((group, deleted_at)) => found.push(PastGroup { group, membership, deleted_at }),
                 // The group's rows are gone, and history lacks the deletion so far.

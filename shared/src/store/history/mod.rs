@@ -18,7 +18,11 @@ impl Store {
     ///
     /// # Errors
     /// The table did not respond.
-    pub async fn write_history(&self, entries: &[HistoryEntry], retention: HistoryRetention) -> Result<(), Error> {
+    pub async fn write_history<'a>(
+        &self,
+        entries: impl IntoIterator<Item = &'a HistoryEntry>,
+        retention: HistoryRetention,
+    ) -> Result<(), Error> {
         let mut rows = Vec::new();
         for entry in entries {
             rows.extend(rows_of(entry, retention)?);

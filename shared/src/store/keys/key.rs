@@ -374,9 +374,7 @@ impl AccountList {
 
 /// The partition of the list of the groups that a filter selects: `GROUPS`, then a part for each of its conditions.
 pub(super) fn list_partition(filter: GroupFilter) -> String {
-    let privileged = filter.is_privileged.map(|is_privileged| if is_privileged { "privileged" } else { "ordinary" });
-    let parts = filter.group_type.map(GroupType::as_str).into_iter().chain(privileged);
-    parts.fold(GROUPS.to_owned(), |partition, part| format!("{partition}#{part}"))
+    filter.names().into_iter().flatten().fold(GROUPS.to_owned(), |partition, part| format!("{partition}#{part}"))
 }
 
 fn is_list_partition(partition: &str) -> bool {

@@ -34,10 +34,7 @@ impl MemberFilter {
             Condition::equals(Attribute::Status, status.as_str()).or(Condition::absent(Attribute::Status))
         };
         let (of_type, with_status) = (self.membership_type.map(of_type), self.status.as_ref().map(with_status));
-        match (of_type, with_status) {
-            (Some(of_type), Some(with_status)) => Some(Condition::All(vec![of_type, with_status])),
-            (of_type, with_status) => of_type.or(with_status),
-        }
+        Condition::all(of_type.into_iter().chain(with_status))
     }
 
     fn scope(&self, group: &GroupId) -> Scope {

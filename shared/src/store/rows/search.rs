@@ -47,8 +47,5 @@ pub(in crate::store) fn selects_search_rows(filter: GroupFilter) -> Option<Condi
     let is_privileged = filter
         .is_privileged
         .map(|it| Condition::equals(Attribute::IsPrivileged, it).or(Condition::absent(Attribute::IsPrivileged)));
-    match (of_type, is_privileged) {
-        (Some(of_type), Some(is_privileged)) => Some(Condition::All(vec![of_type, is_privileged])),
-        (of_type, is_privileged) => of_type.or(is_privileged),
-    }
+    Condition::all(of_type.into_iter().chain(is_privileged))
 }

@@ -160,6 +160,11 @@ impl Condition {
         Self::Contains(set, value.into())
     }
 
+    /// All of the conditions hold; `None` where there is none.
+    pub(in crate::store) fn all(conditions: impl IntoIterator<Item = Self>) -> Option<Self> {
+        conditions.into_iter().reduce(Self::and)
+    }
+
     /// Both conditions hold.
     pub(in crate::store) fn and(self, other: Self) -> Self {
         match self {
