@@ -353,10 +353,10 @@ async fn record_of_an_unknown_row_is_retried() {
 #[tokio::test]
 async fn jobs_are_listed_from_the_oldest() {
     let (api, mut pump) = start(&Faults::default()).await;
-    let mut expected = Vec::new();
+    let (first_created_at, mut expected) = (now().unix_seconds(), Vec::new());
     for second in (0..20).rev() {
         let kind = JobKind::UpdateAccount(account(&format!("acc-{second}")).id, version(1));
-        let created_at = Timestamp::from_unix_seconds(now().unix_seconds() + second);
+        let created_at = Timestamp::from_unix_seconds(first_created_at + second);
         api.store.create_job(kind.clone(), None, created_at).await.unwrap();
         expected.insert(0, kind);
     }
