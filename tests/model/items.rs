@@ -1,4 +1,4 @@
-//! Parts of both models: groups, and items that transactions write.
+//! Parts of the models: groups, and items that transactions write.
 
 use std::ops::{Index, IndexMut};
 
