@@ -4,12 +4,13 @@ use std::process::Command;
 
 use crate::harness::workspace::binary;
 
-const COMPLETE: [(&str, &str); 7] = [
+const COMPLETE: [(&str, &str); 8] = [
     ("TABLE_NAME", "groups"),
     ("ROLES_CLAIM", "cognito:groups"),
     ("ACTOR_CLAIM", "sub"),
     ("ADMIN_ROLE", "Administrator"),
     ("READ_ROLES", ""),
+    ("PRIVILEGED_ROLE", ""),
     ("SETTLE_BUDGET_MS", "300"),
     ("HISTORY_RETENTION_DAYS", "400"),
 ];

@@ -33,7 +33,7 @@ struct World {
 impl World {
     async fn new(settle_budget: Duration) -> Self {
         let clock = TestClock::new();
-        let api = Api::start_clocked(|config: &mut Config| config.settle_budget = settle_budget, &clock).await;
+        let api = Api::start_clocked(|config: &mut Config| config.settle_budget = settle_budget, &clock, None).await;
         api.accounts(&ACCOUNTS).await;
         let (propagate, publish) = (Pump::of(&api).await, Pump::publishing(&api).await);
         Self { api, clock, propagate, publish }

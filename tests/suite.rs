@@ -25,6 +25,7 @@ mod model;
 mod monitoring;
 mod openapi;
 mod preconditions;
+mod privileged;
 mod propagation;
 mod publishing;
 mod readme;

@@ -14,7 +14,8 @@ pub struct Config {
     pub roles_claim: String,
     /// `ACTOR_CLAIM`: the claim of the token that names the caller, in audit records, events and logs.
     pub actor_claim: String,
-    /// `ADMIN_ROLE` and `READ_ROLES` (comma-separated, may be empty): the roles that may administer and read.
+    /// `ADMIN_ROLE`, `READ_ROLES` (comma-separated, may be empty) and `PRIVILEGED_ROLE` (may be empty: the administrators'): the roles
+    /// that may administer, read, and change privileged groups.
     pub policy: Policy,
     /// `HISTORY_RETENTION_DAYS`: for how long history is kept.
     pub history_retention: HistoryRetention,
@@ -29,6 +30,8 @@ pub struct ApplyEventsConfig {
     pub dead_letter_queue_url: String,
     /// `REQUEST_PATIENCE_SECONDS`: how long a membership request is retried while its account is unknown.
     pub request_time_budget: Duration,
+    /// `PRIVILEGED_SOURCES` (comma-separated, may be empty): the event sources that may change members of privileged groups.
+    pub privileged_sources: Vec<String>,
 }
 
 /// The additional configuration of publish-events.
@@ -147,9 +150,12 @@ impl Config {
         let actor_claim = required("ACTOR_CLAIM")?;
         let admin_role =
             Role::parse(&required("ADMIN_ROLE")?).ok_or_else(malformed("ADMIN_ROLE", "holds a space or a bracket"))?;
+        let privileged_role = match variable("PRIVILEGED_ROLE")?.trim() {
+            "" => admin_role.clone(),
+            name => Role::parse(name).ok_or_else(malformed("PRIVILEGED_ROLE", "holds a space or a bracket"))?,
+        };
         let read_roles = variable("READ_ROLES")?;
-        let names = read_roles.split(',').map(str::trim).filter(|name| !name.is_empty());
-        let read_roles: Option<Vec<Role>> = names.map(Role::parse).collect();
+        let read_roles: Option<Vec<Role>> = list(&read_roles).map(Role::parse).collect();
         let read_roles = read_roles.ok_or_else(malformed("READ_ROLES", "holds a role with a space or a bracket"))?;
         let history_retention = HistoryRetention::parse(&required("HISTORY_RETENTION_DAYS")?)
             .map_err(|_| malformed("HISTORY_RETENTION_DAYS", "is not a number of days from 1 to 3653")())?;
@@ -157,7 +163,7 @@ impl Config {
             .parse()
             .map(Duration::from_millis)
             .map_err(|_| malformed("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
-        let policy = Policy { admin_role, read_roles };
+        let policy = Policy { admin_role, read_roles, privileged_role };
         Ok(Self { table_name, roles_claim, actor_claim, policy, history_retention, settle_budget })
     }
 }
@@ -180,7 +186,10 @@ impl ApplyEventsConfig {
         let malformed =
             |_| ConfigError { name: "REQUEST_PATIENCE_SECONDS", reason: "is not a whole number of seconds" };
         let seconds = non_blank(&get, "REQUEST_PATIENCE_SECONDS")?.parse().map_err(malformed)?;
-        Ok(Self { dead_letter_queue_url, request_time_budget: Duration::from_secs(seconds) })
+        let name = "PRIVILEGED_SOURCES";
+        let sources = get(name).ok_or(ConfigError { name, reason: "is not set" })?;
+        let privileged_sources = list(&sources).map(str::to_owned).collect();
+        Ok(Self { dead_letter_queue_url, request_time_budget: Duration::from_secs(seconds), privileged_sources })
     }
 }
 
@@ -214,6 +223,11 @@ fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.into_string().unwrap_or_default())
 }
 
+/// The names in a comma-separated list.
+fn list(names: &str) -> impl Iterator<Item = &str> {
+    names.split(',').map(str::trim).filter(|name| !name.is_empty())
+}
+
 /// Returns a variable that must be set and not blank.
 fn non_blank(get: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<String, ConfigError> {
     match get(name).ok_or(ConfigError { name, reason: "is not set" })? {
@@ -239,19 +253,24 @@ mod tests {
 
     use super::*;
 
-    const API: [(&str, &str); 7] = [
+    const API: [(&str, &str); 8] = [
         ("TABLE_NAME", "groups"),
         ("ROLES_CLAIM", "cognito:groups"),
         ("ACTOR_CLAIM", "sub"),
         ("ADMIN_ROLE", "Administrator"),
         ("READ_ROLES", ""),
+        ("PRIVILEGED_ROLE", ""),
         ("SETTLE_BUDGET_MS", "300"),
         ("HISTORY_RETENTION_DAYS", "400"),
     ];
     const AWS: [(&str, &str); 3] =
         [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    const EVENTS: [(&str, &str); 3] =
-        [("DEAD_LETTER_QUEUE_URL", "url"), ("REQUEST_PATIENCE_SECONDS", "60"), ("EVENT_BUS_NAME", "bus")];
+    const EVENTS: [(&str, &str); 4] = [
+        ("DEAD_LETTER_QUEUE_URL", "url"),
+        ("REQUEST_PATIENCE_SECONDS", "60"),
+        ("PRIVILEGED_SOURCES", "com.example.hr, com.example.idm"),
+        ("EVENT_BUS_NAME", "bus"),
+    ];
 
     /// An environment with these variables.
     fn variables(all: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> + use<> {
@@ -287,6 +306,13 @@ mod tests {
     }
 
     #[test]
+    fn privileged_role_is_that_of_administrators_unless_it_is_set() {
+        let role = |value| Config::from_variables(with(&API, "PRIVILEGED_ROLE", value)).unwrap().policy.privileged_role;
+        assert_eq!(role(Some("")).as_str(), "Administrator");
+        assert_eq!(role(Some("PrivilegedAdministrator")).as_str(), "PrivilegedAdministrator");
+    }
+
+    #[test]
     fn missing_or_malformed_variable_is_named() {
         for (name, value, reason) in [
             ("TABLE_NAME", None, "is not set"),
@@ -299,6 +325,8 @@ mod tests {
             ("ADMIN_ROLE", Some("Group Admin"), "holds a space or a bracket"),
             ("READ_ROLES", None, "is not set"),
             ("READ_ROLES", Some("Reader,[x]"), "holds a role with a space or a bracket"),
+            ("PRIVILEGED_ROLE", None, "is not set"),
+            ("PRIVILEGED_ROLE", Some("a b"), "holds a space or a bracket"),
             ("SETTLE_BUDGET_MS", None, "is not set"),
             ("SETTLE_BUDGET_MS", Some("0.3"), "is not a whole number of milliseconds"),
             ("SETTLE_BUDGET_MS", Some("-1"), "is not a whole number of milliseconds"),
@@ -358,6 +386,7 @@ mod tests {
     fn configuration_of_event_functions_is_read() {
         let apply_events = ApplyEventsConfig::from_variables(variables(&EVENTS)).unwrap();
         assert_eq!(apply_events.request_time_budget, Duration::from_secs(60));
+        assert_eq!(apply_events.privileged_sources, ["com.example.hr", "com.example.idm"]);
         let publish_events = PublishEventsConfig::from_variables(variables(&EVENTS)).unwrap();
         assert_eq!(publish_events.event_bus_name, "bus");
     }
@@ -372,6 +401,7 @@ mod tests {
             assert_refused(publish_events("EVENT_BUS_NAME", value), "EVENT_BUS_NAME", reason);
             assert!(apply_events("EVENT_BUS_NAME", value).is_ok());
         }
+        assert_refused(apply_events("PRIVILEGED_SOURCES", None), "PRIVILEGED_SOURCES", "is not set");
         let malformed = Some("an hour");
         let reason = "is not a whole number of seconds";
         assert_refused(apply_events("REQUEST_PATIENCE_SECONDS", malformed), "REQUEST_PATIENCE_SECONDS", reason);

@@ -24,6 +24,9 @@ pub const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0],
 /// How long a request for membership is retried while its account is unknown. The same as in the template.
 pub const MEMBERSHIP_REQUEST_BUDGET: Duration = Duration::from_secs(3_600);
 
+/// An event source that may change members of privileged groups.
+pub const PRIVILEGED_SOURCE: &str = "com.example.privileged";
+
 impl Api {
     /// The URL at which the local bus serves the SDK.
     pub fn bus_endpoint(&self) -> String {
@@ -34,7 +37,9 @@ impl Api {
     pub fn apply_events_deps(&self) -> ApplyEventsDeps {
         let connection = Connection::to(&self.bus_endpoint());
         let dead_letters = DeadLetters::connected(&connection, "https://sqs.local/dead-letters", REQUEST_TIME_BUDGET);
-        ApplyEventsDeps { app: self.app.clone(), dead_letters, request_time_budget: MEMBERSHIP_REQUEST_BUDGET }
+        let privileged_sources = [PRIVILEGED_SOURCE.to_owned()].into();
+        let request_time_budget = MEMBERSHIP_REQUEST_BUDGET;
+        ApplyEventsDeps { app: self.app.clone(), dead_letters, request_time_budget, privileged_sources }
     }
 
     /// Returns the dependencies of `publish-events`, with the bus at this URL.

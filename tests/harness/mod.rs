@@ -134,10 +134,15 @@ impl Api {
         Self::start_over(&template().table, template(), configure, Between::Faults(faults), clock).await
     }
 
-    /// Starts with a stream of the table, and with a clock that the test moves.
-    pub async fn start_clocked(configure: impl FnOnce(&mut Config), clock: &TestClock) -> Self {
+    /// Starts with a stream of the table, with a clock that the test moves, and with faults where there are any.
+    pub async fn start_clocked(
+        configure: impl FnOnce(&mut Config),
+        clock: &TestClock,
+        faults: Option<&Faults>,
+    ) -> Self {
         let clock = Arc::new(clock.clone());
-        Self::start_over(&template().table, template(), configure, Between::Nothing, clock).await
+        let between = faults.map_or(Between::Nothing, Between::Faults);
+        Self::start_over(&template().table, template(), configure, between, clock).await
     }
 
     /// Starts with a stream of the table, with the model of a table under load in front of it, and with the template's own

@@ -3,7 +3,7 @@
 //! A group is *guarded* when it is privileged or has a mark. Before a group becomes privileged, or is nested in a guarded one, it and
 //! its descendants get marks, each before its children are read. The commit then requires that the first mark is unchanged.
 //! A mark is in the group's row and in its count shards, which every change of members writes, so that no row is shared
-//! by more writers than before. Marks that are left over are removed by whoever meets them.
+//! by more writers than before. A caller without the role who meets a mark that is left over removes it.
 //!
 //! At every moment, the groups that a caller without the role changes must not lead to a privileged group. Each test with a weaker
 //! condition must find a change that does.

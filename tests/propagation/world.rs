@@ -195,7 +195,7 @@ impl World {
     async fn apply_request(&mut self, group: usize, index: usize, adds: bool) {
         let request = self.new_request(self.groups[group], self.accounts[index].clone(), adds);
         let known = self.expected.known.contains(&index);
-        match self.store().apply_request(&event_source(), &request, now()).await.unwrap() {
+        match self.store().apply_request(&event_source(), &request, true, now()).await.unwrap() {
             RequestOutcome::UnknownAccount => return assert!(adds && !known),
             RequestOutcome::OnlyIndirect(_) => assert!(!adds),
             RequestOutcome::TooMany => panic!("no two are of one moment"),
@@ -210,7 +210,7 @@ impl World {
 
     async fn repeat_request(&self, seed: u64) {
         let Some(request) = fastrand::Rng::with_seed(seed).choice(&self.applied) else { return };
-        match self.store().apply_request(&event_source(), request, now()).await {
+        match self.store().apply_request(&event_source(), request, true, now()).await {
             Ok(outcome) => assert!(matches!(outcome, RequestOutcome::Unchanged | RequestOutcome::OnlyIndirect(_))),
             Err(error) => assert_eq!(error, Error::Missing(Missing::Group)),
         }
@@ -355,7 +355,7 @@ impl Actor {
                 let change = if adds { MemberChange::Add(account) } else { MemberChange::Remove(account) };
                 let (id, requested_at) = (self.next_version().to_string(), Moment::from(now()));
                 let request = MembershipRequest { id, requested_at, group: *group(index), change };
-                store.apply_request(&event_source(), &request, now()).await.map(drop)
+                store.apply_request(&event_source(), &request, true, now()).await.map(drop)
             }
             Operation::RepeatRequest(_) => Ok(()),
             Operation::Nest(parent, child) => {

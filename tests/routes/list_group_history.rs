@@ -18,7 +18,7 @@ fn summary(history: &[Value]) -> Vec<(String, String, String)> {
 #[tokio::test]
 async fn changes_of_a_group_are_listed_newest_first_with_before_and_after() {
     let clock = TestClock::new();
-    let api = Api::start_clocked(|_| {}, &clock).await;
+    let api = Api::start_clocked(|_| {}, &clock, None).await;
     api.accounts(&["acc-1"]).await;
     let mut times: Vec<Timestamp> = Vec::new();
     let mut next = || {
@@ -95,7 +95,7 @@ async fn changes_of_a_group_are_listed_newest_first_with_before_and_after() {
 #[tokio::test]
 async fn changes_are_selected_by_time_and_account() {
     let clock = TestClock::new();
-    let api = Api::start_clocked(|_| {}, &clock).await;
+    let api = Api::start_clocked(|_| {}, &clock, None).await;
     api.accounts(&["acc-1", "acc-2"]).await;
     let finance = api.group("Finance").await;
     let start = clock.now();

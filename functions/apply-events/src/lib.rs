@@ -49,7 +49,7 @@ async fn apply_in_order(deps: &ApplyEventsDeps, events: Vec<(QueueMessage, Read)
 async fn apply(deps: &ApplyEventsDeps, message: &QueueMessage, event: Read) -> bool {
     let (store, clock) = (&deps.app.store, &deps.app.clock);
     let applied = match event {
-        Ok(event) => event.apply(store, clock.now()).await,
+        Ok(event) => event.apply(store, &deps.privileged_sources, clock.now()).await,
         Err(error) => Err(error),
     };
     let Err(error) = applied else { return true };

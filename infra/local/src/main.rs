@@ -263,6 +263,7 @@ async fn start_pollers(
         app: app.clone(),
         dead_letters: dead_letters(&apply_events.dead_letter_queue_url),
         request_time_budget: apply_events.request_time_budget,
+        privileged_sources: apply_events.privileged_sources.as_slice().into(),
     };
     let publish_deps = PublishEventsDeps {
         app: app.clone(),

@@ -72,6 +72,8 @@ pub struct ApplyEventsDeps {
     pub dead_letters: DeadLetters,
     /// How long a request waits for its account to be announced.
     pub request_time_budget: Duration,
+    /// The event sources that may change members of privileged groups.
+    pub privileged_sources: Arc<[String]>,
 }
 
 impl Dependencies for ApplyEventsDeps {
@@ -83,6 +85,7 @@ impl Dependencies for ApplyEventsDeps {
             app: App::connected(app_config, &connection),
             dead_letters,
             request_time_budget: config.request_time_budget,
+            privileged_sources: config.privileged_sources.into(),
         })
     }
 

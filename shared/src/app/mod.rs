@@ -19,7 +19,7 @@ pub use self::dependencies::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
 pub use self::settle::Effect;
 use crate::authz::{Caller, Granted, Permission, Policy};
 use crate::config::{self, Config};
-use crate::domain::{Clock, GroupId, HistoryRetention};
+use crate::domain::{Clock, Error, GroupId, HistoryRetention};
 use crate::http::request::Query;
 use crate::http::{ApiError, HttpResponse, Reply, request};
 use crate::store::{PointInTime, Store};
@@ -82,6 +82,13 @@ impl App {
         self.policy().authorize(&caller).map_err(denied)
     }
 
+    /// Names the role that a change of a privileged group needs.
+    fn name_privileged_role(&self, error: ApiError) -> ApiError {
+        let ApiError::Store(Error::Guarded(reason)) = error else { return error };
+        let role = self.policy().privileged_role.clone();
+        ApiError::Guarded { reason, role, claim: self.config.roles_claim.clone() }
+    }
+
     /// Takes the time `at` out of a query, which history must cover.
     #[must_use]
     pub fn point_in_time(&self, query: &mut Query) -> Option<PointInTime> {
@@ -126,7 +133,11 @@ impl Function {
         let [route, caller, trace] =
             [request::route(&request), caller, request::trace(&request)].map(|it| it.map(str::to_owned));
         let app = app.for_invocation(request.lambda_context_ref());
-        let (answer, counts) = with_counters((self.handler)(&app, request)).await;
+        let (answer, counts) = with_counters(async {
+            let answer = (self.handler)(&app, request).await;
+            answer.map_err(|error| app.name_privileged_role(error))
+        })
+        .await;
         let cause = answer.as_ref().err().filter(|error| error.is_server_error()).map(ApiError::cause);
         let reply = answer.unwrap_or_else(|error| Reply::error(&error, &request_id));
         let response = HttpResponse::from(if is_head { reply.without_body() } else { reply });

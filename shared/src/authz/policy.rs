@@ -45,6 +45,8 @@ pub struct Policy {
     pub admin_role: Role,
     /// The roles that may read. When empty, every authenticated caller may.
     pub read_roles: Vec<Role>,
+    /// The role that an administrator also needs to change a group that is privileged, or nested in a privileged one.
+    pub privileged_role: Role,
 }
 
 /// The caller lacks the permission.
@@ -65,7 +67,8 @@ impl Policy {
         {
             return Err(Denied { roles: roles.into_iter().cloned().collect() });
         }
-        Ok(Granted { actor: Actor::new(caller.name()), permission: PhantomData })
+        let may_change_guarded = caller.has(&self.privileged_role);
+        Ok(Granted { actor: Actor::new(caller.name()), may_change_guarded, permission: PhantomData })
     }
 }
 
@@ -73,6 +76,7 @@ impl Policy {
 #[derive(Debug)]
 pub struct Granted<P: Permission> {
     actor: Actor,
+    may_change_guarded: bool,
     permission: PhantomData<P>,
 }
 
@@ -81,5 +85,11 @@ impl<P: Permission> Granted<P> {
     #[must_use]
     pub const fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// Whether the caller has the privileged role.
+    #[must_use]
+    pub const fn may_change_guarded(&self) -> bool {
+        self.may_change_guarded
     }
 }

@@ -39,6 +39,9 @@ pub enum Error {
         list(.0)
     )]
     OnlyIndirect(Vec<GroupId>),
+    /// The change could alter who is in a privileged group, and the caller lacks the role for it.
+    #[error("{0}")]
+    Guarded(Guarded),
     /// The cursor belongs to another list.
     #[error("the cursor does not belong to this list")]
     ForeignCursor,
@@ -59,6 +62,20 @@ pub enum Error {
         /// DynamoDB's error code, or the defect of the row; never a value from the table.
         code: String,
     },
+}
+
+/// Why a change needs the privileged role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Guarded {
+    /// It makes the group privileged.
+    #[error("the group would be privileged")]
+    WouldBePrivileged,
+    /// The group is privileged.
+    #[error("the group {0} is privileged")]
+    Privileged(GroupId),
+    /// The group is nested, at some depth, in this privileged group.
+    #[error("the group is nested in the privileged group {0}")]
+    NestedIn(GroupId),
 }
 
 /// The thing that does not exist.

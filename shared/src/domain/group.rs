@@ -267,6 +267,9 @@ pub struct Group {
     pub version: Version,
     /// Counts the changes of members and nested groups. As exact as the counts: a group in a list may lag.
     pub revision: u64,
+    /// Whether a change of it may alter who is in a privileged group: it is privileged, or marked as nested in one. The mark may
+    /// be left over from before.
+    pub is_guarded: bool,
 }
 
 impl Group {
@@ -275,6 +278,7 @@ impl Group {
     pub const fn new(id: GroupId, profile: GroupProfile, created_at: Timestamp) -> Self {
         Self {
             id,
+            is_guarded: profile.is_privileged,
             profile,
             member_count: 0,
             direct_member_count: 0,

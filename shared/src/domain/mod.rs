@@ -20,7 +20,7 @@ pub use account::{Account, AccountVersion, DescribedBy};
 pub use account_search::{AccountTerm, AccountTexts, EmailTerm};
 pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
-pub use error::{Error, Missing};
+pub use error::{Error, Guarded, Missing};
 pub use group::{
     ExternalId, Group, GroupChanges, GroupEmail, GroupFilter, GroupProfile, GroupSelection, GroupTag, GroupType, Order,
     Version,

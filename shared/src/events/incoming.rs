@@ -24,6 +24,8 @@ pub enum IncomingEvent {
         request: MembershipRequest,
         /// The name of the requester.
         requested_by: String,
+        /// The `source` of the event.
+        source: String,
     },
 }
 
@@ -99,7 +101,7 @@ impl IncomingEvent {
         let event = match kind {
             Kind::Description(by) => description(&mut detail, by).map(|event| Self::Account { event, source }),
             Kind::Deletion => deletion(&mut detail).map(|event| Self::Account { event, source }),
-            Kind::Request => request(&mut detail, id, time),
+            Kind::Request => request(&mut detail, id, time, source),
         };
         detail.finish(UnknownFields::Ignored, event)
     }
@@ -121,7 +123,7 @@ fn description(detail: &mut Fields, by: DescribedBy) -> Option<AccountEvent> {
 }
 
 /// Parses a membership request. Without `requested_at`, the time of the event counts.
-fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEvent> {
+fn request(detail: &mut Fields, id: String, time: Moment, source: String) -> Option<IncomingEvent> {
     let invalid = InvalidValue::new("is not a group's id", GROUP);
     let group = detail.required("group_id", GROUP, |text| GroupId::parse_in_any_case(text).ok_or(invalid));
     let account = account_id(detail, "account_id");
@@ -134,7 +136,7 @@ fn request(detail: &mut Fields, id: String, time: Moment) -> Option<IncomingEven
     let requested_at = detail.optional("requested_at", TIME, Moment::parse).unwrap_or(time);
     let change = if is_addition? { MemberChange::Add(account?) } else { MemberChange::Remove(account?) };
     let request = MembershipRequest { id, requested_at, group: group?, change };
-    Some(IncomingEvent::Membership { request, requested_by: requested_by? })
+    Some(IncomingEvent::Membership { request, requested_by: requested_by?, source })
 }
 
 fn account_id(detail: &mut Fields, field: &'static str) -> Option<AccountId> {

@@ -45,11 +45,17 @@ impl IncomingEvent {
         Self::parse(event).map_err(|errors| ApplyError::Permanent(errors.to_string()))
     }
 
-    /// Applies the event. Returns whether that changed anything: a late or repeated event changes nothing.
+    /// Applies the event. Returns whether that changed anything: a late or repeated event changes nothing. Only
+    /// `privileged_sources` may change the members of privileged groups, and of groups nested in these.
     ///
     /// # Errors
     /// Why the event is not applied. The reason has no value of the event but ids.
-    pub async fn apply(&self, store: &Store, now: Timestamp) -> Result<bool, ApplyError> {
+    pub async fn apply(
+        &self,
+        store: &Store,
+        privileged_sources: &[String],
+        now: Timestamp,
+    ) -> Result<bool, ApplyError> {
         if self.ordered_at().unix_nanos() > Moment::from(now).unix_nanos().saturating_add(MAX_CLOCK_SKEW) {
             return Err(ApplyError::Permanent("the event is dated more than five minutes ahead".into()));
         }
@@ -62,19 +68,17 @@ impl IncomingEvent {
                 };
                 applied.map_err(|error| apply_error(&error))
             }
-            Self::Membership { request, requested_by } => apply_request(request, requested_by, store, now).await,
+            Self::Membership { request, requested_by, source } => {
+                let (actor, is_privileged) = (Actor::new(requested_by), privileged_sources.contains(source));
+                let applied = store.apply_request(&actor, request, is_privileged, now).await;
+                membership_changed(request, applied.map_err(|error| apply_error(&error))?)
+            }
         }
     }
 }
 
-async fn apply_request(
-    request: &MembershipRequest,
-    requested_by: &str,
-    store: &Store,
-    now: Timestamp,
-) -> Result<bool, ApplyError> {
-    let outcome = store.apply_request(&Actor::new(requested_by), request, now).await;
-    match outcome.map_err(|error| apply_error(&error))? {
+fn membership_changed(request: &MembershipRequest, outcome: RequestOutcome) -> Result<bool, ApplyError> {
+    match outcome {
         RequestOutcome::Changed => Ok(true),
         RequestOutcome::Unchanged => Ok(false),
         RequestOutcome::TooMany => {
@@ -91,6 +95,9 @@ async fn apply_request(
 fn apply_error(error: &Error) -> ApplyError {
     let reason = error.to_string();
     match error {
+        Error::Guarded(_) => {
+            ApplyError::Permanent(format!("{reason}, and the event's source is not in PRIVILEGED_SOURCES"))
+        }
         Error::Unavailable { .. } => ApplyError::Unavailable(reason),
         Error::Internal { .. } => ApplyError::Internal(reason),
         _ => ApplyError::Permanent(reason),

@@ -6,7 +6,7 @@ use lambda_http::http::StatusCode;
 
 use crate::api::{FieldError, ValidationErrors};
 use crate::authz::{Denied, Role};
-use crate::domain::{Error, InvalidValue, Missing};
+use crate::domain::{Error, Guarded, InvalidValue, Missing};
 
 /// The reason why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,15 @@ pub enum ApiError {
     Forbidden {
         /// The roles of which one is required.
         denied: Denied,
+        /// The claim of the token that holds the caller's roles.
+        claim: String,
+    },
+    /// The caller lacks the role that the change needs, in addition to that of an administrator.
+    Guarded {
+        /// Why the change needs it.
+        reason: Guarded,
+        /// The role.
+        role: Role,
         /// The claim of the token that holds the caller's roles.
         claim: String,
     },
@@ -106,6 +115,11 @@ impl ApiError {
             Self::Validation(errors) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", errors.to_string()),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "a valid token is required".into()),
             Self::Forbidden { denied, claim } => (StatusCode::FORBIDDEN, "FORBIDDEN", forbidden(denied, claim)),
+            Self::Guarded { reason, role, claim } => (
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                format!("this needs the role {} in the token's claim {claim}: {reason}", role.as_str()),
+            ),
             Self::NoRoute(None) => (StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such path".into()),
             Self::NoRoute(Some(near)) => {
                 (StatusCode::NOT_FOUND, "NOT_FOUND", format!("there is no such path; did you mean {near}?"))
@@ -158,6 +172,7 @@ fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
         | Error::TooManyAncestors
         | Error::TooManyConditions(_)
         | Error::OnlyIndirect(_) => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),
+        Error::Guarded(_) => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
         Error::Unavailable { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", "the service is busy; try again".into())
         }

@@ -29,6 +29,7 @@ pub use self::accounts::AccountFilter;
 pub use self::groups::{IdempotencyKey, NestedGroup};
 use self::hints::AncestorHints;
 pub use self::history::PointInTime;
+pub(crate) use self::keys::COUNT_SHARDS;
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
 pub use self::members::MemberFilter;
 pub(crate) use self::members::{EdgeState, Inheritance, Reach};

@@ -22,10 +22,12 @@ pub enum Counter {
     JobsSetAside,
     /// Stream records of rows and jobs that only a later version knows.
     RecordsUnknown,
+    /// Changes refused because they could alter who is in a privileged group.
+    GuardRefusals,
 }
 
 impl Counter {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::TableRequests,
         Self::ReadUnits,
         Self::WriteUnits,
@@ -33,6 +35,7 @@ impl Counter {
         Self::JobsFailed,
         Self::JobsSetAside,
         Self::RecordsUnknown,
+        Self::GuardRefusals,
     ];
 
     /// Returns the name in log lines and metrics.
@@ -45,6 +48,7 @@ impl Counter {
             Self::JobsFailed => "jobs_failed",
             Self::JobsSetAside => "jobs_set_aside",
             Self::RecordsUnknown => "records_unknown",
+            Self::GuardRefusals => "guard_refusals",
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::violation::InvariantViolation;
 use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Membership, Timestamp};
 use crate::store::{
-    CountShard, GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow, ShardCounts,
+    COUNT_SHARDS, CountShard, GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow,
+    ShardCounts,
 };
 
 /// All rows, by type.
@@ -15,6 +16,8 @@ pub(super) struct TableContents {
     members: BTreeMap<(GroupId, AccountId), ScannedMember>,
     /// The count shards, each with its revision.
     shards: BTreeMap<CountShard, (ShardCounts, i64)>,
+    /// The count shards with the guard's mark, by group.
+    marked_shards: BTreeMap<GroupId, usize>,
     /// The sums of the shards' revisions.
     revisions: BTreeMap<GroupId, i64>,
     /// Edges in the parents' partitions, and in the children's.
@@ -41,7 +44,8 @@ impl TableContents {
             match row {
                 ScannedRow::Group(id, group) => drop(contents.groups.insert(id, group)),
                 ScannedRow::Member(group, account, member) => drop(contents.members.insert((group, account), member)),
-                ScannedRow::Count(shard, counts, revision) => {
+                ScannedRow::Count(shard, counts, revision, has_mark) => {
+                    *contents.marked_shards.entry(shard.group).or_default() += usize::from(has_mark);
                     *contents.revisions.entry(shard.group).or_default() += revision;
                     contents.shards.insert(shard, (counts, revision));
                 }
@@ -87,7 +91,23 @@ impl TableContents {
         self.check_counts(&mut violations);
         self.check_names(&mut violations);
         self.check_audit_records(&mut violations);
+        self.check_guards(&mut violations);
         violations
+    }
+
+    /// Invariant 9.
+    fn check_guards(&self, violations: &mut Vec<InvariantViolation>) {
+        let privileged = self.groups.iter().filter(|(_, group)| group.is_privileged).map(|(id, _)| *id);
+        let mut open: Vec<GroupId> = privileged.collect();
+        let mut below = BTreeSet::new();
+        while let Some(group) = open.pop() {
+            open.extend(self.children_of(group).filter(|child| below.insert(*child)));
+        }
+        let is_marked = |id: &GroupId| {
+            let shards = self.marked_shards.get(id).copied().unwrap_or_default();
+            self.groups.get(id).is_none_or(|group| group.has_mark && shards == COUNT_SHARDS)
+        };
+        violations.extend(below.into_iter().filter(|id| !is_marked(id)).map(InvariantViolation::Unguarded));
     }
 
     /// Invariant 8.

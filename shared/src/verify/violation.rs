@@ -62,6 +62,8 @@ pub enum InvariantViolation {
     Name(GroupId),
     /// Invariant 7: rows by which an account is listed and found that differ from its name and address.
     AccountTexts(AccountId),
+    /// Invariant 9: a group nested in a privileged one that lacks the mark, in its row or in a shard.
+    Unguarded(GroupId),
     /// A member whose account is deleted or was never announced.
     OfDeletedAccount(GroupId, AccountId),
     /// A member that is neither direct nor inherited.
@@ -116,6 +118,7 @@ impl fmt::Display for InvariantViolation {
             Self::AuditRecord(group, account) => {
                 write!(f, "8: {group} {account}: the audit record differs from the member row")
             }
+            Self::Unguarded(group) => write!(f, "9: {group}: nested in a privileged group, and not marked as such"),
             Self::OfDeletedAccount(group, account) => write!(f, "6: {group} {account}: the account does not exist"),
             Self::Unfounded(group, account) => write!(f, "4: {group} {account}: neither direct nor inherited"),
             Self::Orphan(group, account) => write!(f, "1: {group} {account}: the group does not exist"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
+use super::guard::unless_guarded;
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
 use crate::domain::{
@@ -45,6 +46,8 @@ struct PlannedEdge<'a> {
     child_has_row: bool,
     /// The state that the parent must be in, where the request names one.
     parent_state: Option<&'a GroupSnapshot>,
+    /// The child's mark, where the parent is guarded.
+    mark: Option<String>,
     now: Timestamp,
     actor: &'a Actor,
 }
@@ -55,7 +58,7 @@ impl Store {
     /// for each level of descendants and one for each level of their ancestors; one transaction, which also creates the job that adds the child's members to the parent.
     ///
     /// # Errors
-    /// [`Missing::Group`], [`Missing::NestedGroup`], [`Error::Cycle`], [`Error::TooManyChildren`],
+    /// [`Missing::Group`], [`Missing::NestedGroup`], [`Error::Guarded`] for the parent, [`Error::Cycle`], [`Error::TooManyChildren`],
     /// [`Error::TooManyAncestors`]; [`Error::Exists`], [`Error::VersionMismatch`] or [`Error::TooManyConditions`] for the
     /// precondition on the parent.
     pub async fn nest_group(
@@ -67,11 +70,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<Unsettled<NestedGroup, JobKind>, Error> {
         if parent == child {
-            self.find_group(parent).await?.ok_or(Missing::Group)?;
+            let group = self.find_group(parent).await?.ok_or(Missing::Group)?;
+            self.may_change(granted.may_change_guarded(), &group, now).await?;
             return Err(Error::Cycle(vec![*parent, *child]));
         }
         let nest = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || {
-            self.try_to_nest(granted.actor(), parent, child, precondition, now)
+            self.try_to_nest(granted, parent, child, precondition, now)
         });
         let (mut nested, counts) = futures::future::try_join(nest, self.count_members(child)).await?;
         nested.child = counts.exact(nested.child);
@@ -81,7 +85,7 @@ impl Store {
 
     async fn try_to_nest(
         &self,
-        actor: &Actor,
+        granted: &Granted<Administer>,
         parent: &GroupId,
         child: &GroupId,
         precondition: &Precondition,
@@ -90,6 +94,9 @@ impl Store {
         let parent_state = self.require_state(parent, precondition).await?;
         let rows = Snapshot::read(&self.table, &rows_of_edge(parent, child)).await?;
         let parent_group = rows.group(parent)?.ok_or(Missing::Group)?;
+        if !self.may_change(granted.may_change_guarded(), &parent_group, now).await? {
+            return Ok(Attempt::Conflict);
+        }
         let child_group = rows.group(child)?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
         if let Some(edge) = rows.edge(parent, child)? {
             precondition.check_new(true)?;
@@ -117,8 +124,12 @@ impl Store {
             return self.conflict_unless_all_active(most, Error::TooManyAncestors).await;
         }
         let edge = Edge { parent: *parent, id: EdgeId::new(*child, fastrand::u64(..)) };
-        let (ancestors, parent_state) = (&ancestors, parent_state.as_ref());
-        let planned = PlannedEdge { edge, ancestors, child_has_row, parent_state, now, actor };
+        let mark = match parent_group.is_guarded {
+            true => Some(self.mark_with_descendants(child, now).await?),
+            false => None,
+        };
+        let (ancestors, parent_state, actor) = (&ancestors, parent_state.as_ref(), granted.actor());
+        let planned = PlannedEdge { edge, ancestors, child_has_row, parent_state, mark, now, actor };
         let commit = self.table.transact(planned.writes()?).await?;
         Ok(commit.attempt(NestedGroup { child: child_group, edge }))
     }
@@ -244,7 +255,7 @@ impl Store {
     /// transaction, which also creates the job that removes the members inherited through the edge.
     ///
     /// # Errors
-    /// [`Missing::Group`], [`Missing::Nesting`]; [`Error::Exists`] or [`Error::VersionMismatch`] for the precondition on the
+    /// [`Missing::Group`], [`Missing::Nesting`], [`Error::Guarded`] for the parent; [`Error::Exists`] or [`Error::VersionMismatch`] for the precondition on the
     /// parent.
     pub async fn unnest_group(
         &self,
@@ -258,10 +269,14 @@ impl Store {
         let edge = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || async {
             let state = self.require_state(parent, precondition).await?;
             let rows = Snapshot::read(&self.table, &keys).await?;
-            rows.group(parent)?.ok_or(Missing::Group)?;
+            let group = rows.group(parent)?.ok_or(Missing::Group)?;
+            if !self.may_change(granted.may_change_guarded(), &group, now).await? {
+                return Ok(Attempt::Conflict);
+            }
             let edge = rows.edge(parent, child)?.ok_or(Missing::Nesting)?;
             precondition.check_new(true)?;
-            let writes = delete_edge_and_sweep(&edge, state.as_ref(), Some(granted.actor()), now)?;
+            let (actor, may_change_guarded) = (Some(granted.actor()), granted.may_change_guarded());
+            let writes = delete_edge_and_sweep(&edge, state.as_ref(), may_change_guarded, actor, now)?;
             Ok(self.table.transact(writes).await?.attempt(edge))
         });
         Ok(Unsettled::new((), Pending::Effects(JobKind::Sweep(edge.await?))))
@@ -273,7 +288,7 @@ impl Store {
     /// # Errors
     /// The table did not respond.
     pub(crate) async fn delete_edge(&self, edge: &Edge, actor: Option<&Actor>, now: Timestamp) -> Result<bool, Error> {
-        let writes = delete_edge_and_sweep(edge, None, actor, now)?;
+        let writes = delete_edge_and_sweep(edge, None, true, actor, now)?;
         Ok(self.table.transact(writes).await?.is_done())
     }
 
@@ -335,7 +350,7 @@ impl Ancestors {
 
 impl PlannedEdge<'_> {
     fn writes(self) -> Result<Vec<Write>, Error> {
-        let Self { edge, ancestors, child_has_row, parent_state, now, actor } = self;
+        let Self { edge, ancestors, child_has_row, parent_state, mark, now, actor } = self;
         let unchanged = |(group, nesting): (&GroupId, &Option<NestingItem>)| {
             let condition = match nesting {
                 Some(item) => Condition::equals(Attribute::Rev, item.rev.cast_signed()),
@@ -347,8 +362,11 @@ impl PlannedEdge<'_> {
         let is_active = || Condition::equals(Attribute::State, State::Active.as_str());
         let parent = count_nesting(&edge, 1, parent_state.map_or_else(is_active, GroupSnapshot::group_unchanged))
             .when(Condition::less_than(Attribute::NestedGroupCount, MAX_CHILDREN.cast_signed()));
-        writes.push(parent.into());
-        writes.push(Write::Check(Key::group(&edge.child()), is_active()));
+        // A guarded parent needs a marked child.
+        writes.push(unless_guarded(parent, mark.is_some()).into());
+        let is_marked = mark.map(|mark| Condition::equals(Attribute::Guard, mark));
+        let child_condition = is_marked.into_iter().fold(is_active(), Condition::and);
+        writes.push(Write::Check(Key::group(&edge.child()), child_condition));
         let child = ChildItem { edge_id: edge.id, nested_at: Some(now), nested_by: Some(actor.clone()) };
         writes.push(Write::insert(to_row(&Key::child(&edge.parent, &edge.child()), &child)?));
         writes.push(add_parent(&edge, child_has_row, actor, now)?);
@@ -378,12 +396,13 @@ fn count_nesting(edge: &Edge, change: i64, condition: Condition) -> Update {
 fn delete_edge_and_sweep(
     edge: &Edge,
     parent_state: Option<&GroupSnapshot>,
+    may_change_guarded: bool,
     actor: Option<&Actor>,
     now: Timestamp,
 ) -> Result<Vec<Write>, Error> {
     let parent_condition = parent_state.map_or_else(Condition::row_exists, GroupSnapshot::group_unchanged);
     let mut writes = Vec::from(delete_edge_rows(edge, actor, now));
-    writes.push(count_nesting(edge, -1, parent_condition).into());
+    writes.push(unless_guarded(count_nesting(edge, -1, parent_condition), may_change_guarded).into());
     writes.push(insert_job(&Job::new(JobKind::Sweep(*edge), now, actor))?);
     writes.extend(parent_state.into_iter().flat_map(|state| state.require_shards(&BTreeSet::new())));
     Ok(writes)

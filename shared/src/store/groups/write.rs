@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+use super::guard::{refuse, unless_guarded};
 use super::names::{is_at_version, replace_list_entries, replace_search_rows};
 use crate::authz::{Administer, Granted};
 use crate::domain::group::Description;
 use crate::domain::{
-    Actor, Error, ExternalId, Group, GroupChanges, GroupEmail, GroupId, GroupName, GroupType, Job, JobKind, Missing,
-    Precondition, Timestamp, Version,
+    Actor, Error, ExternalId, Group, GroupChanges, GroupEmail, GroupId, GroupName, GroupType, Guarded, Job, JobKind,
+    Missing, Precondition, Timestamp, Version,
 };
 use crate::store::Store;
 use crate::store::jobs::put_job;
@@ -42,13 +43,17 @@ impl Store {
     /// Returns the group as created; for an idempotency key used before by the same request, as created then.
     ///
     /// # Errors
-    /// [`Error::IdempotencyKeyReused`] for a key used before by another request; [`Error::ExternalIdTaken`].
+    /// [`Error::Guarded`] for a privileged group, without the role; [`Error::IdempotencyKeyReused`] for a key used before by
+    /// another request; [`Error::ExternalIdTaken`].
     pub async fn create_group(
         &self,
         granted: &Granted<Administer>,
         mut group: Group,
         idempotency: Option<IdempotencyKey<'_>>,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
+        if group.profile.is_privileged && !granted.may_change_guarded() {
+            return Err(refuse(Guarded::WouldBePrivileged));
+        }
         group.created_by = Some(granted.actor().clone());
         group.updated_by.clone_from(&group.created_by);
         let mut rows = search_rows(&group.id, &group.profile)?;
@@ -89,11 +94,12 @@ impl Store {
 
     /// Changes fields of a group. Fields that have the value already are not written. One `UpdateItem`; with a name, an external id, a
     /// type or a flag, one `GetItem` before it; with another one than the group has, one `GetItem` and one transaction. Side by side with these, one `Query` for the exact
-    /// counts. When there is nothing to change, one `Query`.
+    /// counts. When there is nothing to change, one `Query`. For a group that becomes privileged, the requests of
+    /// [`Store::mark_with_descendants`] before the transaction.
     ///
     /// # Errors
-    /// [`Missing::Group`], [`Error::Exists`], [`Error::ExternalIdTaken`], or [`Error::VersionMismatch`] when the group's own fields
-    /// are of none of the versions in the precondition.
+    /// [`Missing::Group`], [`Error::Guarded`], [`Error::Exists`], [`Error::ExternalIdTaken`], or [`Error::VersionMismatch`] when the
+    /// group's own fields are of none of the versions in the precondition.
     pub async fn update_group(
         &self,
         granted: &Granted<Administer>,
@@ -106,27 +112,32 @@ impl Store {
         let versions = precondition.versions();
         if changes.is_empty() {
             let group = self.exact_group(id).await?.ok_or(Missing::Group)?;
+            self.may_change(granted.may_change_guarded(), &group, now).await?;
             return require_version(group, versions.as_deref()).map(|group| Unsettled::new(group, Pending::Nothing));
         }
-        let updated = self.write_fields(id, changes, granted.actor(), versions.as_deref(), now);
+        let updated = self.write_fields(granted, id, changes, versions.as_deref(), now);
         let (updated, counts) = futures::future::try_join(updated, self.count_members(id)).await?;
         Ok(updated.map(|group| counts.exact(group)))
     }
 
     async fn write_fields(
         &self,
+        granted: &Granted<Administer>,
         id: &GroupId,
         changes: &GroupChanges,
-        actor: &Actor,
         only_at: Option<&[Version]>,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
-        let update = || set_fields(changed_by(actor, id, now), changes);
-        if !changes.move_in_lists() && changes.external_id.is_none() {
-            return read_updated(self.write_group(id, update().when(some_differ(changes)), only_at).await?);
-        }
+        let (actor, may_change_guarded) = (granted.actor(), granted.may_change_guarded());
+        let update = || unless_guarded(set_fields(changed_by(actor, id, now), changes), may_change_guarded);
         let attempt = || async {
+            if !changes.move_in_lists() && changes.external_id.is_none() {
+                return self.write_group(granted, id, update().when(some_differ(changes)), only_at, now).await;
+            }
             let (group, pending) = self.group_and_pending_name(id, only_at).await?;
+            if !self.may_change(may_change_guarded, &group, now).await? {
+                return Ok(Attempt::Conflict);
+            }
             let profile = changes.applied_to(&group.profile);
             if profile == group.profile {
                 let pending = pending.map_or(Pending::Nothing, Pending::Effects);
@@ -134,7 +145,15 @@ impl Store {
             }
             let (version, updated_by) = (Version(group.version.0 + 1), Some(actor.clone()));
             let updated = Group { profile, updated_at: now, updated_by, version, ..group.clone() };
-            self.try_to_rename(&group, pending, updated, update()).await
+            let mut update = update();
+            if updated.profile.is_privileged && !group.profile.is_privileged {
+                if !may_change_guarded {
+                    return Err(refuse(Guarded::WouldBePrivileged));
+                }
+                let mark = self.mark_with_descendants(id, now).await?;
+                update = update.when(Condition::equals(Attribute::Guard, mark));
+            }
+            self.try_to_rename(granted, &group, pending, updated, update).await
         };
         // The transaction also depends on the rows of the name: a busy table is no contradiction.
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
@@ -143,6 +162,7 @@ impl Store {
     /// Commits the update of a group that may have another place in lists and searches, if the group is still as read.
     async fn try_to_rename(
         &self,
+        granted: &Granted<Administer>,
         group: &Group,
         pending: Option<PendingName>,
         updated: Group,
@@ -153,9 +173,10 @@ impl Store {
         let is_renamed = !writes.is_empty() || !rows.is_empty();
         writes.extend(replace_external_id(group, &updated)?);
         if writes.is_empty() && rows.is_empty() {
-            return match self.write_group(&group.id, update, Some(&[group.version])).await {
+            let now = updated.updated_at;
+            return match self.write_group(granted, &group.id, update, Some(&[group.version]), now).await {
                 Err(Error::VersionMismatch) => Ok(Attempt::Conflict),
-                row => Ok(Attempt::Done(read_updated(row?)?)),
+                updated => updated,
             };
         }
         if let Some(pending) = pending.filter(|_| is_renamed) {
@@ -186,8 +207,8 @@ impl Store {
     /// state, and one transaction, which also creates the job that removes its rows.
     ///
     /// # Errors
-    /// [`Missing::Group`], [`Error::Exists`], or [`Error::VersionMismatch`] when the group, its members or its nested groups
-    /// have changed since all states in the precondition.
+    /// [`Missing::Group`], [`Error::Guarded`], [`Error::Exists`], or [`Error::VersionMismatch`] when the group, its members or its
+    /// nested groups have changed since all states in the precondition.
     pub async fn delete_group(
         &self,
         granted: &Granted<Administer>,
@@ -198,6 +219,7 @@ impl Store {
         self.require_new_only(id, precondition).await?;
         let attempt = || async {
             let update = changed_by(granted.actor(), id, now).set(Attribute::State, State::Deleting.as_str());
+            let update = unless_guarded(update, granted.may_change_guarded());
             let mut writes = vec![put_job(&Job::new(JobKind::DeleteGroup(*id), now, Some(granted.actor())))?];
             let group = if let Some(state) = self.require_state(id, precondition).await? {
                 writes.push(update.add(Attribute::Version, 1).when(state.group_unchanged()).into());
@@ -208,6 +230,9 @@ impl Store {
                 writes.push(only_if_unchanged(update, &group).into());
                 group
             };
+            if !self.may_change(granted.may_change_guarded(), &group, now).await? {
+                return Ok(Attempt::Conflict);
+            }
             let entries = list_entries(id, &group.profile);
             writes.extend(entries.iter().filter_map(Key::from_row).map(Write::delete));
             writes.extend(group.profile.external_id.as_ref().map(|external| Write::delete(Key::external_id(external))));
@@ -220,10 +245,12 @@ impl Store {
     /// Updates the row of an active group at one of the versions in `only_at`, and raises its version.
     async fn write_group(
         &self,
+        granted: &Granted<Administer>,
         id: &GroupId,
         update: Update,
         only_at: Option<&[Version]>,
-    ) -> Result<Attributes, Error> {
+        now: Timestamp,
+    ) -> Result<Attempt<Unsettled<Group, PendingName>>, Error> {
         if only_at.is_some_and(<[_]>::is_empty) {
             // `If-Match` has only tags that no group has.
             self.find_group(id).await?.ok_or(Missing::Group)?;
@@ -240,20 +267,20 @@ impl Store {
             update = update.when(Condition::Any(versions.iter().map(is_at).collect()));
         }
         let found = match self.table.update(update).await? {
-            UpdateResult::Updated(row) => return Ok(row),
+            UpdateResult::Updated(row) => return Ok(Attempt::Done(read_updated(row)?)),
             UpdateResult::ConditionFailed(found) => found.ok_or(Missing::Group)?,
         };
-        let (_, item): (_, GroupItem) = from_row(found.clone())?;
-        match item {
-            // Written by an earlier attempt whose response was lost.
-            GroupItem { change_id: last, .. } if last == change_id => Ok(found),
-            GroupItem { state: State::Active, version, .. } => match only_at {
-                Some(versions) if !versions.contains(&version) => Err(Error::VersionMismatch),
-                // All fields have their new values already.
-                _ => Ok(found),
-            },
-            _ => Err(Missing::Group.into()),
+        let (key, item): (_, GroupItem) = from_row(found.clone())?;
+        // Not for an earlier attempt whose response was lost.
+        if item.change_id != change_id {
+            let group = item.active(&key)?.ok_or(Missing::Group)?;
+            if !self.may_change(granted.may_change_guarded(), &group, now).await? {
+                return Ok(Attempt::Conflict);
+            }
+            // At one of these versions, all fields have their new values already.
+            require_version(group, only_at)?;
         }
+        Ok(Attempt::Done(read_updated(found)?))
     }
 
     /// Refuses to write to a group that exists where the request is for new ones only. No request without that precondition,

@@ -83,6 +83,11 @@ pub enum Attribute {
     Attempts,
     /// Why a job last failed.
     LastReason,
+    /// The mark of a group that is privileged or nested in a privileged group: in its row a text that is written once, in its count
+    /// shards a flag.
+    Guard,
+    /// When the mark was written.
+    GuardedAt,
     /// When DynamoDB may delete a row (time to live).
     ExpiresAt,
     /// Who made the change: of a group, a membership, an account, or the change that a job follows from.
@@ -152,6 +157,8 @@ impl Attribute {
             Self::Progress => "progress",
             Self::Attempts => "attempts",
             Self::LastReason => "last_reason",
+            Self::Guard => "guard",
+            Self::GuardedAt => "guarded_at",
             Self::ExpiresAt => "expires_at",
             Self::Actor => "actor",
             Self::ChangedAt => "changed_at",

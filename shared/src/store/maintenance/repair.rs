@@ -22,7 +22,7 @@ impl Store {
         right: ShardCounts,
     ) -> Result<(), Error> {
         let unchanged = match revision {
-            0 => Condition::row_absent(),
+            0 => Condition::row_absent().or(Condition::equals(Attribute::Revision, 0)),
             _ => Condition::equals(Attribute::Revision, revision),
         };
         let update = Update::of(Key::count(&shard.group, shard.number))

@@ -21,8 +21,8 @@ pub enum ScannedRow {
     Member(GroupId, AccountId, ScannedMember),
     /// An edge, in the parent's partition.
     Child(Edge),
-    /// A count shard, and its revision.
-    Count(CountShard, ShardCounts, i64),
+    /// A count shard, its revision, and whether it has the guard's mark.
+    Count(CountShard, ShardCounts, i64, bool),
     /// An edge, in the child's partition.
     Parent(Edge),
     /// An account.
@@ -50,6 +50,10 @@ pub enum ScannedRow {
 pub struct ScannedGroup {
     /// Whether the group is not being deleted.
     pub is_active: bool,
+    /// Whether it is active and privileged.
+    pub is_privileged: bool,
+    /// Whether it has the guard's mark.
+    pub has_mark: bool,
     /// The digest that its list entry and search rows should have; `None` while its row says that they are incomplete.
     pub name: Option<RowsDigest>,
     /// The counts in its row, of which the members' are copies.
@@ -158,7 +162,7 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
                 ScannedMember { membership: item.membership(), copies, shard: shard_of(account) },
             )
         }
-        AnyRow::Count(shard, item) => ScannedRow::Count(*shard, item.counts(), item.revision),
+        AnyRow::Count(shard, item) => ScannedRow::Count(*shard, item.counts(), item.revision, item.guard),
         AnyRow::Child(parent, item) => ScannedRow::Child(Edge { parent: *parent, id: item.edge_id }),
         AnyRow::Nesting(item) => return Ok(item.edges().into_iter().map(ScannedRow::Parent).collect()),
         AnyRow::Account(id, item) => {
@@ -178,6 +182,8 @@ fn scanned_group(key: &Key, item: &GroupItem) -> Result<ScannedGroup, Error> {
     let group = item.active(key)?;
     let mut scanned = ScannedGroup {
         is_active: group.is_some(),
+        is_privileged: item.is_privileged(),
+        has_mark: item.guard.is_some(),
         name: None,
         counts: item.counts(),
         counted_revision: item.counted_revision,

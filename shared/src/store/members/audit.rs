@@ -20,12 +20,14 @@ pub(in crate::store) struct ChangeContext<'a> {
     pub(in crate::store) actor: &'a Actor,
     pub(in crate::store) now: Timestamp,
     pub(in crate::store) origin: ChangeOrigin,
+    /// Whether the change may be in a group that is privileged, or nested in a privileged one.
+    pub(in crate::store) may_change_guarded: bool,
 }
 
 impl<'a> ChangeContext<'a> {
     /// A change that follows from another one.
     pub(in crate::store) const fn derived(actor: &'a Actor, now: Timestamp) -> Self {
-        Self { actor, now, origin: ChangeOrigin::Derived }
+        Self { actor, now, origin: ChangeOrigin::Derived, may_change_guarded: true }
     }
 }
 
@@ -125,7 +127,7 @@ pub(in crate::store) fn write_audit_record(
     becomes_direct: bool,
     context: &ChangeContext<'_>,
 ) -> Write {
-    let ChangeContext { actor, now, origin } = context;
+    let ChangeContext { actor, now, origin, .. } = context;
     let mut update = Update::of(Key::audit_record(group, account))
         .set(Attribute::Actor, *actor)
         .set(Attribute::ChangedAt, *now)

@@ -29,7 +29,7 @@ impl Store {
     /// group must be in a certain state.
     ///
     /// # Errors
-    /// [`Missing::Group`]; [`Error::Exists`] for a member where the precondition is for new ones only; [`Error::VersionMismatch`]
+    /// [`Missing::Group`]; [`Error::Guarded`]; [`Error::Exists`] for a member where the precondition is for new ones only; [`Error::VersionMismatch`]
     /// when the group, its members or its nested groups have changed; [`Error::Unavailable`] when the time budget ends.
     pub async fn add_member(
         &self,
@@ -77,7 +77,7 @@ impl Store {
     /// state.
     ///
     /// # Errors
-    /// [`Missing::Group`]; [`Error::Exists`], [`Error::VersionMismatch`]; [`Error::Internal`]. Changes that the time budget left
+    /// [`Missing::Group`]; [`Error::Guarded`]; [`Error::Exists`], [`Error::VersionMismatch`]; [`Error::Internal`]. Changes that the time budget left
     /// undone are [`ChangeOutcome::Retry`].
     pub async fn change_members(
         &self,
@@ -99,7 +99,8 @@ impl Store {
         precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<Vec<ChangeOutcome>, ChangedMembers>, Error> {
-        let context = ChangeContext { actor: granted.actor(), now, origin: ChangeOrigin::AdminRequest };
+        let (actor, may_change_guarded) = (granted.actor(), granted.may_change_guarded());
+        let context = ChangeContext { actor, now, origin: ChangeOrigin::AdminRequest, may_change_guarded };
         let outcomes = Mutex::new(Outcomes::new(changes.len()));
         let all_done = self
             .table
@@ -158,7 +159,7 @@ impl Store {
     }
 
     /// Makes some changes. Those whose rows have changed meanwhile stay without an outcome. Returns whether the group was still
-    /// in the state, where one is given; otherwise nothing is changed.
+    /// in the state, where one is given, and had no mark left over; otherwise nothing is changed.
     async fn try_to_change_some(
         &self,
         group: &GroupId,
@@ -170,6 +171,10 @@ impl Store {
     ) -> Result<bool, Error> {
         let mut plan = MemberPlan::new(Reach::AllLevels, Some(context.actor), context.now);
         let rows = self.read_for_changes(group, &open, &mut plan).await?;
+        let read = rows.group(group)?.ok_or(Missing::Group)?;
+        if !self.may_change(context.may_change_guarded, &read, context.now).await? {
+            return Ok(false);
+        }
         Outcomes::lock(outcomes).was_read = true;
         let mut planned = Vec::new();
         for (index, change) in open {
@@ -219,7 +224,6 @@ impl Store {
         keys.extend(groups.iter().flat_map(|group| accounts.iter().map(|account| Key::member(group, account))));
         keys.extend(added.map(|(_, change)| Key::account(change.account())));
         let rows = Snapshot::read(&self.table, &keys).await?;
-        rows.group(group)?.ok_or(Missing::Group)?;
         for group in &groups {
             plan.add_parents(*group, rows.parents(group)?);
             for account in &accounts {

@@ -10,6 +10,7 @@ use super::plan::{MemberKey, MemberPlan, PlannedRow};
 use crate::domain::{AccountId, Actor, Error, GroupId, Member};
 use crate::store::Store;
 use crate::store::group_snapshot::GroupSnapshot;
+use crate::store::groups::guard::unless_guarded;
 use crate::store::keys::{Attribute, COUNT_SHARDS, Key, spread};
 use crate::store::rows::{MemberItem, MirrorItem, set_copies, to_row};
 use crate::store::table::{Commit, MAX_ACTIONS, Update, Write};
@@ -65,7 +66,9 @@ impl<'a> Batch<'a> {
             }
         }
         let change = CountChange { members: row.members_added(), direct_members: row.direct_members_added() };
-        if change.members != 0 || change.direct_members != 0 {
+        // The shard has the guard's mark, also where an account that was deleted is added again.
+        let is_new_direct = row.is_direct_decided && row.is_changed();
+        if change.members != 0 || change.direct_members != 0 || is_new_direct {
             let shard = self.shards.entry((*group, shard_of(account))).or_default();
             shard.members += change.members;
             shard.direct_members += change.direct_members;
@@ -104,9 +107,12 @@ impl<'a> Batch<'a> {
             let key = Key::member(group, account);
             writes.push(if *exists { Write::require_row(key) } else { Write::require_no_row(key) });
         }
+        let decided = self.rows.iter().filter(|(_, _, row)| row.is_direct_decided && row.is_changed());
+        let decided: BTreeSet<&GroupId> = decided.map(|(group, _, _)| *group).collect();
         let mut in_state = BTreeSet::new();
         for ((group, shard), change) in &self.shards {
-            let mut update = add_to_count(group, *shard, *change);
+            let may_be_guarded = direct.may_change_guarded || !decided.contains(group);
+            let mut update = unless_guarded(add_to_count(group, *shard, *change), may_be_guarded);
             if let Some(state) = self.state.filter(|state| state.group.id == *group) {
                 update = update.when(state.shard_unchanged(*shard));
                 in_state.insert(*shard);

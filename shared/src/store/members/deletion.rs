@@ -64,7 +64,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         let actor = actor.cloned().unwrap_or_else(Actor::system);
-        let context = ChangeContext { actor: &actor, now, origin: ChangeOrigin::GroupDeleted };
+        let context =
+            ChangeContext { actor: &actor, now, origin: ChangeOrigin::GroupDeleted, may_change_guarded: true };
         for chunk in accounts.chunks(MEMBERS_REMOVED) {
             let writes = chunk.iter().flat_map(|id| {
                 let rows = [Key::member(group, id), Key::mirror(id, group)].map(Write::delete);

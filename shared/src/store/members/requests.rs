@@ -17,11 +17,12 @@ impl Store {
     /// transaction, also when it changes nothing: earlier requests are superseded then.
     ///
     /// # Errors
-    /// [`Missing::Group`]; the table did not respond.
+    /// [`Missing::Group`]; [`Error::Guarded`], which is also a decision; the table did not respond.
     pub async fn apply_request(
         &self,
         actor: &Actor,
         request: &MembershipRequest,
+        may_change_guarded: bool,
         now: Timestamp,
     ) -> Result<RequestOutcome, Error> {
         let MembershipRequest { group, change, .. } = request;
@@ -30,7 +31,7 @@ impl Store {
             [Key::group(group), Key::audit_record(group, account), Key::member(group, account), Key::account(account)];
         let apply = || async {
             let rows = Snapshot::read(&self.table, &keys).await?;
-            self.try_to_apply(actor, request, &rows, now).await
+            self.try_to_apply(actor, request, &rows, may_change_guarded, now).await
         };
         self.table.retry_on_conflict(ConflictLimit::MEMBERSHIP, apply).await
     }
@@ -40,6 +41,7 @@ impl Store {
         actor: &Actor,
         request: &MembershipRequest,
         rows: &Snapshot,
+        may_change_guarded: bool,
         now: Timestamp,
     ) -> Result<Attempt<RequestOutcome>, Error> {
         let MembershipRequest { group, change, .. } = request;
@@ -49,6 +51,10 @@ impl Store {
             RequestState::Superseded => return Ok(Attempt::Done(RequestOutcome::Unchanged)),
             RequestState::TooMany => return Ok(Attempt::Done(RequestOutcome::TooMany)),
             RequestState::Refused => {
+                let read = rows.group(group)?.ok_or(Missing::Group)?;
+                if !self.may_change(may_change_guarded, &read, now).await? {
+                    return Ok(Attempt::Conflict);
+                }
                 return Ok(Attempt::Done(match Plan::of(group, change, rows, now)? {
                     Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
                         RequestOutcome::OnlyIndirect(groups)
@@ -60,10 +66,21 @@ impl Store {
         if is_before_deletion(request, account, rows)? {
             return Ok(Attempt::Done(RequestOutcome::Unchanged));
         }
-        rows.group(group)?.ok_or(Missing::Group)?;
+        let read = rows.group(group)?.ok_or(Missing::Group)?;
+        match self.may_change(may_change_guarded, &read, now).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(Attempt::Conflict),
+            Err(error @ Error::Guarded(_)) => {
+                let member = rows.member(group, account)?;
+                let commit = self.record_decision(group, account, member, &decision.refused()).await?;
+                return if commit.is_done() { Err(error) } else { Ok(Attempt::Conflict) };
+            }
+            Err(error) => return Err(error),
+        }
         let (decision, outcome) = match Plan::of(group, change, rows, now)? {
             Plan::Change(_, change) => {
-                let context = ChangeContext { actor, now, origin: ChangeOrigin::Event(decision.applied()) };
+                let origin = ChangeOrigin::Event(decision.applied());
+                let context = ChangeContext { actor, now, origin, may_change_guarded };
                 let member = rows.member(group, account)?;
                 let is_done = self.commit_direct(group, account, member, change, &context).await?;
                 return Ok(Attempt::when(is_done, RequestOutcome::Changed));

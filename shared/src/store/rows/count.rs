@@ -32,6 +32,9 @@ pub(in crate::store) struct CountItem {
     direct_members: i64,
     /// Counts the changes. The sum of all shards grows with each change.
     pub(in crate::store) revision: i64,
+    /// Whether the group's mark is here too (`groups/guard.rs`).
+    #[serde(default)]
+    pub(in crate::store) guard: bool,
 }
 
 impl Add for CountItem {
@@ -42,6 +45,7 @@ impl Add for CountItem {
             members: self.members + other.members,
             direct_members: self.direct_members + other.direct_members,
             revision: self.revision + other.revision,
+            guard: self.guard || other.guard,
         }
     }
 }

@@ -48,6 +48,12 @@ pub(in crate::store) struct GroupItem {
     /// The name whose search rows are still to be replaced by those of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     former_name: Option<String>,
+    /// The mark of a group that is, or is about to be, privileged or nested in a privileged group: no two writes of it are equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) guard: Option<String>,
+    /// When the mark was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) guarded_at: Option<Timestamp>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -90,7 +96,19 @@ impl GroupItem {
             actor: Some(actor.clone()),
             name_pending: false,
             former_name: None,
+            guard: None,
+            guarded_at: None,
         }
+    }
+
+    /// Whether the group exists and is privileged.
+    pub(in crate::store) fn is_privileged(&self) -> bool {
+        self.is_privileged && self.is_active()
+    }
+
+    /// Whether the group is privileged, or has a mark.
+    pub(in crate::store) fn is_guarded(&self) -> bool {
+        self.guard.is_some() || self.is_privileged()
     }
 
     pub(in crate::store) fn is_active(&self) -> bool {
@@ -140,6 +158,7 @@ impl GroupItem {
             updated_by: self.actor.clone(),
             version: self.version,
             revision: u64::try_from(self.nesting_revision).unwrap_or_default(),
+            is_guarded: self.is_guarded(),
         })
     }
 }
