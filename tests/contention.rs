@@ -77,6 +77,26 @@ async fn additions_below_one_group_reach_it_by_the_stream() {
     assert_sound(&violations(api).await);
 }
 
+/// A mark is in all sixteen count shards, which the additions write.
+#[tokio::test(flavor = "multi_thread")]
+async fn busy_group_becomes_privileged() {
+    let contention = Contention::new(4);
+    let api = &Api::start_contended(&contention).await;
+    let group = &api.group("Busy").await;
+    let flag = async {
+        // Once the additions are under way.
+        while api.get(&format!("/{group}")).await.ok()["member_count"] == json!(0) {}
+        api.patch(&format!("/{group}"), json!({ "is_privileged": true })).await
+    };
+
+    let (answers, flagged) = futures::future::join(add_members(api, |_| group), flag).await;
+
+    assert!(successes(&answers) > 0);
+    assert_eq!(flagged.ok()["is_privileged"], json!(true));
+    assert!(contention.take().conflicts > 0);
+    assert_sound(&violations_before_stream(api).await);
+}
+
 /// A busy group's partition is empty before its callers are done: additions wait, and reads and other groups do not.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_and_other_groups_pass_while_a_partition_is_throttled() {

@@ -5,6 +5,10 @@ use stateright::{Model, Property};
 use crate::model::items::{Group, Item, PerGroup};
 
 pub(super) const GUARDED: &str = "no caller without the role changes a privileged group";
+pub(super) const PAIRED: &str = "a shard has a mark only while its group has one";
+
+/// How often a request marks a group, at most.
+const ATTEMPTS: u8 = 3;
 
 /// A condition or an order that the protocol needs. Each can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub(super) enum Rule {
     ChildMarkUnchanged,
     /// A group becomes privileged only with its mark unchanged.
     OwnMarkUnchanged,
+    /// A shard is marked only while its group's row has the mark.
+    ShardWithItsRow,
     /// A group is marked before its children are read.
     MarkBeforeChildren,
     /// Children are read again in a transaction, whole: a plain read may see some changes of them and not others.
@@ -73,9 +79,10 @@ enum Progress {
     Waiting,
     /// A group's row was read, and nothing is marked.
     Read(Row),
-    /// Groups to mark, groups whose children are to be read, and how often each was marked.
+    /// Groups to mark, those whose shards are to be marked, those whose children are to be read, and how often each was marked.
     Marking {
         to_mark: PerGroup<bool>,
+        to_mark_shard: PerGroup<bool>,
         to_read: PerGroup<bool>,
         times_marked: PerGroup<u8>,
     },
@@ -131,6 +138,7 @@ impl State {
 pub(super) enum Action {
     Read(usize),
     Mark(usize, Group),
+    MarkShard(usize, Group),
     ReadChildren(usize, Group),
     ReadParents(usize),
     ReadParent(usize, Group),
@@ -170,7 +178,7 @@ impl Guard {
         let (mut to_mark, mut to_read) = (PerGroup::default(), PerGroup::default());
         to_mark[group] = true;
         to_read[group] = !self.has(Rule::MarkBeforeChildren);
-        Progress::Marking { to_mark, to_read, times_marked: PerGroup::default() }
+        Progress::Marking { to_mark, to_mark_shard: PerGroup::default(), to_read, times_marked: PerGroup::default() }
     }
 
     fn read(&self, state: &mut State, index: usize) {
@@ -197,14 +205,33 @@ impl Guard {
 
     fn mark(&self, state: &mut State, index: usize, group: Group) -> Option<()> {
         let mut row = state.rows[group].unlocked()?;
-        if let Progress::Marking { to_mark, to_read, times_marked, .. } = &mut state.progress[index] {
+        if let Progress::Marking { to_mark, to_mark_shard, times_marked, .. } = &mut state.progress[index] {
+            if times_marked[group] == ATTEMPTS {
+                state.progress[index] = Progress::Refused;
+                return Some(());
+            }
             row.mark = Some(Self::mark_of(index, times_marked[group]));
             to_mark[group] = false;
+            to_mark_shard[group] = true;
             times_marked[group] += 1;
-            to_read[group] |= self.has(Rule::MarkBeforeChildren);
         }
         state.rows[group].decided = Some(row);
-        state.shards[group] = true;
+        Some(())
+    }
+
+    /// Marks the shard in a transaction that requires the mark of the row. If it has another one, both are marked again.
+    fn mark_shard(&self, state: &mut State, index: usize, group: Group) -> Option<()> {
+        let row = state.rows[group].unlocked()?;
+        if let Progress::Marking { to_mark, to_mark_shard, to_read, times_marked } = &mut state.progress[index] {
+            let is_own = row.mark == Some(Self::mark_of(index, times_marked[group] - 1));
+            to_mark_shard[group] = false;
+            if is_own || !self.has(Rule::ShardWithItsRow) {
+                state.shards[group] = true;
+                to_read[group] |= self.has(Rule::MarkBeforeChildren);
+            } else {
+                to_mark[group] = true;
+            }
+        }
         Some(())
     }
 
@@ -255,7 +282,11 @@ impl Guard {
 
     /// Returns `None` while another transaction locks a row of this one.
     fn commit(&self, state: &mut State, index: usize) -> Option<()> {
-        let mark = Some(Self::mark_of(index, 0));
+        // That of the first group marked, which is never reached again.
+        let mark = |group: Group| match state.progress[index] {
+            Progress::Marking { times_marked, .. } => Some(Self::mark_of(index, times_marked[group] - 1)),
+            _ => None,
+        };
         let is_committed = match (self.requests[index], state.progress[index]) {
             (Request::ChangeMembers(group), _) => {
                 let is_allowed = !state.shards[group] || !self.has(Rule::ShardHasNoMark);
@@ -274,7 +305,8 @@ impl Guard {
                 is_allowed
             }
             (Request::NestWithRole(parent, child), Progress::Marking { .. }) => {
-                let is_marked = state.rows[child].unlocked()?.mark == mark || !self.has(Rule::ChildMarkUnchanged);
+                let is_marked =
+                    state.rows[child].unlocked()?.mark == mark(child) || !self.has(Rule::ChildMarkUnchanged);
                 if is_marked {
                     state.write_edge(parent, child, true)?;
                 }
@@ -296,7 +328,7 @@ impl Guard {
             }
             (Request::Flag(group), _) => {
                 let mut row = state.rows[group].unlocked()?;
-                let is_marked = row.mark == mark || !self.has(Rule::OwnMarkUnchanged);
+                let is_marked = row.mark == mark(group) || !self.has(Rule::OwnMarkUnchanged);
                 row.privileged = true;
                 if is_marked {
                     state.rows[group].decided = Some(row);
@@ -359,9 +391,10 @@ impl Model for Guard {
             };
             match progress {
                 Progress::Waiting => actions.push(Action::Read(index)),
-                Progress::Marking { to_mark, to_read, .. } => {
+                Progress::Marking { to_mark, to_mark_shard, to_read, .. } => {
                     let open = actions.len();
                     actions.extend(among(to_mark).map(|group| Action::Mark(index, group)));
+                    actions.extend(among(to_mark_shard).map(|group| Action::MarkShard(index, group)));
                     actions.extend(among(to_read).map(|group| Action::ReadChildren(index, group)));
                     if actions.len() == open {
                         actions.push(Action::Commit(index));
@@ -388,6 +421,7 @@ impl Model for Guard {
         match action {
             Action::Read(index) => self.read(&mut next, index),
             Action::Mark(index, group) => self.mark(&mut next, index, group)?,
+            Action::MarkShard(index, group) => self.mark_shard(&mut next, index, group)?,
             Action::ReadChildren(index, group) => self.read_children(&mut next, index, group)?,
             Action::ReadParents(index) => self.read_parents(&mut next, index),
             Action::ReadParent(index, group) => self.read_parent(&mut next, index, group),
@@ -404,6 +438,10 @@ impl Model for Guard {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always(GUARDED, |_: &Self, state: &State| !state.has_changed_privileged),
+            Property::always(PAIRED, |_: &Self, state: &State| {
+                let is_marked = |group: Group| state.rows[group].latest().mark.is_some();
+                Group::ALL.into_iter().all(|group| is_marked(group) || !state.shards[group])
+            }),
             Property::sometimes("a change without the role is made", |model: &Self, state: &State| {
                 model.some_without_role(state, Progress::Done)
             }),

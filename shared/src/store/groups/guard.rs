@@ -22,6 +22,9 @@ use crate::telemetry::{Counter, count};
 /// How long a mark may wait for the change that it was written for: longer than any function runs.
 const PENDING_SECONDS: i64 = 60;
 
+/// After more conflicts with other transactions than this, the shards of a group are marked one by one.
+const MAX_CONFLICTS: usize = 3;
+
 /// A group above one that is guarded, or that one itself.
 struct Ancestor {
     item: GroupItem,
@@ -106,8 +109,7 @@ impl Store {
     /// # Errors
     /// The table did not respond.
     pub(crate) async fn mark_with_descendants(&self, group: &GroupId, now: Timestamp) -> Result<String, Error> {
-        let mark = random_text();
-        self.table.transact(mark_group(group, &mark, now)).await.map(drop)?;
+        let mark = self.mark(group, now).await?;
         let mut level: BTreeSet<GroupId> = self.whole_children(group).await?.into_iter().collect();
         // A group that is reached again is marked again: a longer way to it may be the one that stays. A cycle, which only a
         // damaged table has, must not keep this going.
@@ -116,8 +118,7 @@ impl Store {
                 break;
             }
             let below = level.iter().map(|group| async move {
-                // Does nothing for a group that is gone.
-                let _ = self.table.transact(mark_group(group, &random_text(), now)).await?;
+                self.mark(group, now).await?;
                 self.whole_children(group).await
             });
             let below: Vec<Vec<GroupId>> =
@@ -125,6 +126,35 @@ impl Store {
             level = below.into_iter().flatten().collect();
         }
         Ok(mark)
+    }
+
+    /// Marks a group, if it exists. Returns the mark. One transaction; where others keep changing the group's members, one for its row and
+    /// one for each shard, which meets fewer of them.
+    async fn mark(&self, group: &GroupId, now: Timestamp) -> Result<String, Error> {
+        let attempt = || self.try_to_mark(group, random_text(), now);
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
+    }
+
+    async fn try_to_mark(&self, group: &GroupId, mark: String, now: Timestamp) -> Result<Attempt<String>, Error> {
+        let row = || {
+            let update = Update::of(Key::group(group)).set(Attribute::Guard, &*mark).set(Attribute::GuardedAt, now);
+            Write::from(update.when(Condition::row_exists()))
+        };
+        let mark_shards = || shards(group).map(|update| Write::from(update.set(Attribute::Guard, true)));
+        let all = std::iter::once(row()).chain(mark_shards()).collect();
+        if self.table.transact_unless_busy(all, MAX_CONFLICTS).await?.is_some() {
+            return Ok(Attempt::Done(mark));
+        }
+        if !self.table.transact(vec![row()]).await?.is_done() {
+            return Ok(Attempt::Done(mark));
+        }
+        for shard in mark_shards() {
+            let still_marked = Write::Check(Key::group(group), Condition::equals(Attribute::Guard, &*mark));
+            if !self.table.transact(vec![still_marked, shard]).await?.is_done() {
+                return Ok(Attempt::Conflict);
+            }
+        }
+        Ok(Attempt::Done(mark))
     }
 
     /// Returns all groups that were nested directly in a group at one moment. A plain read may see some of several changes and
@@ -174,14 +204,6 @@ impl Ancestor {
         writes.extend(shards(group).map(|update| update.remove(Attribute::Guard).into()));
         writes
     }
-}
-
-/// Marks a group that exists.
-fn mark_group(group: &GroupId, mark: &str, now: Timestamp) -> Vec<Write> {
-    let update = Update::of(Key::group(group)).set(Attribute::Guard, mark).set(Attribute::GuardedAt, now);
-    let mut writes = vec![update.when(Condition::row_exists()).into()];
-    writes.extend(shards(group).map(|update| update.set(Attribute::Guard, true).into()));
-    writes
 }
 
 /// Updates of a group's count shards that leave their counts. They also create those that are missing.
