@@ -25,6 +25,7 @@ mod model;
 mod monitoring;
 mod openapi;
 mod preconditions;
+mod previews;
 mod privileged;
 mod propagation;
 mod publishing;

@@ -45,6 +45,7 @@ async fn statuses(api: &Api, method: &Method, path: &str, operation: &Value) -> 
         with_body(api.request_as(None, method.clone(), &path)),
         with_body(api.request_as(Some(&mallory), method.clone(), &path)),
         with_body(ask(&unknown_group)),
+        with_body(ask(&format!("{path}?dry_run=true"))),
         // Before any request that can delete the group.
         with_body(ask(&path)).header("If-Match", "\"99-0\""),
         with_body(ask(&path)).header("If-None-Match", "*"),

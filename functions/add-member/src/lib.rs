@@ -7,9 +7,9 @@ use shared::api::requests::parse_empty_body;
 use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::domain::{AddOutcome, Missing};
+use shared::domain::{AddOutcome, MemberChange, Missing};
 use shared::http::condition::precondition;
-use shared::http::request::{account, group_id, json_body};
+use shared::http::request::{account, group_id, json_body, precautions};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -21,7 +21,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Add a member",
     description: "Makes an account a direct member. Adding a direct member again changes nothing.",
     access: Access::Administrators,
-    parameters: &["Id", "AccountId", "IfMatch", "IfNew"],
+    parameters: &["Id", "AccountId", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::EMPTY),
     success: Success { status: 200, description: "The member.", headers: SETTLED, content: Some(Content::MEMBER) },
     errors: &[400, 404, 412, 413, 415],
@@ -32,6 +32,7 @@ pub const OPERATION: Operation = Operation {
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let precondition = precondition(&request)?;
+    let precautions = precautions(&request)?;
     parse_empty_body(json_body(&request)?)?;
     let group = group_id(&request)?;
     let account = account(&request);
@@ -39,7 +40,12 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let Some(id) = account.id else {
         return Err(unknown.into());
     };
-    let added = app.store.add_member(&granted, &group, id, &precondition, app.clock.now()).await?;
+    let (change, now) = (MemberChange::Add(id.clone()), app.clock.now());
+    let preview = app.store.preview_member(&granted, &group, change, &precondition, now);
+    if let Some(reply) = app.precede(precautions, preview).await? {
+        return Ok(reply);
+    }
+    let added = app.store.add_member(&granted, &group, id, &precondition, now).await?;
     match app.settle(&granted, added).await {
         (AddOutcome::Added(member) | AddOutcome::AlreadyMember(member), settled) => {
             Ok(Reply::ok(&MemberResponse::from(&member)).membership_settled(settled))

@@ -9,7 +9,7 @@ use shared::api::responses::OutcomesResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::http::condition::precondition;
-use shared::http::request::{group_id, json_body};
+use shared::http::request::{group_id, json_body, precautions};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -21,7 +21,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Change many members",
     description: "Adds and removes accounts, each independently of the others.",
     access: Access::Administrators,
-    parameters: &["Id", "IfMatch", "IfNew"],
+    parameters: &["Id", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::required("ChangeMembers", r#"{"add":["acc-123","acc-999"],"remove":["acc-101"]}"#)),
     success: Success {
         status: 200,
@@ -47,9 +47,15 @@ const OUTCOMES: Content = Content {
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let precondition = precondition(&request)?;
+    let precautions = precautions(&request)?;
     let body = ChangeMembersRequest::parse(json_body(&request)?)?;
     let group = group_id(&request)?;
-    let changed = app.store.change_members(&granted, &group, &body.changes(), &precondition, app.clock.now()).await?;
+    let (changes, now) = (body.changes(), app.clock.now());
+    let preview = app.store.preview_members(&granted, &group, &changes, &precondition, now);
+    if let Some(reply) = app.precede(precautions, preview).await? {
+        return Ok(reply);
+    }
+    let changed = app.store.change_members(&granted, &group, &changes, &precondition, now).await?;
     let (outcomes, settled) = app.settle(&granted, changed).await;
     Ok(Reply::ok(&OutcomesResponse::new(&body, outcomes)).membership_settled(settled))
 }

@@ -10,7 +10,7 @@ use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::Group;
 use shared::http::condition::require_creation;
-use shared::http::request::{idempotency_key, json_body};
+use shared::http::request::{Query, idempotency_key, json_body};
 use shared::http::{ApiError, Reply, Request};
 use shared::store::IdempotencyKey;
 
@@ -42,6 +42,7 @@ const EXAMPLE: &str =
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let key = idempotency_key(&request)?;
+    Query::parse(&request).finish()?;
     let body = CreateGroupRequest::parse(json_body(&request)?)?;
     require_creation(&request)?;
     let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });

@@ -10,7 +10,7 @@ use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::Missing;
 use shared::http::condition::precondition;
-use shared::http::request::{child_id, group_id, json_body};
+use shared::http::request::{child_id, group_id, json_body, precautions};
 use shared::http::{ApiError, Reply, Request};
 use shared::store::NestedGroup;
 
@@ -24,7 +24,7 @@ pub const OPERATION: Operation = Operation {
     description: "Members of the nested group become members of the group and of its ancestors. A nesting that would make a \
                   cycle is refused, and the error names the path of the cycle.",
     access: Access::Administrators,
-    parameters: &["Id", "ChildId", "IfMatch", "IfNew"],
+    parameters: &["Id", "ChildId", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::EMPTY),
     success: Success { status: 200, description: "The nested group.", headers: SETTLED, content: Some(Content::GROUP) },
     errors: &[400, 404, 409, 412, 413, 415],
@@ -39,10 +39,16 @@ pub const OPERATION: Operation = Operation {
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let precondition = precondition(&request)?;
+    let precautions = precautions(&request)?;
     parse_empty_body(json_body(&request)?)?;
     let (parent, child) = (group_id(&request)?, child_id(&request));
     let child = child.map_err(Missing::NestedGroup)?;
-    let nested = app.store.nest_group(&granted, &parent, &child, &precondition, app.clock.now()).await?;
+    let now = app.clock.now();
+    let preview = app.store.preview_nesting(&granted, &parent, &child, &precondition, now);
+    if let Some(reply) = app.precede(precautions, preview).await? {
+        return Ok(reply);
+    }
+    let nested = app.store.nest_group(&granted, &parent, &child, &precondition, now).await?;
     let (NestedGroup { child, .. }, settled) = app.settle(&granted, nested).await;
     Ok(Reply::ok(&GroupResponse::from(&child)).membership_settled(settled))
 }

@@ -6,9 +6,9 @@
 use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
 use shared::authz::Administer;
-use shared::domain::{Error, Missing, RemoveOutcome};
+use shared::domain::{Error, MemberChange, Missing, RemoveOutcome};
 use shared::http::condition::precondition;
-use shared::http::request::{account, group_id};
+use shared::http::request::{account, group_id, precautions};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -20,7 +20,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Remove a member",
     description: "Ends a direct membership. For an account that is a member only through nested groups, the error names them.",
     access: Access::Administrators,
-    parameters: &["Id", "AccountId", "IfMatch", "IfNew"],
+    parameters: &["Id", "AccountId", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: None,
     success: Success {
         status: 204,
@@ -37,9 +37,15 @@ pub const OPERATION: Operation = Operation {
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let precondition = precondition(&request)?;
+    let precautions = precautions(&request)?;
     let group = group_id(&request)?;
     let account = account(&request).id.ok_or(Missing::Member)?;
-    let removed = app.store.remove_member(&granted, &group, account, &precondition, app.clock.now()).await?;
+    let (change, now) = (MemberChange::Remove(account.clone()), app.clock.now());
+    let preview = app.store.preview_member(&granted, &group, change, &precondition, now);
+    if let Some(reply) = app.precede(precautions, preview).await? {
+        return Ok(reply);
+    }
+    let removed = app.store.remove_member(&granted, &group, account, &precondition, now).await?;
     match app.settle(&granted, removed).await {
         (RemoveOutcome::Removed, settled) => Ok(Reply::no_content().membership_settled(settled)),
         (RemoveOutcome::OnlyIndirect(via), _) => Err(Error::OnlyIndirect(via).into()),

@@ -7,7 +7,7 @@ use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::domain::Missing;
 use shared::http::condition::precondition;
-use shared::http::request::{child_id, group_id};
+use shared::http::request::{child_id, group_id, precautions};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -19,7 +19,7 @@ pub const OPERATION: Operation = Operation {
     summary: "Remove a nested group",
     description: "Also removes the members that come only through the nested group.",
     access: Access::Administrators,
-    parameters: &["Id", "ChildId", "IfMatch", "IfNew"],
+    parameters: &["Id", "ChildId", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: None,
     success: Success {
         status: 204,
@@ -36,9 +36,15 @@ pub const OPERATION: Operation = Operation {
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let precondition = precondition(&request)?;
+    let precautions = precautions(&request)?;
     let (parent, child) = (group_id(&request)?, child_id(&request));
     let child = child.map_err(|_| Missing::Nesting)?;
-    let unnested = app.store.unnest_group(&granted, &parent, &child, &precondition, app.clock.now()).await?;
+    let now = app.clock.now();
+    let preview = app.store.preview_unnesting(&granted, &parent, &child, &precondition, now);
+    if let Some(reply) = app.precede(precautions, preview).await? {
+        return Ok(reply);
+    }
+    let unnested = app.store.unnest_group(&granted, &parent, &child, &precondition, now).await?;
     let ((), settled) = app.settle(&granted, unnested).await;
     Ok(Reply::no_content().membership_settled(settled))
 }

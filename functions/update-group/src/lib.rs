@@ -9,7 +9,7 @@ use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Administer;
 use shared::http::condition::precondition;
-use shared::http::request::{group_id, json_body};
+use shared::http::request::{Query, group_id, json_body};
 use shared::http::{ApiError, Reply, Request};
 
 /// This endpoint.
@@ -33,6 +33,7 @@ pub const OPERATION: Operation = Operation {
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Administer>(&request)?;
     let precondition = precondition(&request)?;
+    Query::parse(&request).finish()?;
     let UpdateGroupRequest(changes) = UpdateGroupRequest::parse(json_body(&request)?)?;
     let id = group_id(&request)?;
     let now = app.clock.now();

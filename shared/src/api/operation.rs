@@ -133,6 +133,15 @@ impl Content {
             "pageInfo":{"hasNextPage":true,"endCursor":"q83vEjRWeJCrze8SNFZ4kA"}}"#,
     };
 
+    /// The effects of nesting a group.
+    pub const PREVIEW: Self = Self {
+        schema: "Preview",
+        example: r#"
+            {"complete":true,"removals":0,"groups":[{"id":"grp-018d0cab-c440-7000-8000-000000000001",
+            "name":"Engineering Team","is_privileged":false,"gains":{"count":2,"first":["acc-123","acc-456"]},
+            "losses":{"count":0,"first":[]}}]}"#,
+    };
+
     /// A direct member.
     pub const MEMBER: Self = Self {
         schema: "Member",

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::requests::{ChangeMembersRequest, RequestedAccount};
 use super::schema::{ErrorCode, OutcomeName};
 use crate::domain::group::Description;
+use crate::domain::preview::{AffectedAccounts, GroupPreview, Preview};
 use crate::domain::{
     AccountId, Actor, AddOutcome, ChangeOutcome, ExternalId, Group, GroupEmail, GroupId, GroupName, GroupType, Member,
     Membership, MembershipType, Page, PastGroup, RemoveOutcome, Timestamp,
@@ -296,4 +297,63 @@ pub struct ErrorDetail<'a> {
     pub field: &'a str,
     /// Why it is invalid.
     pub reason: &'a str,
+}
+
+/// The effects that a change would have.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Preview")]
+pub struct PreviewResponse<'a> {
+    /// Whether all accounts were followed up. If not, more than 10,000 are affected, and the numbers are those of the first 10,000.
+    complete: bool,
+    /// Accounts that would lose a membership in at least one group. `max_removals` limits them.
+    removals: u64,
+    /// The groups whose members would change, by id.
+    groups: Vec<GroupPreviewResponse<'a>>,
+}
+
+/// The effects that a change would have on a group.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "GroupPreview")]
+struct GroupPreviewResponse<'a> {
+    #[schemars(with = "GroupId")]
+    id: String,
+    /// Absent for a group that is being deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "GroupName")]
+    name: Option<&'a str>,
+    /// Whether it grants elevated rights.
+    is_privileged: bool,
+    /// Accounts that would become members.
+    gains: AffectedAccountsResponse<'a>,
+    /// Accounts that would not be members any more.
+    losses: AffectedAccountsResponse<'a>,
+}
+
+/// Accounts that a change affects.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "AffectedAccounts")]
+struct AffectedAccountsResponse<'a> {
+    /// Their number.
+    count: u64,
+    /// The first 20 of them, by id.
+    #[schemars(with = "Vec<AccountId>")]
+    first: Vec<&'a str>,
+}
+
+impl<'a> From<&'a Preview> for PreviewResponse<'a> {
+    fn from(preview: &'a Preview) -> Self {
+        let accounts = |accounts: &'a AffectedAccounts| AffectedAccountsResponse {
+            count: accounts.count,
+            first: accounts.first.iter().map(AccountId::as_str).collect(),
+        };
+        let group = |(id, group): (&GroupId, &'a GroupPreview)| GroupPreviewResponse {
+            id: id.to_string(),
+            name: group.name.as_ref().map(GroupName::as_str),
+            is_privileged: group.is_privileged,
+            gains: accounts(&group.gains),
+            losses: accounts(&group.losses),
+        };
+        let groups = preview.groups.iter().map(group).collect();
+        Self { complete: preview.is_complete, removals: preview.removals, groups }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod dependencies;
+mod preview;
 #[cfg(test)]
 mod response_size;
 mod settle;

@@ -1,6 +1,7 @@
 //! Errors of looking something up or changing it.
 
 use super::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
+use super::preview::COUNTED_ACCOUNTS;
 use super::{GroupId, Timestamp};
 
 /// The reason why the store refused or failed an operation.
@@ -42,6 +43,16 @@ pub enum Error {
     /// The change could alter who is in a privileged group, and the caller lacks the role for it.
     #[error("{0}")]
     Guarded(Guarded),
+    /// More accounts would lose a membership than the request allows, or more than are counted.
+    #[error("{}", too_many(*removals, *max_removals, *is_complete))]
+    TooManyRemovals {
+        /// The accounts that were counted.
+        removals: u64,
+        /// The number that the request allows.
+        max_removals: u64,
+        /// Whether all were counted.
+        is_complete: bool,
+    },
     /// The cursor belongs to another list.
     #[error("the cursor does not belong to this list")]
     ForeignCursor,
@@ -101,6 +112,17 @@ pub enum Missing {
 /// Clients often send an e-mail address where an id belongs.
 fn id_hint(account: &str) -> &'static str {
     if account.contains('@') { "; an e-mail address is no id; the list of accounts finds it with ?email=" } else { "" }
+}
+
+fn too_many(removals: u64, max_removals: u64, is_complete: bool) -> String {
+    if is_complete {
+        return format!(
+            "{removals} accounts would lose a membership, and max_removals is {max_removals}; nothing is changed"
+        );
+    }
+    format!(
+        "more than {COUNTED_ACCOUNTS} accounts are affected, too many to compare with max_removals; nothing is changed"
+    )
 }
 
 fn list(groups: &[GroupId]) -> String {

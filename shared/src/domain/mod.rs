@@ -15,6 +15,7 @@ pub mod name;
 pub mod nesting;
 pub mod page;
 pub mod precondition;
+pub mod preview;
 
 pub use account::{Account, AccountVersion, DescribedBy};
 pub use account_search::{AccountTerm, AccountTexts, EmailTerm};

@@ -162,7 +162,7 @@ fn forbidden(denied: &Denied, claim: &str) -> String {
 fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
     match error {
         Error::Missing(missing) => (StatusCode::NOT_FOUND, "NOT_FOUND", missing.to_string()),
-        Error::VersionMismatch | Error::Exists => {
+        Error::VersionMismatch | Error::Exists | Error::TooManyRemovals { .. } => {
             (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string())
         }
         Error::IdempotencyKeyReused

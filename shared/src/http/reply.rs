@@ -8,11 +8,16 @@ use lambda_http::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use super::{ApiError, HttpResponse};
-use crate::api::responses::{ErrorBody, ErrorDetail, ErrorResponse};
+use crate::api::responses::{ErrorBody, ErrorDetail, ErrorResponse, PreviewResponse};
+use crate::domain::preview::Preview;
 use crate::domain::{GroupId, GroupTag};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const PREVIEW: HeaderValue = HeaderValue::from_static(PREVIEW_MEDIA_TYPE);
 const MEMBERSHIP_SETTLED: HeaderName = HeaderName::from_static("membership-settled");
+
+/// The media type of the reply to a dry run. It has its own, so that a client never takes it for the reply to a change.
+pub const PREVIEW_MEDIA_TYPE: &str = "application/vnd.groups.preview+json";
 
 /// A response under construction: status, headers and body.
 #[derive(Debug)]
@@ -26,6 +31,14 @@ impl Reply {
     /// Returns 200 with a body.
     pub fn ok(body: &impl Serialize) -> Self {
         Self::json(StatusCode::OK, body)
+    }
+
+    /// Returns 200 with the effects that a change would have.
+    #[must_use]
+    pub fn preview(preview: &Preview) -> Self {
+        let mut reply = Self::ok(&PreviewResponse::from(preview));
+        reply.headers.insert(CONTENT_TYPE, PREVIEW);
+        reply
     }
 
     /// Returns 201 with a body, and the URL of the new group in `Location`.

@@ -9,6 +9,7 @@ use super::ApiError;
 use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
+use crate::domain::preview::Precautions;
 use crate::domain::{
     AccountId, Cursor, GroupFilter, GroupId, GroupSelection, GroupType, InvalidValue, Missing, Order, Period, Timestamp,
 };
@@ -156,6 +157,18 @@ pub fn idempotency_key(request: &Request) -> Result<Option<&str>, ValidationErro
     let key = value.to_str().ok().filter(|_| fits);
     let invalid = InvalidValue::new("is empty, too long or not visible ASCII", "1 to 255 visible ASCII characters");
     key.map(Some).ok_or_else(|| FieldError::new("Idempotency-Key", invalid).into())
+}
+
+/// Returns the precautions that a request which writes asks for in its query.
+///
+/// # Errors
+/// `dry_run` is neither true nor false, `max_removals` is not a whole number, or there is another parameter.
+pub fn precautions(request: &Request) -> Result<Precautions, ValidationErrors> {
+    let mut query = Query::parse(request);
+    let dry_run = query.flag("dry_run").unwrap_or_default();
+    let max_removals = query.take("max_removals", Precautions::parse_max_removals);
+    query.finish()?;
+    Ok(Precautions { dry_run, max_removals })
 }
 
 /// The parameters of a query string, to be taken out one by one. Errors are collected.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use shared::api::operation::{Access, Content, OperationLink, Success};
+use shared::http::reply::PREVIEW_MEDIA_TYPE;
 
 use super::{parameters, responses, schemas};
 use crate::functions::Endpoint;
@@ -19,6 +20,9 @@ pub(super) fn operation(Endpoint { function, operation }: &Endpoint) -> Value {
     let reference = |name: &&str| json!({ "$ref": format!("#/components/parameters/{}", parameters::key(name)) });
     let mut responses = Map::new();
     responses.insert(operation.success.status.to_string(), success(&operation.success, operation.links));
+    if operation.parameters.contains(&"DryRun") {
+        add_preview(&mut responses);
+    }
     for status in EVERYWHERE.iter().chain(operation.errors) {
         responses.insert(status.to_string(), responses::reference(*status));
     }
@@ -51,9 +55,20 @@ fn success(success: &Success, links: &[OperationLink]) -> Value {
     response
 }
 
+/// Adds the reply to a dry run, which has a media type of its own.
+fn add_preview(responses: &mut Map<String, Value>) {
+    let reply =
+        responses.entry("200").or_insert_with(|| json!({ "description": "Of a dry run: the effects.", "content": {} }));
+    reply["content"][PREVIEW_MEDIA_TYPE] = typed(&Content::PREVIEW);
+}
+
 fn content(content: &Content) -> Value {
+    json!({ "application/json": typed(content) })
+}
+
+fn typed(content: &Content) -> Value {
     let example: Value = serde_json::from_str(content.example).unwrap_or_default();
-    json!({ "application/json": { "schema": schemas::reference(content.schema), "example": example } })
+    json!({ "schema": schemas::reference(content.schema), "example": example })
 }
 
 /// A link, by the name of the endpoint that it leads to.

@@ -104,6 +104,8 @@ pub(super) fn parameters() -> Map<String, Value> {
         ),
         ("HistoryLimit", query, "limit", "Changes on the page.", groups_limit(), json!(2)),
         ("Transitive", query, "transitive", TRANSITIVE, json!({ "type": "boolean", "default": false }), json!(true)),
+        ("DryRun", query, "dry_run", DRY_RUN, json!({ "type": "boolean", "default": false }), Value::Null),
+        ("MaxRemovals", query, "max_removals", MAX_REMOVALS, json!({ "type": "integer", "minimum": 0 }), Value::Null),
         ("IfMatch", header, "If-Match", IF_MATCH, entity_tags(), json!("*")),
         ("IfNoneMatch", header, "If-None-Match", IF_NONE_MATCH, entity_tags(), json!("\"1-0\"")),
         ("IfNew", header, "If-None-Match", IF_NEW, json!({ "type": "string", "pattern": r"^\*$" }), Value::Null),
@@ -136,6 +138,10 @@ const MEMBERSHIP_TYPE: &str = "Only memberships of this type.";
 const AFTER: &str = "The `endCursor` of the previous page. All other parameters except `limit` must be the same.";
 const SEARCH: &str = "Only groups whose names contain this text. Both are compared by Unicode's `NFKC_Casefold`, which ignores case and invisible characters. \
                       Trimmed; an empty text does not search.";
+const DRY_RUN: &str = "Changes nothing. The reply to a change that would succeed is 200 with its effects, as \
+                       `application/vnd.groups.preview+json`.";
+const MAX_REMOVALS: &str = "Refuses the change with 412 if more accounts than this would lose a membership in some group, or if there are too \
+                            many to count.";
 const IF_MATCH: &str = "Only while the group is in one of these states, each an `ETag` of the group, or in any (`*`). An update of the \
                         group compares the first part of the tag, all other requests both. A weak tag never matches.";
 const IF_NONE_MATCH: &str =

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use shared::api::{FieldError, ValidationErrors};
 use shared::authz::{Denied, Role};
-use shared::domain::{Error, GroupName, InvalidValue, Missing};
+use shared::domain::{Error, GroupName, Guarded, InvalidValue, Missing};
 use shared::http::{ApiError, HttpResponse, Reply};
 
 use super::schemas;
@@ -35,10 +35,20 @@ const ERROR_RESPONSES: [ErrorResponseSpec; 12] = [
             Some("Unauthorized"),
         )
     },
-    spec(403, "Forbidden", "The caller lacks the role. Decided before anything is looked up or read.", None),
+    spec(
+        403,
+        "Forbidden",
+        "The caller lacks the role. Decided before anything is looked up or read, but for the role that changes of privileged groups need.",
+        None,
+    ),
     spec(404, "NotFound", "The group, account, membership or nesting does not exist, or there is no such path.", None),
     spec(409, "Conflict", "The request contradicts the current state.", None),
-    spec(412, "PreconditionFailed", "`If-Match` or `If-None-Match` does not hold.", None),
+    spec(
+        412,
+        "PreconditionFailed",
+        "`If-Match` or `If-None-Match` does not hold, or the change would remove more members than `max_removals`.",
+        None,
+    ),
     spec(
         413,
         "PayloadTooLarge",
@@ -87,8 +97,11 @@ fn errors() -> Vec<(&'static str, ApiError)> {
     ];
     let store = ApiError::Store;
     let roles = Role::parse("Administrator").into_iter().collect();
+    let no_privileged_role =
+        |role| ApiError::Guarded { reason: Guarded::NestedIn(team), role, claim: "cognito:groups".into() };
+    let no_privileged_role = Role::parse("PrivilegedAdministrator").map(no_privileged_role);
     let no_role = ApiError::Forbidden { denied: Denied { roles }, claim: "cognito:groups".into() };
-    vec![
+    let errors = vec![
         ("errors", ApiError::Validation(ValidationErrors(errors))),
         ("foreign-cursor", Error::ForeignCursor.into()),
         ("no-caller", ApiError::Unauthorized),
@@ -108,12 +121,14 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("too-many-conditions", store(Error::TooManyConditions(90))),
         ("changed", store(Error::VersionMismatch)),
         ("exists", store(Error::Exists)),
+        ("too-many-removals", store(Error::TooManyRemovals { removals: 12, max_removals: 10, is_complete: true })),
         ("too-large", ApiError::PayloadTooLarge),
         ("no-json", ApiError::UnsupportedMediaType),
         ("encoded", ApiError::EncodedBody),
         ("fault", store(Error::Internal { operation: "", code: String::new() })),
         ("busy", store(Error::Unavailable { operation: "" })),
-    ]
+    ];
+    errors.into_iter().chain(no_privileged_role.map(|error| ("no-privileged-role", error))).collect()
 }
 
 /// A reference to the error replies of a status.
@@ -189,7 +204,7 @@ pub(super) fn headers() -> Map<String, Value> {
         ),
         (
             "Membership-Settled",
-            "Whether all ancestors already show the change. Otherwise it reaches them in the background.",
+            "Whether all ancestors already show the change. Otherwise it reaches them in the background. Absent from the reply to a dry run.",
             json!({ "type": "boolean" }),
             json!(true),
         ),
@@ -202,7 +217,8 @@ pub(super) fn headers() -> Map<String, Value> {
         ("WWW-Authenticate", "The scheme to authenticate with.", text("^Bearer"), json!("Bearer")),
     ];
     let object = |(name, description, schema, example): (&str, &str, Value, Value)| {
-        let required = !is_optional(name);
+        // The reply to a dry run has no effects that could be settled.
+        let required = !is_optional(name) && name != "Membership-Settled";
         let object = json!({ "description": description, "required": required, "schema": schema, "example": example });
         (name.to_owned(), object)
     };

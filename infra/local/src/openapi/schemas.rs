@@ -9,7 +9,7 @@ use shared::api::accounts::{
 use shared::api::history::HistoryResponse;
 use shared::api::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
 use shared::api::responses::{
-    ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse,
+    ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse, PreviewResponse,
 };
 use shared::api::schema::EmptyRequest;
 
@@ -39,6 +39,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     generator.subschema_for::<MembershipChecksResponse<'_>>();
     generator.subschema_for::<PathsResponse<'_>>();
     generator.subschema_for::<HistoryResponse<'_>>();
+    generator.subschema_for::<PreviewResponse<'_>>();
     generator.subschema_for::<ErrorResponse>();
     let mut schemas = generator.take_definitions(true);
     schemas.insert(

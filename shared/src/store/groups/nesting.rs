@@ -38,18 +38,21 @@ struct Ancestors {
     found_through: HashMap<GroupId, GroupId>,
 }
 
+/// A nesting that was found, or one that may be made.
+enum Nesting {
+    Existing(NestedGroup),
+    New(Box<PlannedEdge>),
+}
+
 /// An edge about to be committed.
-struct PlannedEdge<'a> {
-    edge: Edge,
-    ancestors: &'a Ancestors,
+struct PlannedEdge {
+    nested: NestedGroup,
+    ancestors: Ancestors,
     /// Whether the child's row with its parents exists.
     child_has_row: bool,
     /// The state that the parent must be in, where the request names one.
-    parent_state: Option<&'a GroupSnapshot>,
-    /// The child's mark, where the parent is guarded.
-    mark: Option<String>,
-    now: Timestamp,
-    actor: &'a Actor,
+    parent_state: Option<GroupSnapshot>,
+    parent_is_guarded: bool,
 }
 
 impl Store {
@@ -69,11 +72,6 @@ impl Store {
         precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<NestedGroup, JobKind>, Error> {
-        if parent == child {
-            let group = self.find_group(parent).await?.ok_or(Missing::Group)?;
-            self.may_change(granted.may_change_guarded(), &group, now).await?;
-            return Err(Error::Cycle(vec![*parent, *child]));
-        }
         let nest = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || {
             self.try_to_nest(granted, parent, child, precondition, now)
         });
@@ -91,6 +89,55 @@ impl Store {
         precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Attempt<NestedGroup>, Error> {
+        let nesting = match self.plan_nesting(granted, parent, child, precondition, now).await? {
+            Attempt::Done(Nesting::Existing(nested)) => return Ok(Attempt::Done(nested)),
+            Attempt::Done(Nesting::New(nesting)) => *nesting,
+            Attempt::Conflict => return Ok(Attempt::Conflict),
+        };
+        let mark = match nesting.parent_is_guarded {
+            true => Some(self.mark_with_descendants(child, now).await?),
+            false => None,
+        };
+        let writes = nesting.writes(mark, granted.actor(), now)?;
+        Ok(self.table.transact(writes).await?.attempt(nesting.nested))
+    }
+
+    /// Returns the edge by which a group is nested in another, or would be.
+    ///
+    /// # Errors
+    /// Those of [`Store::nest_group`].
+    pub(in crate::store) async fn plan_edge(
+        &self,
+        granted: &Granted<Administer>,
+        parent: &GroupId,
+        child: &GroupId,
+        precondition: &Precondition,
+        now: Timestamp,
+    ) -> Result<Edge, Error> {
+        let plan = || async {
+            Ok(match self.plan_nesting(granted, parent, child, precondition, now).await? {
+                Attempt::Done(Nesting::Existing(nested)) => Attempt::Done(nested.edge),
+                Attempt::Done(Nesting::New(nesting)) => Attempt::Done(nesting.nested.edge),
+                Attempt::Conflict => Attempt::Conflict,
+            })
+        };
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, plan).await
+    }
+
+    /// Reads all that an edge depends on, and decides whether it may be added.
+    async fn plan_nesting(
+        &self,
+        granted: &Granted<Administer>,
+        parent: &GroupId,
+        child: &GroupId,
+        precondition: &Precondition,
+        now: Timestamp,
+    ) -> Result<Attempt<Nesting>, Error> {
+        if parent == child {
+            let group = self.find_group(parent).await?.ok_or(Missing::Group)?;
+            self.may_change(granted.may_change_guarded(), &group, now).await?;
+            return Err(Error::Cycle(vec![*parent, *child]));
+        }
         let parent_state = self.require_state(parent, precondition).await?;
         let rows = Snapshot::read(&self.table, &rows_of_edge(parent, child)).await?;
         let parent_group = rows.group(parent)?.ok_or(Missing::Group)?;
@@ -100,7 +147,7 @@ impl Store {
         let child_group = rows.group(child)?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
         if let Some(edge) = rows.edge(parent, child)? {
             precondition.check_new(true)?;
-            return Ok(Attempt::Done(NestedGroup { child: child_group, edge }));
+            return Ok(Attempt::Done(Nesting::Existing(NestedGroup { child: child_group, edge })));
         }
         if parent_group.nested_group_count >= MAX_CHILDREN {
             let children = self.children(parent).await?.iter().map(Edge::child).collect();
@@ -124,14 +171,9 @@ impl Store {
             return self.conflict_unless_all_active(most, Error::TooManyAncestors).await;
         }
         let edge = Edge { parent: *parent, id: EdgeId::new(*child, fastrand::u64(..)) };
-        let mark = match parent_group.is_guarded {
-            true => Some(self.mark_with_descendants(child, now).await?),
-            false => None,
-        };
-        let (ancestors, parent_state, actor) = (&ancestors, parent_state.as_ref(), granted.actor());
-        let planned = PlannedEdge { edge, ancestors, child_has_row, parent_state, mark, now, actor };
-        let commit = self.table.transact(planned.writes()?).await?;
-        Ok(commit.attempt(NestedGroup { child: child_group, edge }))
+        let (nested, parent_is_guarded) = (NestedGroup { child: child_group, edge }, parent_group.is_guarded);
+        let planned = PlannedEdge { nested, ancestors, child_has_row, parent_state, parent_is_guarded };
+        Ok(Attempt::Done(Nesting::New(Box::new(planned))))
     }
 
     /// Returns the ancestors that `child` or one of its descendants would have with these more: those of the group that would
@@ -265,21 +307,55 @@ impl Store {
         precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<(), JobKind>, Error> {
-        let keys = [Key::group(parent), Key::child(parent, child)];
         let edge = self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, || async {
             let state = self.require_state(parent, precondition).await?;
-            let rows = Snapshot::read(&self.table, &keys).await?;
-            let group = rows.group(parent)?.ok_or(Missing::Group)?;
-            if !self.may_change(granted.may_change_guarded(), &group, now).await? {
+            let Some(edge) = self.try_to_find_edge(granted, parent, child, precondition, now).await? else {
                 return Ok(Attempt::Conflict);
-            }
-            let edge = rows.edge(parent, child)?.ok_or(Missing::Nesting)?;
-            precondition.check_new(true)?;
+            };
             let (actor, may_change_guarded) = (Some(granted.actor()), granted.may_change_guarded());
             let writes = delete_edge_and_sweep(&edge, state.as_ref(), may_change_guarded, actor, now)?;
             Ok(self.table.transact(writes).await?.attempt(edge))
         });
         Ok(Unsettled::new((), Pending::Effects(JobKind::Sweep(edge.await?))))
+    }
+
+    /// Returns the edge that [`Store::unnest_group`] would remove.
+    ///
+    /// # Errors
+    /// Those of that change.
+    pub(in crate::store) async fn edge_to_remove(
+        &self,
+        granted: &Granted<Administer>,
+        parent: &GroupId,
+        child: &GroupId,
+        precondition: &Precondition,
+        now: Timestamp,
+    ) -> Result<Edge, Error> {
+        let find = || async {
+            self.require_state(parent, precondition).await?;
+            let edge = self.try_to_find_edge(granted, parent, child, precondition, now).await?;
+            Ok(edge.map_or(Attempt::Conflict, Attempt::Done))
+        };
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, find).await
+    }
+
+    /// Returns the edge to remove; `None` where the parent must be read again.
+    async fn try_to_find_edge(
+        &self,
+        granted: &Granted<Administer>,
+        parent: &GroupId,
+        child: &GroupId,
+        precondition: &Precondition,
+        now: Timestamp,
+    ) -> Result<Option<Edge>, Error> {
+        let rows = Snapshot::read(&self.table, &[Key::group(parent), Key::child(parent, child)]).await?;
+        let group = rows.group(parent)?.ok_or(Missing::Group)?;
+        if !self.may_change(granted.may_change_guarded(), &group, now).await? {
+            return Ok(None);
+        }
+        let edge = rows.edge(parent, child)?.ok_or(Missing::Nesting)?;
+        precondition.check_new(true)?;
+        Ok(Some(edge))
     }
 
     /// Deletes an edge in any state of its groups, and creates the job that sweeps it. Returns whether the edge was
@@ -348,9 +424,11 @@ impl Ancestors {
     }
 }
 
-impl PlannedEdge<'_> {
-    fn writes(self) -> Result<Vec<Write>, Error> {
-        let Self { edge, ancestors, child_has_row, parent_state, mark, now, actor } = self;
+impl PlannedEdge {
+    /// The writes. `mark` is the child's, where the parent is guarded.
+    fn writes(&self, mark: Option<String>, actor: &Actor, now: Timestamp) -> Result<Vec<Write>, Error> {
+        let (edge, parent_state) = (self.nested.edge, self.parent_state.as_ref());
+        let Self { ancestors, child_has_row, .. } = self;
         let unchanged = |(group, nesting): (&GroupId, &Option<NestingItem>)| {
             let condition = match nesting {
                 Some(item) => Condition::equals(Attribute::Rev, item.rev.cast_signed()),
@@ -369,7 +447,7 @@ impl PlannedEdge<'_> {
         writes.push(Write::Check(Key::group(&edge.child()), child_condition));
         let child = ChildItem { edge_id: edge.id, nested_at: Some(now), nested_by: Some(actor.clone()) };
         writes.push(Write::insert(to_row(&Key::child(&edge.parent, &edge.child()), &child)?));
-        writes.push(add_parent(&edge, child_has_row, actor, now)?);
+        writes.push(add_parent(&edge, *child_has_row, actor, now)?);
         writes.push(insert_job(&Job::new(JobKind::Backfill(edge), now, Some(actor)))?);
         writes.extend(parent_state.into_iter().flat_map(|state| state.require_shards(&BTreeSet::new())));
         if writes.len() > MAX_ACTIONS {

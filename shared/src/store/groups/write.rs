@@ -13,6 +13,7 @@ use crate::domain::{
     Missing, Precondition, Timestamp, Version,
 };
 use crate::store::Store;
+use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::pending::{DeletedGroup, Pending, Unsettled};
@@ -218,20 +219,17 @@ impl Store {
     ) -> Result<Unsettled<(), DeletedGroup>, Error> {
         self.require_new_only(id, precondition).await?;
         let attempt = || async {
+            let Some((group, state)) = self.try_to_find_for_deletion(granted, id, precondition, now).await? else {
+                return Ok(Attempt::Conflict);
+            };
             let update = changed_by(granted.actor(), id, now).set(Attribute::State, State::Deleting.as_str());
             let update = unless_guarded(update, granted.may_change_guarded());
             let mut writes = vec![put_job(&Job::new(JobKind::DeleteGroup(*id), now, Some(granted.actor())))?];
-            let group = if let Some(state) = self.require_state(id, precondition).await? {
+            if let Some(state) = state {
                 writes.push(update.add(Attribute::Version, 1).when(state.group_unchanged()).into());
                 writes.extend(state.require_shards(&BTreeSet::new()));
-                state.group
             } else {
-                let group = self.find_group(id).await?.ok_or(Missing::Group)?;
                 writes.push(only_if_unchanged(update, &group).into());
-                group
-            };
-            if !self.may_change(granted.may_change_guarded(), &group, now).await? {
-                return Ok(Attempt::Conflict);
             }
             let entries = list_entries(id, &group.profile);
             writes.extend(entries.iter().filter_map(Key::from_row).map(Write::delete));
@@ -240,6 +238,43 @@ impl Store {
         };
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await?;
         Ok(Unsettled::new((), Pending::Effects(DeletedGroup(*id))))
+    }
+
+    /// Requires that [`Store::delete_group`] would delete the group.
+    ///
+    /// # Errors
+    /// Those of that change.
+    pub(in crate::store) async fn require_deletable(
+        &self,
+        granted: &Granted<Administer>,
+        id: &GroupId,
+        precondition: &Precondition,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.require_new_only(id, precondition).await?;
+        let find = || async {
+            let found = self.try_to_find_for_deletion(granted, id, precondition, now).await?;
+            Ok(Attempt::when(found.is_some(), ()))
+        };
+        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, find).await
+    }
+
+    /// Returns the group to delete, and the state that it must still be in where the request names one; `None` where the group must be
+    /// read again.
+    async fn try_to_find_for_deletion(
+        &self,
+        granted: &Granted<Administer>,
+        id: &GroupId,
+        precondition: &Precondition,
+        now: Timestamp,
+    ) -> Result<Option<(Group, Option<GroupSnapshot>)>, Error> {
+        let state = self.require_state(id, precondition).await?;
+        let group = match &state {
+            Some(state) => state.group.clone(),
+            None => self.find_group(id).await?.ok_or(Missing::Group)?,
+        };
+        let may_change = self.may_change(granted.may_change_guarded(), &group, now).await?;
+        Ok(may_change.then_some((group, state)))
     }
 
     /// Updates the row of an active group at one of the versions in `only_at`, and raises its version.

@@ -18,7 +18,7 @@ use crate::store::rows::{AccountItem, MemberItem, Snapshot};
 use crate::store::table::{Attempt, ConflictLimit, busy};
 
 /// Changes that are planned together. Each has a row in every group above, of which there may be ninety.
-const CHANGES_TOGETHER: usize = 100;
+pub(super) const CHANGES_TOGETHER: usize = 100;
 
 /// After more conflicts with other transactions than this, a change is committed in its own group alone.
 const MAX_CONFLICTS: usize = 12;
@@ -169,15 +169,39 @@ impl Store {
         outcomes: &Mutex<Outcomes>,
         context: &ChangeContext<'_>,
     ) -> Result<bool, Error> {
+        let planned = self.plan_changes(group, open, precondition, context).await?;
+        let Some(PlannedChanges { plan, mut planned, unchanged }) = planned else { return Ok(false) };
+        {
+            let mut outcomes = Outcomes::lock(outcomes);
+            outcomes.was_read = true;
+            unchanged.into_iter().for_each(|(index, _, outcome)| outcomes.outcomes[index] = outcome);
+        }
+        self.remember_ancestors(group, &plan);
+        let committed = self.commit_plan(&plan, state, context, Some(MAX_CONFLICTS)).await;
+        let mut outcomes = Outcomes::lock(outcomes);
+        planned.retain(|(_, account, _)| !committed.not_committed.contains(*account));
+        outcomes.has_begun |= !committed.is_in_other_state && !plan.changes().is_empty();
+        planned.into_iter().for_each(|(index, _, outcome)| outcomes.outcomes[index] = outcome);
+        outcomes.left_to_stream.extend(committed.left_to_stream);
+        committed.error.map_or(Ok(!committed.is_in_other_state), Err)
+    }
+
+    /// Decides changes, which have an index each, with all rows in the groups above. Returns `None` where the group must be read again.
+    pub(super) async fn plan_changes<'a>(
+        &self,
+        group: &GroupId,
+        changes: Vec<(usize, &'a MemberChange)>,
+        precondition: &Precondition,
+        context: &ChangeContext<'_>,
+    ) -> Result<Option<PlannedChanges<'a>>, Error> {
         let mut plan = MemberPlan::new(Reach::AllLevels, Some(context.actor), context.now);
-        let rows = self.read_for_changes(group, &open, &mut plan).await?;
+        let rows = self.read_for_changes(group, &changes, &mut plan).await?;
         let read = rows.group(group)?.ok_or(Missing::Group)?;
         if !self.may_change(context.may_change_guarded, &read, context.now).await? {
-            return Ok(false);
+            return Ok(None);
         }
-        Outcomes::lock(outcomes).was_read = true;
-        let mut planned = Vec::new();
-        for (index, change) in open {
+        let (mut planned, mut unchanged) = (Vec::new(), Vec::new());
+        for (index, change) in changes {
             let account = change.account();
             precondition.check_new(rows.member(group, account)?.is_some())?;
             let (outcome, direct) = match Plan::of(group, change, &rows, context.now)? {
@@ -190,7 +214,7 @@ impl Store {
                     (outcome, DirectChange { direct: false, copies: None })
                 }
                 Plan::Unchanged(outcome) => {
-                    Outcomes::lock(outcomes).outcomes[index] = outcome;
+                    unchanged.push((index, account, outcome));
                     continue;
                 }
             };
@@ -198,14 +222,7 @@ impl Store {
             planned.push((index, account, outcome));
         }
         self.read_ancestors_of(&mut plan).await?;
-        self.remember_ancestors(group, &plan);
-        let committed = self.commit_plan(&plan, state, context, Some(MAX_CONFLICTS)).await;
-        let mut outcomes = Outcomes::lock(outcomes);
-        planned.retain(|(_, account, _)| !committed.not_committed.contains(*account));
-        outcomes.has_begun |= !committed.is_in_other_state && !plan.changes().is_empty();
-        planned.into_iter().for_each(|(index, _, outcome)| outcomes.outcomes[index] = outcome);
-        outcomes.left_to_stream.extend(committed.left_to_stream);
-        committed.error.map_or(Ok(!committed.is_in_other_state), Err)
+        Ok(Some(PlannedChanges { plan, planned, unchanged }))
     }
 
     /// Reads the rows that changes of direct members depend on, and those of the ancestors as far as they are known. Adds the
@@ -249,6 +266,22 @@ impl Store {
         plan.evaluate();
         let committed = self.commit_plan(&plan, None, context, None).await;
         committed.error.map_or(Ok(committed.not_committed.is_empty()), Err)
+    }
+}
+
+/// Changes that are decided and not committed.
+pub(super) struct PlannedChanges<'a> {
+    pub(super) plan: MemberPlan,
+    /// Those in the plan, each with its outcome once it is committed.
+    planned: Vec<(usize, &'a AccountId, ChangeOutcome)>,
+    /// Those that change nothing.
+    unchanged: Vec<(usize, &'a AccountId, ChangeOutcome)>,
+}
+
+impl PlannedChanges<'_> {
+    /// All accounts, each with its outcome once the plan is committed, in no order.
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = (&AccountId, &ChangeOutcome)> {
+        self.planned.iter().chain(&self.unchanged).map(|(_, account, outcome)| (*account, outcome))
     }
 }
 

@@ -13,6 +13,7 @@ mod inherited;
 mod list;
 mod paths;
 mod plan;
+mod preview;
 mod requests;
 
 pub(super) use self::audit::{ChangeContext, require_unchanged, write_audit_record};
