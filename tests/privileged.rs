@@ -21,7 +21,7 @@ use crate::harness::recorder::{operations, writes};
 use crate::harness::{Answer, Api, now, numbered, token, variable};
 
 /// A mark that is left over is removed once it is older than any function runs.
-const MARK_IS_LEFT_OVER: u64 = 61;
+const MARK_IS_LEFT_OVER: u64 = 16;
 
 fn configure(config: &mut Config) {
     config.policy.privileged_role = Role::parse("Guardian").unwrap();
@@ -159,7 +159,7 @@ async fn guard_ends_with_the_flag_and_with_the_nesting() {
 
 /// The flag is not committed, but the groups are marked. Until no function can be at it any more, changes wait.
 #[tokio::test]
-async fn marks_of_a_request_that_failed_are_removed_after_a_minute() {
+async fn marks_of_a_request_that_failed_are_removed_later() {
     let (clock, faults) = (TestClock::new(), Faults::default());
     let api = Api::start_clocked(configure, &clock, Some(&faults)).await;
     let chain = api.chain(&["Admins", "Staff"]).await;

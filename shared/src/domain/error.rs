@@ -49,7 +49,7 @@ pub enum Error {
         /// The accounts that were counted.
         removals: u64,
         /// The number that the request allows.
-        max_removals: u64,
+        max_removals: u32,
         /// Whether all were counted.
         is_complete: bool,
     },
@@ -114,7 +114,7 @@ fn id_hint(account: &str) -> &'static str {
     if account.contains('@') { "; an e-mail address is no id; the list of accounts finds it with ?email=" } else { "" }
 }
 
-fn too_many(removals: u64, max_removals: u64, is_complete: bool) -> String {
+fn too_many(removals: u64, max_removals: u32, is_complete: bool) -> String {
     if is_complete {
         return format!(
             "{removals} accounts would lose a membership, and max_removals is {max_removals}; nothing is changed"

@@ -16,7 +16,7 @@ pub struct Precautions {
     /// Only say what would happen.
     pub dry_run: bool,
     /// Refuse the change if more accounts would lose a membership.
-    pub max_removals: Option<u64>,
+    pub max_removals: Option<u32>,
 }
 
 /// The effects of a change that is not made.
@@ -56,10 +56,10 @@ impl Precautions {
     /// Parses the value of `max_removals`.
     ///
     /// # Errors
-    /// The text is not a whole number.
-    pub fn parse_max_removals(text: &str) -> Result<u64, InvalidValue> {
+    /// The text is not a whole number below 2^32.
+    pub fn parse_max_removals(text: &str) -> Result<u32, InvalidValue> {
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        let invalid = InvalidValue::new("is not a whole number", "a whole number, such as 10");
+        let invalid = InvalidValue::new("is not a whole number below 2^32", "a whole number, such as 10");
         text.parse().ok().filter(|_| is_number).ok_or(invalid)
     }
 }
@@ -80,9 +80,9 @@ impl Preview {
     ///
     /// # Errors
     /// [`Error::TooManyRemovals`], also where not all accounts were counted.
-    pub fn require_at_most(&self, max_removals: u64) -> Result<(), Error> {
+    pub fn require_at_most(&self, max_removals: u32) -> Result<(), Error> {
         let are_uncounted = !self.is_complete && self.removals > 0;
-        if self.removals > max_removals || are_uncounted {
+        if self.removals > u64::from(max_removals) || are_uncounted {
             let removals = self.removals;
             return Err(Error::TooManyRemovals { removals, max_removals, is_complete: self.is_complete });
         }

@@ -80,7 +80,8 @@ fn group_id(index: usize) -> GroupId {
 pub async fn fill(store: &Store, policy: &Policy, demo: Demo) -> Result<(), Problem> {
     let failed = |error: Error| Problem::new("cannot write the demo data", error);
     let no_administrator = || Problem("the demo data need an administrator".into());
-    let caller = Caller::new("demo", vec![policy.admin_role.clone()]).ok_or_else(no_administrator)?;
+    let roles = vec![policy.admin_role.clone(), policy.privileged_role.clone()];
+    let caller = Caller::new("demo", roles).ok_or_else(no_administrator)?;
     let administer = policy.authorize::<Administer>(&caller).map_err(|_| no_administrator())?;
     write(store, &administer, demo).await.map_err(failed)
 }

@@ -19,8 +19,9 @@ use crate::store::table::{
 };
 use crate::telemetry::{Counter, count};
 
-/// How long a mark may wait for the change that it was written for: longer than any function runs.
-const PENDING_SECONDS: i64 = 60;
+/// How long a mark may wait for the change that it was written for: longer than the function of any request runs, which has ten
+/// seconds. A wrong clock may delay somebody, and nothing else.
+const PENDING_SECONDS: i64 = 15;
 
 /// After more conflicts with other transactions than this, the shards of a group are marked one by one.
 const MAX_CONFLICTS: usize = 3;
@@ -48,7 +49,7 @@ impl Store {
             return Ok(true);
         }
         let attempt = || self.try_to_remove_marks(&group.id, now);
-        self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await?;
+        self.table.retry_on_conflict(ConflictLimit::PENDING_MARK, attempt).await?;
         Ok(false)
     }
 

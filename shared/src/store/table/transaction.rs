@@ -36,6 +36,8 @@ impl ConflictLimit {
     pub(in crate::store) const MEMBERSHIP: Self = Self { attempts: 20, then: contradiction };
     /// For changes that depend on many groups: these may be busy for long.
     pub(in crate::store) const MANY_GROUPS: Self = Self { attempts: 20, then: busy };
+    /// For waiting until a group above has become privileged, or has not: usually some tenths of a second.
+    pub(in crate::store) const PENDING_MARK: Self = Self { attempts: 8, then: busy };
     /// For reading memberships at a point in time, while history lacks a change.
     pub(in crate::store) const HISTORY: Self = Self { attempts: 10, then: busy };
     /// For reconciling members of a group that others are added to.
