@@ -16,7 +16,7 @@ use shared::verify::{InvariantViolation, repair};
 use crate::harness::clock::TestClock;
 use crate::harness::exchange::{PRIVILEGED_SOURCE, T1, T2, request_event};
 use crate::harness::faults::{Fault, Faults};
-use crate::harness::pump::{Pump, assert_sound, violations};
+use crate::harness::pump::{Pump, assert_sound, drain_all, violations};
 use crate::harness::recorder::{operations, writes};
 use crate::harness::{Answer, Api, now, numbered, token, variable};
 
@@ -62,7 +62,7 @@ async fn hierarchy(api: &Api) -> [String; 4] {
 }
 
 /// All requests that change a group, each allowed to an administrator where the group is an ordinary one.
-fn changes<'a>(group: &str, ordinary: &str) -> Vec<(Method, String, Value)> {
+fn changes(group: &str, ordinary: &str) -> Vec<(Method, String, Value)> {
     vec![
         (Method::PUT, format!("/{group}"), json!({ "description": "taken over" })),
         (Method::PATCH, format!("/{group}"), json!({ "name": "Taken over" })),
@@ -182,7 +182,7 @@ async fn request_by_event_for_a_privileged_group_needs_a_named_source() {
     let [admins, _, team, ordinary] = hierarchy(&api).await;
     let request = request_event("add", &team, "acc-00001", T1);
     for _ in 0..2 {
-        assert!(api.hand(&[request.clone()]).await.is_empty());
+        assert!(api.hand(std::slice::from_ref(&request)).await.is_empty());
     }
     let reason = format!(
         "the group is nested in the privileged group {admins}, and the event's source is not in PRIVILEGED_SOURCES"
@@ -317,6 +317,21 @@ async fn random_requests_without_the_role_change_no_privileged_group() {
     for seed in 0..variable("GROUPS_TEST_HISTORIES").unwrap_or(8) {
         random_history(seed).await;
     }
+}
+
+/// Marks are nobody's concern: the flag alone is published.
+#[tokio::test]
+async fn marks_make_no_event_and_no_history() {
+    let api = Api::start_streaming(configure, &Faults::default()).await;
+    let chain = api.chain(&["Admins", "Staff"]).await;
+    assert_eq!(flag(&api, &chain[0], true).await.status, 200);
+    drain_all(&api).await;
+    let published = api.published();
+    let updated = published.iter().filter(|event| event["detail-type"] == "Group Updated");
+    assert_eq!(updated.map(|event| &event["detail"]["group_id"]).collect::<Vec<_>>(), [&json!(chain[0])]);
+    let history = api.get(&format!("/{}/history", chain[1])).await.ok();
+    assert_eq!(history["history"][0]["change"], json!("group_nested"));
+    assert_sound(&violations(&api).await);
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ BETWEEN_PARTS = {
     ("body", "has more than 500 ids"),
     ("at", "is given with status or search"),
     ("until", "is not later than since"),
+    # An id such as a dot leads to the route of the path before it, which has no dry run.
+    ("dry_run", "is not known here"),
+    ("max_removals", "is not known here"),
     # Of the groups of an account, up to 10,000 with `fields=id` only.
     ("limit", "is more than 1000"),
 }

@@ -21,8 +21,18 @@ impl App {
         }
         let preview = preview.await?;
         if let Some(max_removals) = precautions.max_removals {
-            preview.require_at_most(max_removals)?;
+            require_at_most(max_removals, &preview)?;
         }
         Ok(precautions.dry_run.then(|| Reply::preview(&preview)))
     }
+}
+
+/// Refuses a change that would take a membership from more accounts, or from an unknown number.
+fn require_at_most(max_removals: u32, preview: &Preview) -> Result<(), Error> {
+    let Preview { removals, is_complete, .. } = *preview;
+    let are_uncounted = !is_complete && removals > 0;
+    if removals > u64::from(max_removals) || are_uncounted {
+        return Err(Error::TooManyRemovals { removals, max_removals, is_complete });
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AccountId, Error, GroupId, GroupName, InvalidValue};
+use super::{AccountId, GroupId, GroupName, InvalidValue};
 
 /// Accounts that a preview names for each group, at most.
 pub const NAMED_ACCOUNTS: usize = 20;
@@ -72,20 +72,5 @@ impl AffectedAccounts {
         if self.first.len() > NAMED_ACCOUNTS {
             self.first.pop_last();
         }
-    }
-}
-
-impl Preview {
-    /// Requires that no more accounts than this would lose a membership.
-    ///
-    /// # Errors
-    /// [`Error::TooManyRemovals`], also where not all accounts were counted.
-    pub fn require_at_most(&self, max_removals: u32) -> Result<(), Error> {
-        let are_uncounted = !self.is_complete && self.removals > 0;
-        if self.removals > u64::from(max_removals) || are_uncounted {
-            let removals = self.removals;
-            return Err(Error::TooManyRemovals { removals, max_removals, is_complete: self.is_complete });
-        }
-        Ok(())
     }
 }

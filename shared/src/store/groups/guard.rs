@@ -53,9 +53,18 @@ impl Store {
         Ok(false)
     }
 
-    /// Removes the marks of a group and of its ancestors, those of parents before those of their children.
+    /// Removes the marks of a group and of its ancestors, those of parents before those of their children. One `BatchGetItem` for each
+    /// level, one for all, and a transaction for each mark.
     async fn try_to_remove_marks(&self, group: &GroupId, now: Timestamp) -> Result<Attempt<()>, Error> {
         let mut ancestors = self.read_guarded_ancestors(group).await?;
+        // A mark may be removed if no parent has one that was read after it. On the way up, a parent may be read before its child.
+        let rows = Snapshot::read(&self.table, &ancestors.keys().map(Key::group).collect::<Vec<_>>()).await?;
+        for (id, ancestor) in &ancestors {
+            let now_found = rows.group_row(id)?.and_then(|item| item.guard.as_ref());
+            if now_found != ancestor.item.guard.as_ref() {
+                return Ok(Attempt::Conflict);
+            }
+        }
         ancestors.retain(|_, ancestor| ancestor.item.guard.is_some());
         let is_pending = |ancestor: &Ancestor| {
             let age = ancestor.item.guarded_at.map(|at| now.unix_seconds() - at.unix_seconds());

@@ -1,5 +1,6 @@
 //! Groups: reading, writing, listing, searching and nesting them.
 
+mod children;
 pub(super) mod guard;
 mod list;
 pub(super) mod names;

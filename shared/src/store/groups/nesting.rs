@@ -5,20 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use super::guard::unless_guarded;
-use crate::authz::{Administer, Granted, Read};
+use crate::authz::{Administer, Granted};
 use crate::domain::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
-use crate::domain::{
-    Actor, Cursor, Edge, EdgeId, Error, Group, GroupId, Job, JobKind, Limit, Missing, Page, Precondition, SortKey,
-    Timestamp,
-};
+use crate::domain::{Actor, Edge, EdgeId, Error, Group, GroupId, Job, JobKind, Missing, Precondition, Timestamp};
 use crate::store::Store;
 use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::jobs::insert_job;
-use crate::store::keys::{Attribute, Key, Range};
-use crate::store::pagination::{Scope, cut_page};
+use crate::store::keys::{Attribute, Key};
 use crate::store::pending::{Pending, Unsettled};
-use crate::store::rows::{ChildItem, NestingItem, Snapshot, State, read_group, to_row};
-use crate::store::table::{Attempt, Condition, ConflictLimit, MAX_ACTIONS, QuerySpec, SIDE_BY_SIDE, Update, Write};
+use crate::store::rows::{ChildItem, NestingItem, Snapshot, State, to_row};
+use crate::store::table::{Attempt, Condition, ConflictLimit, MAX_ACTIONS, SIDE_BY_SIDE, Update, Write};
 
 /// A group nested in another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +36,7 @@ struct Ancestors {
 
 /// A nesting that was found, or one that may be made.
 enum Nesting {
-    Existing(NestedGroup),
+    Existing(Box<NestedGroup>),
     New(Box<PlannedEdge>),
 }
 
@@ -90,7 +86,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Attempt<NestedGroup>, Error> {
         let nesting = match self.plan_nesting(granted, parent, child, precondition, now).await? {
-            Attempt::Done(Nesting::Existing(nested)) => return Ok(Attempt::Done(nested)),
+            Attempt::Done(Nesting::Existing(nested)) => return Ok(Attempt::Done(*nested)),
             Attempt::Done(Nesting::New(nesting)) => *nesting,
             Attempt::Conflict => return Ok(Attempt::Conflict),
         };
@@ -134,9 +130,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Attempt<Nesting>, Error> {
         if parent == child {
-            let group = self.find_group(parent).await?.ok_or(Missing::Group)?;
-            self.may_change(granted.may_change_guarded(), &group, now).await?;
-            return Err(Error::Cycle(vec![*parent, *child]));
+            return self.refuse_nesting_in_itself(granted, parent, now).await;
         }
         let parent_state = self.require_state(parent, precondition).await?;
         let rows = Snapshot::read(&self.table, &rows_of_edge(parent, child)).await?;
@@ -147,7 +141,7 @@ impl Store {
         let child_group = rows.group(child)?.ok_or_else(|| Missing::NestedGroup(child.to_string()))?;
         if let Some(edge) = rows.edge(parent, child)? {
             precondition.check_new(true)?;
-            return Ok(Attempt::Done(Nesting::Existing(NestedGroup { child: child_group, edge })));
+            return Ok(Attempt::Done(Nesting::Existing(Box::new(NestedGroup { child: child_group, edge }))));
         }
         if parent_group.nested_group_count >= MAX_CHILDREN {
             let children = self.children(parent).await?.iter().map(Edge::child).collect();
@@ -174,6 +168,17 @@ impl Store {
         let (nested, parent_is_guarded) = (NestedGroup { child: child_group, edge }, parent_group.is_guarded);
         let planned = PlannedEdge { nested, ancestors, child_has_row, parent_state, parent_is_guarded };
         Ok(Attempt::Done(Nesting::New(Box::new(planned))))
+    }
+
+    async fn refuse_nesting_in_itself<T>(
+        &self,
+        granted: &Granted<Administer>,
+        group: &GroupId,
+        now: Timestamp,
+    ) -> Result<T, Error> {
+        let read = self.find_group(group).await?.ok_or(Missing::Group)?;
+        self.may_change(granted.may_change_guarded(), &read, now).await?;
+        Err(Error::Cycle(vec![*group, *group]))
     }
 
     /// Returns the ancestors that `child` or one of its descendants would have with these more: those of the group that would
@@ -382,32 +387,6 @@ impl Store {
         let mut writes = Vec::from(delete_edge_rows(edge, actor, now));
         writes.push(Write::require_no_row(Key::group(&edge.parent)));
         Ok(self.table.transact(writes).await?.is_done())
-    }
-
-    /// Lists the groups nested directly in a group, by name without case, then id. One `Query`, then one `BatchGetItem`;
-    /// strongly consistent.
-    ///
-    /// # Errors
-    /// [`Missing::Group`], [`Error::ForeignCursor`].
-    pub async fn list_nested_groups(
-        &self,
-        _: &Granted<Read>,
-        parent: &GroupId,
-        limit: Limit,
-        after: Option<&Cursor>,
-    ) -> Result<Page<Group>, Error> {
-        let scope = Scope::new("nested groups", &[&parent.to_string()]);
-        let after: Option<(SortKey, GroupId)> = after.map(|cursor| scope.position(cursor)).transpose()?;
-        let range = Range::ChildrenAndGroup(*parent);
-        let mut rows = self.table.query(QuerySpec::all(&range)).await?;
-        let group = rows.pop().filter(|row| Key::from_row(row) == Some(Key::group(parent)));
-        read_group(group)?.ok_or(Missing::Group)?;
-        let children = rows.iter().filter_map(|row| Key::from_row(row)?.as_child()).map(|(_, child)| child);
-
-        let mut groups: Vec<Group> = self.find_groups(children).await?.into_values().collect();
-        groups.retain(|group| after.as_ref().is_none_or(|after| group.list_position() > *after));
-        groups.sort_by_cached_key(Group::list_position);
-        Ok(cut_page(groups, limit, &scope, Group::list_position))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Requests of other systems to add or remove a member. They arrive at least once and in any order. Each decides at most
 //! once, and none that was made before the last decision.
 
-use super::audit::{ChangeContext, ChangeOrigin, RequestState};
+use super::audit::{ChangeContext, ChangeOrigin, RequestDecision, RequestState};
 use super::change::Plan;
 use crate::domain::{
     AccountId, Actor, AddOutcome, ChangeOutcome, Error, MembershipRequest, Missing, RemoveOutcome, RequestOutcome,
@@ -50,18 +50,7 @@ impl Store {
             RequestState::New(decision) => decision,
             RequestState::Superseded => return Ok(Attempt::Done(RequestOutcome::Unchanged)),
             RequestState::TooMany => return Ok(Attempt::Done(RequestOutcome::TooMany)),
-            RequestState::Refused => {
-                let read = rows.group(group)?.ok_or(Missing::Group)?;
-                if !self.may_change(may_change_guarded, &read, now).await? {
-                    return Ok(Attempt::Conflict);
-                }
-                return Ok(Attempt::Done(match Plan::of(group, change, rows, now)? {
-                    Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
-                        RequestOutcome::OnlyIndirect(groups)
-                    }
-                    Plan::Unchanged(_) | Plan::Change(..) => RequestOutcome::Unchanged,
-                }));
-            }
+            RequestState::Refused => return self.refuse_again(request, rows, may_change_guarded, now).await,
         };
         if is_before_deletion(request, account, rows)? {
             return Ok(Attempt::Done(RequestOutcome::Unchanged));
@@ -70,12 +59,7 @@ impl Store {
         match self.may_change(may_change_guarded, &read, now).await {
             Ok(true) => {}
             Ok(false) => return Ok(Attempt::Conflict),
-            Err(error @ Error::Guarded(_)) => {
-                let member = rows.member(group, account)?;
-                let commit = self.record_decision(group, account, member, &decision.refused()).await?;
-                return if commit.is_done() { Err(error) } else { Ok(Attempt::Conflict) };
-            }
-            Err(error) => return Err(error),
+            Err(error) => return self.refuse_for(error, request, rows, &decision.refused()).await,
         }
         let (decision, outcome) = match Plan::of(group, change, rows, now)? {
             Plan::Change(_, change) => {
@@ -96,6 +80,43 @@ impl Store {
         };
         let commit = self.record_decision(group, account, rows.member(group, account)?, &decision).await?;
         Ok(commit.attempt(outcome))
+    }
+
+    /// The outcome of a request that was refused before: the reason may still hold, and may not have been reported.
+    async fn refuse_again(
+        &self,
+        MembershipRequest { group, change, .. }: &MembershipRequest,
+        rows: &Snapshot,
+        may_change_guarded: bool,
+        now: Timestamp,
+    ) -> Result<Attempt<RequestOutcome>, Error> {
+        if let Some(read) = rows.group(group)?
+            && !self.may_change(may_change_guarded, &read, now).await?
+        {
+            return Ok(Attempt::Conflict);
+        }
+        Ok(Attempt::Done(match Plan::of(group, change, rows, now)? {
+            Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
+                RequestOutcome::OnlyIndirect(groups)
+            }
+            Plan::Unchanged(_) | Plan::Change(..) => RequestOutcome::Unchanged,
+        }))
+    }
+
+    /// Records that a request for a privileged group is refused. Other errors decide nothing.
+    async fn refuse_for(
+        &self,
+        error: Error,
+        MembershipRequest { group, change, .. }: &MembershipRequest,
+        rows: &Snapshot,
+        refused: &RequestDecision,
+    ) -> Result<Attempt<RequestOutcome>, Error> {
+        if !matches!(error, Error::Guarded(_)) {
+            return Err(error);
+        }
+        let account = change.account();
+        let commit = self.record_decision(group, account, rows.member(group, account)?, refused).await?;
+        if commit.is_done() { Err(error) } else { Ok(Attempt::Conflict) }
     }
 }
 

@@ -174,7 +174,8 @@ impl Table {
     {
         let mut backoff = Backoff::new(OPERATION, self.deadline());
         for _ in 0..limit.attempts {
-            if let Attempt::Done(value) = attempt().await? {
+            // Boxed: the compiler lays out nested futures only up to some depth.
+            if let Attempt::Done(value) = Box::pin(attempt()).await? {
                 return Ok(value);
             }
             backoff.pause().await?;
