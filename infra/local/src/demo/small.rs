@@ -71,7 +71,7 @@ const GROUPS: [Team; 9] = [
         "On-call",
         "People who are woken up at night",
         Security,
-        true,
+        false,
         |number| [125, 133, 144, 145].contains(&number),
         &[],
     ),
