@@ -4,7 +4,8 @@ import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
 const headers = { Authorization: `Bearer ${process.env.ADMIN}` };
-const api = createClient<paths>({ baseUrl: process.env.BASE ?? "", headers });
+// Dry runs have a media type of their own.
+const api = createClient<paths, "application/json">({ baseUrl: process.env.BASE ?? "", headers });
 
 async function names(): Promise<string[]> {
   const found: string[] = [];
