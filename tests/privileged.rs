@@ -114,7 +114,13 @@ async fn making_a_group_privileged_needs_the_role() {
     let change = json!({ "is_privileged": true });
     assert_eq!(api.patch(&format!("/{ordinary}"), change).await.refused(403, "FORBIDDEN"), message);
     assert_eq!(api.get(&format!("/{ordinary}")).await.ok()["is_privileged"], json!(false));
-    assert_eq!(with_role(&api, Method::POST, "", create).await.status, StatusCode::CREATED);
+    let created = with_role(&api, Method::POST, "", create).await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    // A new group has no mark, only the flag.
+    let admins = created.body["id"].as_str().unwrap();
+    for (method, path, body) in changes(admins, &ordinary) {
+        Answer::to(api.request(method, &path).json(&body)).await.refused(403, "FORBIDDEN");
+    }
 }
 
 /// The members of the nested group do not change: those of the group around it do.

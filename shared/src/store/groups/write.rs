@@ -130,7 +130,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
         let (actor, may_change_guarded) = (granted.actor(), granted.may_change_guarded());
-        let update = || unless_guarded(set_fields(changed_by(actor, id, now), changes), may_change_guarded);
+        let update = || {
+            let update = unless_guarded(set_fields(changed_by(actor, id, now), changes), may_change_guarded);
+            // A group that was created as privileged has no mark, and may not have been read.
+            if may_change_guarded { update } else { update.when(Condition::equals(Attribute::IsPrivileged, false)) }
+        };
         let attempt = || async {
             if !changes.move_in_lists() && changes.external_id.is_none() {
                 return self.write_group(granted, id, update().when(some_differ(changes)), only_at, now).await;
