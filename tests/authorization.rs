@@ -99,6 +99,7 @@ async fn create_groups(api: &Api, target: Target, method: &str) -> Groups {
     put(format!("/{id}/members/acc-2")).await;
     if method != "PUT" {
         put(format!("/{id}/groups/{child}")).await;
+        put(format!("/{id}/managers/acc-2")).await;
     }
     if target == Target::BelowPrivileged {
         let (privileged, between) = (create("Privileged", true).await, create("Between", false).await);
@@ -111,13 +112,17 @@ async fn create_groups(api: &Api, target: Target, method: &str) -> Groups {
 /// Sends a request to the route that succeeds if the caller is allowed and the group exists.
 async fn send(api: &Api, token: Option<&str>, (path, method): (&str, &str), groups: &Groups) -> Answer {
     let account = if method == "PUT" { "acc-1" } else { "acc-2" };
-    let path = path.replace("{id}", &groups.id).replace("{accountId}", account).replace("{childId}", &groups.child);
+    let path = path
+        .replace("{id}", &groups.id)
+        .replace("{accountId}", account)
+        .replace("{managerId}", account)
+        .replace("{childId}", &groups.child);
     let method: Method = method.parse().unwrap();
     let request = api.request_as(token, method.clone(), &path);
     let body = match method {
         _ if path.ends_with("/members") => json!({ "add": ["acc-1"] }),
         _ if path.ends_with("/check") => json!({ "group_ids": [groups.id] }),
-        _ if path.contains("/members/") || path.contains("/groups/") => json!({}),
+        _ if path.contains("/managers/") || path.contains("/members/") || path.contains("/groups/") => json!({}),
         _ => json!({ "name": "Renamed" }),
     };
     Answer::to(if method == Method::GET { request } else { request.json(&body) }).await

@@ -4,10 +4,11 @@ use std::process::Command;
 
 use crate::harness::workspace::binary;
 
-const COMPLETE: [(&str, &str); 8] = [
+const COMPLETE: [(&str, &str); 9] = [
     ("TABLE_NAME", "groups"),
     ("ROLES_CLAIM", "cognito:groups"),
     ("ACTOR_CLAIM", "sub"),
+    ("ACCOUNT_CLAIM", "sub"),
     ("ADMIN_ROLE", "Administrator"),
     ("READ_ROLES", ""),
     ("PRIVILEGED_ROLE", ""),

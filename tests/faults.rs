@@ -195,8 +195,11 @@ async fn changes_past_the_deadline_are_reported_for_retry() {
     faults.next(TRANSACT, Fault::Passes).repeat(TRANSACT, Fault::TransactionConflict, 1_000);
     let (granted, group) = (administer(), GroupId::parse(&id).unwrap());
     let store = api.app.store.until(Instant::now() + Duration::from_secs(3));
-    let outcomes =
-        store.change_members(&granted, &group, &changes, &Precondition::NONE, now()).await.unwrap().leave_to_stream();
+    let outcomes = store
+        .change_members(&granted.to_manage_members(), &group, &changes, &Precondition::NONE, now())
+        .await
+        .unwrap()
+        .leave_to_stream();
     let is_added = |outcome: &&ChangeOutcome| matches!(outcome, ChangeOutcome::Add(AddOutcome::Added(_)));
     let added = outcomes.iter().filter(is_added).count();
     let retried = outcomes.iter().filter(|outcome| **outcome == ChangeOutcome::Retry).count();

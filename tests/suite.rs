@@ -21,6 +21,7 @@ mod guards;
 mod history;
 mod hostile;
 mod intake;
+mod managers;
 mod model;
 mod monitoring;
 mod openapi;

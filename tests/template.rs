@@ -17,7 +17,9 @@ use crate::harness::pump::Pump;
 use crate::harness::recorder::permissions;
 use crate::harness::schemas::schemas;
 use crate::harness::workspace::{resource_of, root};
-use crate::harness::{Answer, Api, account, administer, event_source, longest_name, now, template, token, version};
+use crate::harness::{
+    Answer, Api, account, administer, event_source, longest_name, manage, now, template, token, version,
+};
 
 #[test]
 fn every_route_has_its_function_and_every_function_its_route() {
@@ -106,6 +108,10 @@ async fn policies_allow_exactly_what_functions_do() {
     for (parent, child) in [(&parent, &id), (&grandparent, &parent)] {
         note("nest-group", api.put(&format!("/{parent}/groups/{child}"), Value::Null).await);
     }
+    note("add-manager", api.put(&format!("/{parent}/managers/acc-1"), Value::Null).await);
+    note("list-managers", api.get(&format!("/{parent}/managers")).await);
+    note("get-manager", api.get(&format!("/{parent}/managers/acc-1")).await);
+    note("remove-manager", api.delete(&format!("/{parent}/managers/acc-1")).await);
     note("list-nested-groups", api.get(&format!("/{parent}/groups")).await);
     note("list-parents", api.get(&format!("/{id}/parents?transitive=true")).await);
     for query in ["", "?search=a", "?email=a@b"] {
@@ -183,11 +189,7 @@ async fn policies_allow_exactly_what_functions_do() {
     let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
     api.recorder.take();
     let add = MemberChange::Add(account("acc-2").id);
-    api.store
-        .change_members(&administer(), &pair[1], &[add], &Precondition::NONE, now())
-        .await
-        .unwrap()
-        .leave_to_stream();
+    api.store.change_members(&manage(), &pair[1], &[add], &Precondition::NONE, now()).await.unwrap().leave_to_stream();
     api.store
         .nest_group(&administer(), &pair[0], &pair[1], &Precondition::NONE, now())
         .await

@@ -14,6 +14,8 @@ pub struct Config {
     pub roles_claim: String,
     /// `ACTOR_CLAIM`: the claim of the token that names the caller, in audit records, events and logs.
     pub actor_claim: String,
+    /// `ACCOUNT_CLAIM`: the claim of the token that holds the id of the caller's account, for managers of groups.
+    pub account_claim: String,
     /// `ADMIN_ROLE`, `READ_ROLES` (comma-separated, may be empty) and `PRIVILEGED_ROLE` (may be empty: the administrators'): the roles
     /// that may administer, read, and change privileged groups.
     pub policy: Policy,
@@ -148,6 +150,7 @@ impl Config {
         let table_name = required("TABLE_NAME")?;
         let roles_claim = required("ROLES_CLAIM")?;
         let actor_claim = required("ACTOR_CLAIM")?;
+        let account_claim = required("ACCOUNT_CLAIM")?;
         let admin_role =
             Role::parse(&required("ADMIN_ROLE")?).ok_or_else(malformed("ADMIN_ROLE", "holds a space or a bracket"))?;
         let privileged_role = match variable("PRIVILEGED_ROLE")?.trim() {
@@ -164,7 +167,7 @@ impl Config {
             .map(Duration::from_millis)
             .map_err(|_| malformed("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
         let policy = Policy { admin_role, read_roles, privileged_role };
-        Ok(Self { table_name, roles_claim, actor_claim, policy, history_retention, settle_budget })
+        Ok(Self { table_name, roles_claim, actor_claim, account_claim, policy, history_retention, settle_budget })
     }
 }
 
@@ -253,10 +256,11 @@ mod tests {
 
     use super::*;
 
-    const API: [(&str, &str); 8] = [
+    const API: [(&str, &str); 9] = [
         ("TABLE_NAME", "groups"),
         ("ROLES_CLAIM", "cognito:groups"),
         ("ACTOR_CLAIM", "sub"),
+        ("ACCOUNT_CLAIM", "sub"),
         ("ADMIN_ROLE", "Administrator"),
         ("READ_ROLES", ""),
         ("PRIVILEGED_ROLE", ""),
@@ -321,6 +325,7 @@ mod tests {
             ("ROLES_CLAIM", Some(""), "is empty"),
             ("ACTOR_CLAIM", None, "is not set"),
             ("ACTOR_CLAIM", Some(" "), "is empty"),
+            ("ACCOUNT_CLAIM", None, "is not set"),
             ("ADMIN_ROLE", None, "is not set"),
             ("ADMIN_ROLE", Some("Group Admin"), "holds a space or a bracket"),
             ("READ_ROLES", None, "is not set"),

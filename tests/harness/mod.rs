@@ -30,7 +30,7 @@ use groups_local::template::Template;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use shared::app::{App, REQUEST_TIME_BUDGET};
-use shared::authz::{Administer, Caller, Granted, Read, Role};
+use shared::authz::{Administer, Caller, Granted, ManageMembers, Read, Role};
 use shared::config::Config;
 use shared::domain::clock::SystemClock;
 use shared::domain::{
@@ -302,7 +302,7 @@ impl Api {
         for some in ids.chunks(500) {
             let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::Add).collect();
             self.store
-                .change_members(&administer(), &group, &changes, &Precondition::NONE, now())
+                .change_members(&manage(), &group, &changes, &Precondition::NONE, now())
                 .await
                 .unwrap()
                 .leave_to_stream();
@@ -401,6 +401,10 @@ pub fn event_source() -> Actor {
 pub fn administer() -> Granted<Administer> {
     let caller = Caller::new("tests", vec![Role::parse("Administrator").unwrap()]).unwrap();
     config("any").policy.authorize(&caller).unwrap()
+}
+
+pub fn manage() -> Granted<ManageMembers> {
+    administer().to_manage_members()
 }
 
 pub fn read() -> Granted<Read> {

@@ -91,6 +91,8 @@ fn reads() -> Vec<(&'static str, Value)> {
         "list-members",
         "list-nested-groups",
         "list-parents",
+        "list-managers",
+        "get-manager",
         "list-membership-paths",
         "list-group-history",
     ];

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::harness::exchange::Listener;
 use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, violations};
-use crate::harness::{self, Api, account, administer, event_source, now, read, version};
+use crate::harness::{self, Api, account, administer, event_source, manage, now, read, version};
 
 /// Names that share substrings. The search rows of the last need more than one transaction.
 pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ"];
@@ -151,7 +151,7 @@ impl World {
         let was_direct = self.expected.direct.contains(&(group, index));
         let known = self.expected.known.contains(&index);
         if adds {
-            let added = self.store().add_member(&administer(), &id, account, &Precondition::NONE, now()).await.unwrap();
+            let added = self.store().add_member(&manage(), &id, account, &Precondition::NONE, now()).await.unwrap();
             let (outcome, settled) = self.settle(added).await;
             assert!(settled);
             match outcome {
@@ -164,7 +164,7 @@ impl World {
             }
         } else {
             let removed =
-                self.store().remove_member(&administer(), &id, account, &Precondition::NONE, now()).await.unwrap();
+                self.store().remove_member(&manage(), &id, account, &Precondition::NONE, now()).await.unwrap();
             let (outcome, settled) = self.settle(removed).await;
             assert!(settled);
             match outcome {
@@ -343,11 +343,23 @@ impl Actor {
         let (group, account) = (|index: usize| &self.groups[index], |index: usize| &self.accounts[index]);
         let outcome = match operation {
             Operation::Add(index, member) => store
-                .add_member(&granted, group(index), account(member).clone(), &Precondition::NONE, now())
+                .add_member(
+                    &granted.to_manage_members(),
+                    group(index),
+                    account(member).clone(),
+                    &Precondition::NONE,
+                    now(),
+                )
                 .await
                 .map(drop),
             Operation::Remove(index, member) => store
-                .remove_member(&granted, group(index), account(member).clone(), &Precondition::NONE, now())
+                .remove_member(
+                    &granted.to_manage_members(),
+                    group(index),
+                    account(member).clone(),
+                    &Precondition::NONE,
+                    now(),
+                )
                 .await
                 .map(drop),
             Operation::Request(index, member, adds) => {

@@ -2,6 +2,7 @@
 
 use crate::harness::Api;
 
+mod add_manager;
 mod add_member;
 mod change_members;
 mod check_memberships;
@@ -9,18 +10,21 @@ mod create_group;
 mod delete_group;
 mod get_account;
 mod get_group;
+mod get_manager;
 mod get_member;
 mod list_account_groups;
 mod list_account_history;
 mod list_accounts;
 mod list_group_history;
 mod list_groups;
+mod list_managers;
 mod list_members;
 mod list_membership_paths;
 mod list_nested_groups;
 mod list_parents;
 mod nest_group;
 mod reject_request;
+mod remove_manager;
 mod remove_member;
 mod unnest_group;
 mod update_group;

@@ -95,6 +95,7 @@ impl Run<'_> {
             ("TABLE_NAME", "groups"),
             ("ROLES_CLAIM", "cognito:groups"),
             ("ACTOR_CLAIM", "sub"),
+            ("ACCOUNT_CLAIM", "sub"),
             ("ADMIN_ROLE", "Administrator"),
             ("READ_ROLES", ""),
             ("PRIVILEGED_ROLE", ""),

@@ -1,12 +1,11 @@
 //! `PUT /api/v1/groups/{id}/members/{accountId}`: makes an account a direct member. It may be one already.
 //!
-//! No body. 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators only.
+//! No body. 200 with the member; 404 when the group or the account does not exist, naming the account. Administrators, and managers of the group.
 
 use shared::api::operation::{Access, Content, Operation, RequestBody, SETTLED, Success, Tag, link};
 use shared::api::requests::parse_empty_body;
 use shared::api::responses::MemberResponse;
 use shared::app::{App, Function};
-use shared::authz::Administer;
 use shared::domain::{AddOutcome, MemberChange, Missing};
 use shared::http::condition::precondition;
 use shared::http::request::{account, group_id, json_body, precautions};
@@ -20,7 +19,7 @@ pub const OPERATION: Operation = Operation {
     tag: Tag::Members,
     summary: "Add a member",
     description: "Makes an account a direct member. Adding a direct member again changes nothing.",
-    access: Access::Administrators,
+    access: Access::Managers,
     parameters: &["Id", "AccountId", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::EMPTY),
     success: Success { status: 200, description: "The member.", headers: SETTLED, content: Some(Content::MEMBER) },
@@ -30,7 +29,7 @@ pub const OPERATION: Operation = Operation {
 
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
-    let granted = app.authorize::<Administer>(&request)?;
+    let granted = app.authorize_members(&request).await?;
     let precondition = precondition(&request)?;
     let precautions = precautions(&request)?;
     parse_empty_body(json_body(&request)?)?;

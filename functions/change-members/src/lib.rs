@@ -1,13 +1,12 @@
 //! `PATCH /api/v1/groups/{id}/members`: adds and removes up to 500 accounts, each by itself.
 //!
 //! 200 with one outcome per id: `added`, `already_member`, `removed`, `not_direct_member`, `unknown_account` or `retry`;
-//! 404 when the group does not exist. Administrators only.
+//! 404 when the group does not exist. Administrators, and managers of the group.
 
 use shared::api::operation::{Access, Content, Operation, RequestBody, SETTLED, Success, Tag, link};
 use shared::api::requests::ChangeMembersRequest;
 use shared::api::responses::OutcomesResponse;
 use shared::app::{App, Function};
-use shared::authz::Administer;
 use shared::http::condition::precondition;
 use shared::http::request::{group_id, json_body, precautions};
 use shared::http::{ApiError, Reply, Request};
@@ -20,7 +19,7 @@ pub const OPERATION: Operation = Operation {
     tag: Tag::Members,
     summary: "Change many members",
     description: "Adds and removes accounts, each independently of the others.",
-    access: Access::Administrators,
+    access: Access::Managers,
     parameters: &["Id", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::required("ChangeMembers", r#"{"add":["acc-123","acc-999"],"remove":["acc-101"]}"#)),
     success: Success {
@@ -45,7 +44,7 @@ const OUTCOMES: Content = Content {
 
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
-    let granted = app.authorize::<Administer>(&request)?;
+    let granted = app.authorize_members(&request).await?;
     let precondition = precondition(&request)?;
     let precautions = precautions(&request)?;
     let body = ChangeMembersRequest::parse(json_body(&request)?)?;

@@ -10,7 +10,7 @@ use shared::http::{ApiError, Method, Reply, Request};
 pub const FUNCTION: Function = Function::new("reject-request", |_, request| Box::pin(handler(request)));
 
 /// The paths of all routes, each with its methods. A segment in braces is a parameter.
-pub const PATHS: [(&str, &str); 14] = [
+pub const PATHS: [(&str, &str); 16] = [
     ("/api/v1/accounts", "GET, HEAD"),
     ("/api/v1/accounts/{accountId}", "GET, HEAD"),
     ("/api/v1/accounts/{accountId}/check", "POST"),
@@ -21,6 +21,8 @@ pub const PATHS: [(&str, &str); 14] = [
     ("/api/v1/groups/{id}/groups", "GET, HEAD"),
     ("/api/v1/groups/{id}/groups/{childId}", "DELETE, PUT"),
     ("/api/v1/groups/{id}/history", "GET, HEAD"),
+    ("/api/v1/groups/{id}/managers", "GET, HEAD"),
+    ("/api/v1/groups/{id}/managers/{managerId}", "DELETE, GET, HEAD, PUT"),
     ("/api/v1/groups/{id}/members", "GET, HEAD, PATCH"),
     ("/api/v1/groups/{id}/members/{accountId}", "DELETE, GET, HEAD, PUT"),
     ("/api/v1/groups/{id}/members/{accountId}/paths", "GET, HEAD"),

@@ -1,11 +1,10 @@
 //! `DELETE /api/v1/groups/{id}/members/{accountId}`: ends a direct membership.
 //!
 //! 204; 404 when the group or the membership does not exist; 409 when it is only inherited, naming the nested groups.
-//! Administrators only.
+//! Administrators, and managers of the group.
 
 use shared::api::operation::{Access, Operation, SETTLED, Success, Tag, link};
 use shared::app::{App, Function};
-use shared::authz::Administer;
 use shared::domain::{Error, MemberChange, Missing, RemoveOutcome};
 use shared::http::condition::precondition;
 use shared::http::request::{account, group_id, precautions};
@@ -19,7 +18,7 @@ pub const OPERATION: Operation = Operation {
     tag: Tag::Members,
     summary: "Remove a member",
     description: "Ends a direct membership. For an account that is a member only through nested groups, the error names them.",
-    access: Access::Administrators,
+    access: Access::Managers,
     parameters: &["Id", "AccountId", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: None,
     success: Success {
@@ -35,7 +34,7 @@ pub const OPERATION: Operation = Operation {
 
 /// Handles a request.
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
-    let granted = app.authorize::<Administer>(&request)?;
+    let granted = app.authorize_members(&request).await?;
     let precondition = precondition(&request)?;
     let precautions = precautions(&request)?;
     let group = group_id(&request)?;

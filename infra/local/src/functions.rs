@@ -33,6 +33,7 @@ macro_rules! endpoints {
 }
 
 endpoints![
+    add_manager,
     add_member,
     change_members,
     check_memberships,
@@ -40,17 +41,20 @@ endpoints![
     delete_group,
     get_account,
     get_group,
+    get_manager,
     get_member,
     list_account_groups,
     list_account_history,
     list_accounts,
     list_group_history,
     list_groups,
+    list_managers,
     list_members,
     list_membership_paths,
     list_nested_groups,
     list_parents,
     nest_group,
+    remove_manager,
     remove_member,
     unnest_group,
     update_group,

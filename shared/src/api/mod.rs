@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod fields;
 pub mod history;
+pub mod managers;
 pub mod operation;
 pub mod requests;
 pub mod responses;

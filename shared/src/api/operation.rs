@@ -31,6 +31,8 @@ pub enum Tag {
     Groups,
     /// Accounts in groups.
     Members,
+    /// Who may change the members of a group.
+    Managers,
     /// Groups in groups.
     Nesting,
     /// Accounts, and the groups that they are in.
@@ -39,9 +41,10 @@ pub enum Tag {
 
 impl Tag {
     /// All sections, in the order of the document, each with its description.
-    pub const ALL: [(Self, &'static str); 4] = [
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::Groups, "Groups, and lists of them."),
         (Self::Members, "Accounts in groups."),
+        (Self::Managers, "Accounts and groups that may change the direct members of a group, and nothing else."),
         (Self::Nesting, "Groups in groups."),
         (Self::Accounts, "Accounts, as the account system has them, and the groups that they are in."),
     ];
@@ -52,6 +55,7 @@ impl Tag {
         match self {
             Self::Groups => "Groups",
             Self::Members => "Members",
+            Self::Managers => "Managers",
             Self::Nesting => "Nesting",
             Self::Accounts => "Accounts",
         }
@@ -65,6 +69,8 @@ pub enum Access {
     Readers,
     /// Callers with the administrator's role.
     Administrators,
+    /// The same, and managers of the group.
+    Managers,
 }
 
 /// A body in JSON.
@@ -142,6 +148,13 @@ impl Content {
             "losses":{"count":0,"first":[]}}]}"#,
     };
 
+    /// A manager.
+    pub const MANAGER: Self = Self {
+        schema: "Manager",
+        example: r#"
+            {"id":"acc-123","type":"account","name":"john.doe","added_at":"2024-01-15T10:30:00Z","added_by":"alice"}"#,
+    };
+
     /// A direct member.
     pub const MEMBER: Self = Self {
         schema: "Member",
@@ -176,6 +189,8 @@ pub mod link {
     pub const SAME_ID: (&str, &str) = ("path.id", "$request.path.id");
     /// The account of the request.
     pub const SAME_ACCOUNT: (&str, &str) = ("path.accountId", "$request.path.accountId");
+    /// The manager of the request.
+    pub const SAME_MANAGER: (&str, &str) = ("path.managerId", "$request.path.managerId");
     /// The nested group of the request.
     pub const SAME_CHILD: (&str, &str) = ("path.childId", "$request.path.childId");
     /// Only at the version of the reply.

@@ -18,9 +18,9 @@ use lambda_runtime::tower::{ServiceBuilder, service_fn};
 pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
 pub use self::dependencies::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
 pub use self::settle::Effect;
-use crate::authz::{Caller, Granted, Permission, Policy};
+use crate::authz::{Caller, Granted, ManageMembers, Permission, Policy};
 use crate::config::{self, Config};
-use crate::domain::{Clock, Error, GroupId, HistoryRetention};
+use crate::domain::{AccountId, Clock, Error, GroupId, HistoryRetention};
 use crate::http::request::Query;
 use crate::http::{ApiError, HttpResponse, Reply, request};
 use crate::store::{PointInTime, Store};
@@ -79,8 +79,29 @@ impl App {
     /// 401 without a caller, 403 when the policy denies it.
     pub fn authorize<P: Permission>(&self, request: &Request) -> Result<Granted<P>, ApiError> {
         let caller: Caller = request::caller(request, &self.config.actor_claim, &self.config.roles_claim)?;
-        let denied = |denied| ApiError::Forbidden { denied, claim: self.config.roles_claim.clone() };
+        let claim = || self.config.roles_claim.clone();
+        let denied = |denied| ApiError::Forbidden { denied, claim: claim(), or_manager: false };
         self.policy().authorize(&caller).map_err(denied)
+    }
+
+    /// Authorizes the caller of a request to change the direct members of the group in its path: an administrator, or a manager of the group.
+    /// For an administrator no request to the table, else one `BatchGetItem`, or two where groups manage.
+    ///
+    /// # Errors
+    /// 401 without a caller, 403 for another one, whether the group exists or not; the table did not respond.
+    pub async fn authorize_members(&self, request: &Request) -> Result<Granted<ManageMembers>, ApiError> {
+        let caller: Caller = request::caller(request, &self.config.actor_claim, &self.config.roles_claim)?;
+        let denied = match self.policy().authorize(&caller) {
+            Ok(granted) => return Ok(granted),
+            Err(denied) => denied,
+        };
+        let account = request::claim(request, &self.config.account_claim).and_then(AccountId::parse);
+        if let (Some(account), Ok(group)) = (account, request::group_id(request))
+            && self.store.is_manager(&group, &account).await?
+        {
+            return Ok(Policy::grant_to_manager(&caller));
+        }
+        Err(ApiError::Forbidden { denied, claim: self.config.roles_claim.clone(), or_manager: true })
     }
 
     /// Names the role that a change of a privileged group needs.

@@ -5,4 +5,4 @@ mod caller;
 mod policy;
 
 pub use caller::{Caller, Role, read_roles_claim};
-pub use policy::{Administer, Denied, Granted, Permission, Policy, Read};
+pub use policy::{Administer, Denied, Granted, ManageMembers, Permission, Policy, Read};

@@ -19,9 +19,14 @@ pub struct Read;
 #[derive(Debug)]
 pub struct Administer;
 
+/// Changing the direct members of a group.
+#[derive(Debug)]
+pub struct ManageMembers;
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Read {}
+    impl Sealed for super::ManageMembers {}
     impl Sealed for super::Administer {}
 }
 
@@ -35,6 +40,12 @@ impl Permission for Read {
 impl Permission for Administer {
     fn roles(policy: &Policy) -> Option<Vec<&Role>> {
         Some(vec![&policy.admin_role])
+    }
+}
+
+impl Permission for ManageMembers {
+    fn roles(policy: &Policy) -> Option<Vec<&Role>> {
+        Administer::roles(policy)
     }
 }
 
@@ -72,7 +83,15 @@ impl Policy {
     }
 }
 
-/// Proof that a caller has the permission `P`. Only [`Policy::authorize`] makes one.
+impl Policy {
+    /// Grants the change of a group's direct members to a caller who manages it, as the store found. The group may be neither privileged
+    /// nor nested in a privileged one.
+    pub(crate) fn grant_to_manager(caller: &Caller) -> Granted<ManageMembers> {
+        Granted { actor: Actor::new(caller.name()), may_change_guarded: false, permission: PhantomData }
+    }
+}
+
+/// Proof that a caller has the permission `P`. Only [`Policy`] makes one.
 #[derive(Debug)]
 pub struct Granted<P: Permission> {
     actor: Actor,
@@ -91,5 +110,14 @@ impl<P: Permission> Granted<P> {
     #[must_use]
     pub const fn may_change_guarded(&self) -> bool {
         self.may_change_guarded
+    }
+}
+
+impl Granted<Administer> {
+    /// The change of direct members, which administrators may make in every group.
+    #[must_use]
+    pub fn to_manage_members(&self) -> Granted<ManageMembers> {
+        let Self { actor, may_change_guarded, .. } = self;
+        Granted { actor: actor.clone(), may_change_guarded: *may_change_guarded, permission: PhantomData }
     }
 }

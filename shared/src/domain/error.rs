@@ -1,5 +1,6 @@
 //! Errors of looking something up or changing it.
 
+use super::managers::MAX_MANAGERS;
 use super::nesting::{MAX_ANCESTORS, MAX_CHILDREN};
 use super::preview::COUNTED_ACCOUNTS;
 use super::{GroupId, Timestamp};
@@ -34,6 +35,9 @@ pub enum Error {
     /// The child, or one of its descendants, would have more than [`MAX_ANCESTORS`] ancestors.
     #[error("a group is nested in at most {MAX_ANCESTORS} groups, counted through all levels")]
     TooManyAncestors,
+    /// The group already has [`MAX_MANAGERS`] managers.
+    #[error("a group has at most {MAX_MANAGERS} managers; a group can be one")]
+    TooManyManagers,
     /// The account is not a direct member; it is inherited through these directly nested groups.
     #[error(
         "the account is a member only through the nested groups {}; remove it from these, or remove these from the group",
@@ -104,6 +108,12 @@ pub enum Missing {
     /// The group to nest, by the id that the caller sent.
     #[error("the group {0} to be nested does not exist")]
     NestedGroup(String),
+    /// The group to manage another, by the id that the caller sent.
+    #[error("the group {0}, which should manage it, does not exist")]
+    ManagingGroup(String),
+    /// The manager of a group.
+    #[error("it is not a manager of the group")]
+    Manager,
     /// The edge from one group to another.
     #[error("the group is not nested directly in the group")]
     Nesting,

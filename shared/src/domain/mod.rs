@@ -10,6 +10,7 @@ pub mod history;
 pub mod ids;
 pub mod invalid_value;
 pub mod job;
+pub mod managers;
 pub mod member;
 pub mod name;
 pub mod nesting;

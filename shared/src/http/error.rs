@@ -21,6 +21,8 @@ pub enum ApiError {
         denied: Denied,
         /// The claim of the token that holds the caller's roles.
         claim: String,
+        /// Whether a manager of the group needs none.
+        or_manager: bool,
     },
     /// The caller lacks the role that the change needs, in addition to that of an administrator.
     Guarded {
@@ -114,7 +116,9 @@ impl ApiError {
         let (status, code, message) = match self {
             Self::Validation(errors) => (StatusCode::BAD_REQUEST, "VALIDATION_ERROR", errors.to_string()),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "a valid token is required".into()),
-            Self::Forbidden { denied, claim } => (StatusCode::FORBIDDEN, "FORBIDDEN", forbidden(denied, claim)),
+            Self::Forbidden { denied, claim, or_manager } => {
+                (StatusCode::FORBIDDEN, "FORBIDDEN", forbidden(denied, claim, *or_manager))
+            }
             Self::Guarded { reason, role, claim } => (
                 StatusCode::FORBIDDEN,
                 "FORBIDDEN",
@@ -149,14 +153,15 @@ impl ApiError {
     }
 }
 
-fn forbidden(denied: &Denied, claim: &str) -> String {
+fn forbidden(denied: &Denied, claim: &str, or_manager: bool) -> String {
     let roles: Vec<&str> = denied.roles.iter().map(Role::as_str).collect();
     let needed = if let [role] = roles[..] {
         format!("the role {role}")
     } else {
         format!("one of the roles {}", roles.join(", "))
     };
-    format!("this needs {needed} in the token's claim {claim}")
+    let or_manager = if or_manager { ", or a manager of the group" } else { "" };
+    format!("this needs {needed} in the token's claim {claim}{or_manager}")
 }
 
 fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
@@ -169,6 +174,7 @@ fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
         | Error::ExternalIdTaken(_)
         | Error::Cycle(_)
         | Error::TooManyChildren
+        | Error::TooManyManagers
         | Error::TooManyAncestors
         | Error::TooManyConditions(_)
         | Error::OnlyIndirect(_) => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),

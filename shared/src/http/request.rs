@@ -9,6 +9,7 @@ use super::ApiError;
 use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
+use crate::domain::managers::ManagerId;
 use crate::domain::preview::Precautions;
 use crate::domain::{
     AccountId, Cursor, GroupFilter, GroupId, GroupSelection, GroupType, InvalidValue, Missing, Order, Period, Timestamp,
@@ -107,6 +108,16 @@ pub fn child_id(request: &Request) -> Result<GroupId, String> {
     let parameters = request.path_parameters();
     let text = parameters.first("childId").unwrap_or_default();
     GroupId::parse_in_any_case(text).ok_or_else(|| text.to_owned())
+}
+
+/// Returns the manager's id in the path.
+///
+/// # Errors
+/// The text itself when it is the id of neither an account nor a group.
+pub fn manager_id(request: &Request) -> Result<ManagerId, String> {
+    let parameters = request.path_parameters();
+    let text = parameters.first("managerId").unwrap_or_default();
+    ManagerId::parse_in_any_case(text).ok_or_else(|| text.to_owned())
 }
 
 /// Returns the account id in the path.

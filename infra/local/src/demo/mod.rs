@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use shared::authz::{Administer, Caller, Granted, Policy};
 use shared::domain::group::Description;
+use shared::domain::managers::ManagerId;
 use shared::domain::{
     Account, AccountId, AccountVersion, Actor, ChangeOutcome, Error, Group, GroupId, GroupName, GroupProfile, JobKind,
     MemberChange, Moment, Precondition, Timestamp,
@@ -35,6 +36,9 @@ const CREATED_AT: u32 = 1_705_314_600;
 
 /// Groups or accounts that are written side by side.
 const SIDE_BY_SIDE: usize = 16;
+
+/// Groups, each with another that manages it: the Engineering Leads manage the Engineering Team.
+const MANAGERS: [(usize, usize); 1] = [(0, 4)];
 
 /// Changes of members in one call, as in the API.
 const CHANGES: usize = 500;
@@ -96,6 +100,9 @@ async fn write(store: &Store, granted: &Granted<Administer>, demo: Demo) -> Resu
     for (index, demo) in groups.iter().enumerate() {
         nest_groups(store, granted, index, demo).await?;
     }
+    for (group, manager) in MANAGERS.into_iter().filter(|(group, _)| *group < groups.len()) {
+        store.add_manager(granted, &group_id(group), &ManagerId::Group(group_id(manager)), created_at()).await?;
+    }
     let fill = groups.iter().enumerate().map(|(index, demo)| add_members(store, granted, index, demo));
     stream::iter(fill).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;
     // The stream would do so, but the first list may come earlier.
@@ -147,7 +154,9 @@ async fn add_members(
     let members: Vec<AccountId> = demo.members.iter().filter_map(|number| account_id(*number)).collect();
     for some in members.chunks(CHANGES) {
         let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::Add).collect();
-        let changed = store.change_members(granted, &group, &changes, &Precondition::NONE, created_at).await?;
+        let changed = store
+            .change_members(&granted.to_manage_members(), &group, &changes, &Precondition::NONE, created_at)
+            .await?;
         if changed.leave_to_stream().contains(&ChangeOutcome::Retry) {
             return Err(Error::Unavailable { operation: "demo data" });
         }

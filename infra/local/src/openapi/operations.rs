@@ -16,6 +16,7 @@ pub(super) fn operation(Endpoint { function, operation }: &Endpoint) -> Value {
     let access = match operation.access {
         Access::Readers => "Any authenticated caller, or those in `READ_ROLES`.",
         Access::Administrators => "Administrators only.",
+        Access::Managers => "Administrators, and managers of the group.",
     };
     let reference = |name: &&str| json!({ "$ref": format!("#/components/parameters/{}", parameters::key(name)) });
     let mut responses = Map::new();

@@ -24,6 +24,7 @@ pub(super) fn parameters() -> Map<String, Value> {
             json!("grp-018d0cab-c440-7000-8000-000000000002"),
         ),
         ("AccountId", path, "accountId", "The account.", reference("AccountId"), json!("acc-123")),
+        ("ManagerId", path, "managerId", "The account or the group.", reference("AccountId"), json!("acc-123")),
         ("GroupsLimit", query, "limit", "Groups on the page.", groups_limit(), json!(2)),
         ("MembersLimit", query, "limit", MEMBERS_LIMIT, limit(Limit::MAX_MEMBERS), json!(2)),
         ("AccountsLimit", query, "limit", "Accounts on the page.", groups_limit(), json!(2)),

@@ -100,7 +100,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
     let no_privileged_role =
         |role| ApiError::Guarded { reason: Guarded::NestedIn(team), role, claim: "cognito:groups".into() };
     let no_privileged_role = Role::parse("PrivilegedAdministrator").map(no_privileged_role);
-    let no_role = ApiError::Forbidden { denied: Denied { roles }, claim: "cognito:groups".into() };
+    let no_role = ApiError::Forbidden { denied: Denied { roles }, claim: "cognito:groups".into(), or_manager: true };
     let errors = vec![
         ("errors", ApiError::Validation(ValidationErrors(errors))),
         ("foreign-cursor", Error::ForeignCursor.into()),

@@ -7,6 +7,7 @@ use shared::api::accounts::{
     AccountGroupsResponse, AccountResponse, AccountsResponse, MembershipChecksResponse, PathsResponse,
 };
 use shared::api::history::HistoryResponse;
+use shared::api::managers::ManagersResponse;
 use shared::api::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
 use shared::api::responses::{
     ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse, PreviewResponse,
@@ -39,6 +40,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     generator.subschema_for::<MembershipChecksResponse<'_>>();
     generator.subschema_for::<PathsResponse<'_>>();
     generator.subschema_for::<HistoryResponse<'_>>();
+    generator.subschema_for::<ManagersResponse<'_>>();
     generator.subschema_for::<PreviewResponse<'_>>();
     generator.subschema_for::<ErrorResponse>();
     let mut schemas = generator.take_definitions(true);

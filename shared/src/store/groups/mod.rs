@@ -3,6 +3,7 @@
 mod children;
 pub(super) mod guard;
 mod list;
+mod managers;
 pub(super) mod names;
 pub(super) mod nesting;
 mod of_account;

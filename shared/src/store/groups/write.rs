@@ -96,7 +96,7 @@ impl Store {
     /// Changes fields of a group. Fields that have the value already are not written. One `UpdateItem`; with a name, an external id, a
     /// type or a flag, one `GetItem` before it; with another one than the group has, one `GetItem` and one transaction. Side by side with these, one `Query` for the exact
     /// counts. When there is nothing to change, one `Query`. For a group that becomes privileged, the requests of
-    /// [`Store::mark_with_descendants`] before the transaction.
+    /// `mark_with_descendants` before the transaction.
     ///
     /// # Errors
     /// [`Missing::Group`], [`Error::Guarded`], [`Error::Exists`], [`Error::ExternalIdTaken`], or [`Error::VersionMismatch`] when the

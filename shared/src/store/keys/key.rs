@@ -82,6 +82,12 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: "NEST".into() }
     }
 
+    /// The row with the managers of a group. It sorts after the members, so that no other range includes it.
+    #[must_use]
+    pub fn managers(group: &GroupId) -> Self {
+        Self { partition: format!("GROUP#{group}"), sort: "OWNERS".into() }
+    }
+
     /// The entry of a group in a list of groups, by name. There is a list for each filter.
     #[must_use]
     pub fn list_entry(filter: GroupFilter, name: &SortKey, group: &GroupId) -> Self {
@@ -216,6 +222,12 @@ impl Key {
         self.group_of_partition().filter(|_| self.sort == "NEST")
     }
 
+    /// Parses the key of the row with a group's managers.
+    #[must_use]
+    pub fn as_managers(&self) -> Option<GroupId> {
+        self.group_of_partition().filter(|_| self.sort == "OWNERS")
+    }
+
     /// Whether this is the key of a row by which a group is found by its external id.
     #[must_use]
     pub fn is_external_id(&self) -> bool {
@@ -313,7 +325,10 @@ impl Key {
     #[must_use]
     pub fn is_known(&self) -> bool {
         match (first_word(&self.partition), first_word(&self.sort)) {
-            ("GROUP", "GROUP" | "COUNT" | "MEMBER" | "CHILD" | "NEST" | "TRAIL" | "NAME" | "PAST" | "TIME")
+            (
+                "GROUP",
+                "GROUP" | "COUNT" | "MEMBER" | "CHILD" | "NEST" | "OWNERS" | "TRAIL" | "NAME" | "PAST" | "TIME",
+            )
             | ("ACCOUNT", "ACCOUNT" | "GROUP" | "TIME")
             | ("IDEMPOTENCY", "IDEMPOTENCY")
             | ("EXTERNAL", "EXTERNAL")

@@ -174,7 +174,7 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
         AnyRow::Mirror(account, group, item) => ScannedRow::Mirror(account.clone(), *group, item.direct),
         AnyRow::Audit(group, account, item) => ScannedRow::AuditRecord(*group, account.clone(), item.membership()),
         AnyRow::Job(job) => ScannedRow::Job(job.clone()),
-        AnyRow::Other => return Ok(Vec::new()),
+        AnyRow::Managers(_) | AnyRow::Other => return Ok(Vec::new()),
     }])
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::audit::{ChangeContext, ChangeOrigin};
 use super::plan::{DirectChange, MemberPlan, Reach};
-use crate::authz::{Administer, Granted};
+use crate::authz::{Granted, ManageMembers};
 use crate::domain::{
     AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Member, MemberChange, Membership, Missing, Precondition,
     RemoveOutcome, Timestamp,
@@ -33,7 +33,7 @@ impl Store {
     /// when the group, its members or its nested groups have changed; [`Error::Unavailable`] when the time budget ends.
     pub async fn add_member(
         &self,
-        granted: &Granted<Administer>,
+        granted: &Granted<ManageMembers>,
         group: &GroupId,
         account: AccountId,
         precondition: &Precondition,
@@ -56,7 +56,7 @@ impl Store {
     /// As above.
     pub async fn remove_member(
         &self,
-        granted: &Granted<Administer>,
+        granted: &Granted<ManageMembers>,
         group: &GroupId,
         account: AccountId,
         precondition: &Precondition,
@@ -81,7 +81,7 @@ impl Store {
     /// undone are [`ChangeOutcome::Retry`].
     pub async fn change_members(
         &self,
-        granted: &Granted<Administer>,
+        granted: &Granted<ManageMembers>,
         group: &GroupId,
         changes: &[MemberChange],
         precondition: &Precondition,
@@ -93,7 +93,7 @@ impl Store {
 
     async fn change(
         &self,
-        granted: &Granted<Administer>,
+        granted: &Granted<ManageMembers>,
         group: &GroupId,
         changes: &[MemberChange],
         precondition: &Precondition,

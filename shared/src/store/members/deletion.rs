@@ -105,6 +105,7 @@ impl Store {
             let unchanged = Condition::equals(Attribute::Rev, nesting.rev.cast_signed());
             writes.push(Write::delete_when(nesting_key, unchanged));
         }
+        writes.push(Write::delete(Key::managers(group)));
         // A shard still exists if all its members left before the deletion.
         writes.extend((0..COUNT_SHARDS).map(|shard| Write::delete(Key::count(group, shard))));
         if rows.exists(&group_key) {

@@ -3,7 +3,7 @@
 use super::audit::{ChangeContext, ChangeOrigin};
 use super::change::CHANGES_TOGETHER;
 use super::plan::{Inheritance, MemberPlan, Reach};
-use crate::authz::{Administer, Granted};
+use crate::authz::{Administer, Granted, ManageMembers};
 use crate::domain::preview::{COUNTED_ACCOUNTS, Preview};
 use crate::domain::{
     AccountId, AddOutcome, ChangeOutcome, Edge, Error, GroupId, MemberChange, Missing, Precondition, RemoveOutcome,
@@ -34,7 +34,7 @@ impl Store {
     /// Those of the change; [`Missing::Account`], [`Missing::Member`] or [`Error::OnlyIndirect`] where it would change nothing.
     pub async fn preview_member(
         &self,
-        granted: &Granted<Administer>,
+        granted: &Granted<ManageMembers>,
         group: &GroupId,
         change: MemberChange,
         precondition: &Precondition,
@@ -49,7 +49,7 @@ impl Store {
     /// Those of the change.
     pub async fn preview_members(
         &self,
-        granted: &Granted<Administer>,
+        granted: &Granted<ManageMembers>,
         group: &GroupId,
         changes: &[MemberChange],
         precondition: &Precondition,
@@ -61,7 +61,7 @@ impl Store {
 
     async fn preview_changes(
         &self,
-        granted: &Granted<Administer>,
+        granted: &Granted<ManageMembers>,
         group: &GroupId,
         changes: &[MemberChange],
         precondition: &Precondition,

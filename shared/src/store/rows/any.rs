@@ -5,7 +5,8 @@ use serde_dynamo::Item;
 
 use super::codec::decode;
 use super::{
-    AccountItem, AuditItem, ChildItem, CountItem, CountShard, GroupItem, JobItem, MemberItem, MirrorItem, NestingItem,
+    AccountItem, AuditItem, ChildItem, CountItem, CountShard, GroupItem, JobItem, ManagersItem, MemberItem, MirrorItem,
+    NestingItem,
 };
 use crate::domain::{AccountId, Error, GroupId, Job};
 use crate::store::keys::{Attributes, Key};
@@ -19,6 +20,7 @@ pub(in crate::store) enum AnyRow {
     Count(CountShard, CountItem),
     Child(GroupId, ChildItem),
     Nesting(NestingItem),
+    Managers(ManagersItem),
     Account(AccountId, AccountItem),
     Mirror(AccountId, GroupId, MirrorItem),
     Audit(GroupId, AccountId, AuditItem),
@@ -67,6 +69,9 @@ fn decode_as(key: &Key, image: Image) -> Result<AnyRow, Error> {
     }
     if key.as_nesting().is_some() {
         return Ok(AnyRow::Nesting(image.decode()?));
+    }
+    if key.as_managers().is_some() {
+        return Ok(AnyRow::Managers(image.decode()?));
     }
     if let Some(account) = key.as_account() {
         return Ok(AnyRow::Account(account, image.decode()?));

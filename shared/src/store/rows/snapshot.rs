@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{AccountItem, AnyRow, AuditItem, ChildItem, GroupItem, MemberItem, NestingItem, decode_row};
+use super::{AccountItem, AnyRow, AuditItem, ChildItem, GroupItem, ManagersItem, MemberItem, NestingItem, decode_row};
 use crate::domain::{AccountId, Edge, Error, Group, GroupId, Job, JobKind};
 use crate::store::keys::{Attributes, Key};
 use crate::store::table::Table;
@@ -72,6 +72,14 @@ impl Snapshot {
         Ok(match self.row(&Key::nesting(group))? {
             Some(AnyRow::Nesting(item)) => Some(item),
             _ => None,
+        })
+    }
+
+    /// The managers of a group.
+    pub(in crate::store) fn managers(&self, group: &GroupId) -> Result<ManagersItem, Error> {
+        Ok(match self.row(&Key::managers(group))? {
+            Some(AnyRow::Managers(item)) => item.clone(),
+            _ => ManagersItem::default(),
         })
     }
 
