@@ -22,6 +22,14 @@ async fn managed(api: &Api) -> (String, String) {
     (group, other)
 }
 
+/// A group with the member `acc-2` that manages another.
+async fn managing_group(api: &Api, managed: &str) -> String {
+    let leads = api.group("Leads").await;
+    api.put(&format!("/{leads}/members/acc-2"), Value::Null).await.ok();
+    api.put(&format!("/{managed}/managers/{leads}"), Value::Null).await.ok();
+    leads
+}
+
 #[tokio::test]
 async fn manager_changes_direct_members_and_nothing_else() {
     let api = Api::start().await;
@@ -80,9 +88,7 @@ async fn member_of_a_managing_group_manages_at_any_depth() {
 async fn deleted_account_or_group_stops_managing_at_once() {
     let api = Api::start().await;
     let (group, _) = managed(&api).await;
-    let leads = api.group("Leads").await;
-    api.put(&format!("/{leads}/members/acc-2"), Value::Null).await.ok();
-    api.put(&format!("/{group}/managers/{leads}"), Value::Null).await.ok();
+    let leads = managing_group(&api, &group).await;
     let path = format!("/{group}/members/acc-3");
     assert_eq!(send(&api, "acc-2", Method::PUT, &path, json!({})).await.status, 200);
     assert_eq!(api.delete(&format!("/{leads}")).await.status, 204);
@@ -128,9 +134,7 @@ async fn account_of_the_caller_is_in_the_claim_of_the_configuration() {
 async fn manager_costs_one_request_more() {
     let api = Api::start().await;
     let (group, _) = managed(&api).await;
-    let leads = api.group("Leads").await;
-    api.put(&format!("/{leads}/members/acc-2"), Value::Null).await.ok();
-    api.put(&format!("/{group}/managers/{leads}"), Value::Null).await.ok();
+    managing_group(&api, &group).await;
     let path = format!("/{group}/members/acc-3");
     for (sub, reads) in [("acc-1", 2), ("acc-2", 3)] {
         api.recorder.take();

@@ -62,7 +62,7 @@ async fn every_call_of_the_readme_answers_as_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_of_the_tour_answers_as_shown() {
-    assert_calls_answer_as_shown("docs/tour.md", 31);
+    assert_calls_answer_as_shown("docs/tour.md", 32);
 }
 
 #[test]

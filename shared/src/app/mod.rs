@@ -18,7 +18,7 @@ use lambda_runtime::tower::{ServiceBuilder, service_fn};
 pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
 pub use self::dependencies::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
 pub use self::settle::Effect;
-use crate::authz::{Caller, Granted, ManageMembers, Permission, Policy};
+use crate::authz::{Caller, Denied, Granted, ManageMembers, Permission, Policy};
 use crate::config::{self, Config};
 use crate::domain::{AccountId, Clock, Error, GroupId, HistoryRetention};
 use crate::http::request::Query;
@@ -78,10 +78,7 @@ impl App {
     /// # Errors
     /// 401 without a caller, 403 when the policy denies it.
     pub fn authorize<P: Permission>(&self, request: &Request) -> Result<Granted<P>, ApiError> {
-        let caller: Caller = request::caller(request, &self.config.actor_claim, &self.config.roles_claim)?;
-        let claim = || self.config.roles_claim.clone();
-        let denied = |denied| ApiError::Forbidden { denied, claim: claim(), or_manager: false };
-        self.policy().authorize(&caller).map_err(denied)
+        self.policy().authorize(&self.caller(request)?).map_err(|denied| self.forbidden(denied, false))
     }
 
     /// Authorizes the caller of a request to change the direct members of the group in its path: an administrator, or a manager of the group.
@@ -90,7 +87,7 @@ impl App {
     /// # Errors
     /// 401 without a caller, 403 for another one, whether the group exists or not; the table did not respond.
     pub async fn authorize_members(&self, request: &Request) -> Result<Granted<ManageMembers>, ApiError> {
-        let caller: Caller = request::caller(request, &self.config.actor_claim, &self.config.roles_claim)?;
+        let caller = self.caller(request)?;
         let denied = match self.policy().authorize(&caller) {
             Ok(granted) => return Ok(granted),
             Err(denied) => denied,
@@ -101,7 +98,15 @@ impl App {
         {
             return Ok(Policy::grant_to_manager(&caller));
         }
-        Err(ApiError::Forbidden { denied, claim: self.config.roles_claim.clone(), or_manager: true })
+        Err(self.forbidden(denied, true))
+    }
+
+    fn caller(&self, request: &Request) -> Result<Caller, ApiError> {
+        request::caller(request, &self.config.actor_claim, &self.config.roles_claim)
+    }
+
+    fn forbidden(&self, denied: Denied, or_manager: bool) -> ApiError {
+        ApiError::Forbidden { denied, claim: self.config.roles_claim.clone(), or_manager }
     }
 
     /// Names the role that a change of a privileged group needs.

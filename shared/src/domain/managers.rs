@@ -17,15 +17,9 @@ pub enum ManagerId {
 }
 
 impl ManagerId {
-    /// Parses an id: that of a group where it has the form of one, else that of an account.
+    /// Parses an id: that of a group, in any case, where it has the form of one, else that of an account.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        GroupId::parse(text).map(Self::Group).or_else(|| AccountId::parse(text).map(Self::Account))
-    }
-
-    /// The same, with the id of a group in any case, as in a path.
-    #[must_use]
-    pub fn parse_in_any_case(text: &str) -> Option<Self> {
         GroupId::parse_in_any_case(text).map(Self::Group).or_else(|| AccountId::parse(text).map(Self::Account))
     }
 }

@@ -117,7 +117,7 @@ pub fn child_id(request: &Request) -> Result<GroupId, String> {
 pub fn manager_id(request: &Request) -> Result<ManagerId, String> {
     let parameters = request.path_parameters();
     let text = parameters.first("managerId").unwrap_or_default();
-    ManagerId::parse_in_any_case(text).ok_or_else(|| text.to_owned())
+    ManagerId::parse(text).ok_or_else(|| text.to_owned())
 }
 
 /// Returns the account id in the path.

@@ -208,8 +208,7 @@ impl Ancestor {
             .remove(Attribute::GuardedAt)
             .when(Condition::equals_or_absent(Attribute::Guard, item.guard))
             .when(not_privileged);
-        let same_parents = nesting
-            .map_or_else(Condition::row_absent, |item| Condition::equals(Attribute::Rev, item.rev.cast_signed()));
+        let same_parents = NestingItem::unchanged_since_read(nesting.as_ref());
         let mut writes = vec![update.into(), Write::Check(Key::nesting(group), same_parents)];
         writes.extend(shards(group).map(|update| update.remove(Attribute::Guard).into()));
         writes

@@ -52,9 +52,7 @@ impl Store {
     /// # Errors
     /// [`Missing::Group`].
     pub async fn list_managers(&self, _: &Granted<Read>, group: &GroupId) -> Result<Vec<Manager>, Error> {
-        let rows = Snapshot::read(&self.table, &[Key::group(group), Key::managers(group)]).await?;
-        rows.group(group)?.ok_or(Missing::Group)?;
-        self.named(rows.managers(group)?.managers).await
+        self.named(self.managers_of(group).await?).await
     }
 
     /// Returns a manager of a group. The requests of [`Store::list_managers`].
@@ -62,10 +60,8 @@ impl Store {
     /// # Errors
     /// [`Missing::Group`], [`Missing::Manager`].
     pub async fn require_manager(&self, _: &Granted<Read>, group: &GroupId, id: &ManagerId) -> Result<Manager, Error> {
-        let rows = Snapshot::read(&self.table, &[Key::group(group), Key::managers(group)]).await?;
-        rows.group(group)?.ok_or(Missing::Group)?;
-        let mut managers = rows.managers(group)?.managers;
-        managers.retain(|text, _| *text == id.to_string());
+        let mut managers = self.managers_of(group).await?;
+        managers.managers.retain(|text, _| *text == id.to_string());
         Ok(self.named(managers).await?.into_iter().next().ok_or(Missing::Manager)?)
     }
 
@@ -116,11 +112,8 @@ impl Store {
     /// # Errors
     /// [`Missing::Group`], [`Missing::Manager`].
     pub async fn remove_manager(&self, _: &Granted<Administer>, group: &GroupId, id: &ManagerId) -> Result<(), Error> {
-        let keys = [Key::group(group), Key::managers(group)];
         let remove = || async {
-            let rows = Snapshot::read(&self.table, &keys).await?;
-            rows.group(group)?.ok_or(Missing::Group)?;
-            let read = rows.managers(group)?;
+            let read = self.managers_of(group).await?;
             let mut managers = read.managers.clone();
             managers.remove(&id.to_string()).ok_or(Missing::Manager)?;
             Ok(self.table.transact(replace_managers(group, &read, managers)?).await?.attempt(()))
@@ -128,12 +121,19 @@ impl Store {
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, remove).await
     }
 
+    /// The managers of a group that exists. One `BatchGetItem`.
+    async fn managers_of(&self, group: &GroupId) -> Result<ManagersItem, Error> {
+        let rows = Snapshot::read(&self.table, &[Key::group(group), Key::managers(group)]).await?;
+        rows.group(group)?.ok_or(Missing::Group)?;
+        rows.managers(group)
+    }
+
     /// The managers with their names. One `BatchGetItem`.
-    async fn named(&self, managers: BTreeMap<String, ManagerEntry>) -> Result<Vec<Manager>, Error> {
-        let ids = ManagersItem { managers: managers.clone(), revision: 0 }.ids()?;
+    async fn named(&self, managers: ManagersItem) -> Result<Vec<Manager>, Error> {
+        let ids = managers.ids()?;
         let keys: Vec<Key> = ids.iter().map(key_of).collect();
         let rows = Snapshot::read(&self.table, &keys).await?;
-        let named = managers.into_values().zip(ids).map(|(entry, id)| {
+        let named = managers.managers.into_values().zip(ids).map(|(entry, id)| {
             let name = name_of(&id, &rows)?;
             Ok(entry.manager(id, name))
         });

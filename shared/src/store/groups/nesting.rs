@@ -409,11 +409,7 @@ impl PlannedEdge {
         let (edge, parent_state) = (self.nested.edge, self.parent_state.as_ref());
         let Self { ancestors, child_has_row, .. } = self;
         let unchanged = |(group, nesting): (&GroupId, &Option<NestingItem>)| {
-            let condition = match nesting {
-                Some(item) => Condition::equals(Attribute::Rev, item.rev.cast_signed()),
-                None => Condition::row_absent(),
-            };
-            Write::Check(Key::nesting(group), condition)
+            Write::Check(Key::nesting(group), NestingItem::unchanged_since_read(nesting.as_ref()))
         };
         let mut writes: Vec<Write> = ancestors.nesting.iter().map(unchanged).collect();
         let is_active = || Condition::equals(Attribute::State, State::Active.as_str());

@@ -7,7 +7,7 @@ use super::commit::shard_of;
 use crate::domain::{AccountId, Actor, EdgeId, Error, GroupId, Membership, Timestamp};
 use crate::store::Store;
 use crate::store::keys::{Attribute, COUNT_SHARDS, Key, Range};
-use crate::store::rows::{Snapshot, State};
+use crate::store::rows::{NestingItem, Snapshot, State};
 use crate::store::table::{Condition, MAX_ACTIONS, QuerySpec, Write};
 
 /// Members that one transaction removes: the row, its mirror and the audit record of each, and all count shards.
@@ -102,7 +102,7 @@ impl Store {
             if !nesting.parents.is_empty() {
                 return Ok(false);
             }
-            let unchanged = Condition::equals(Attribute::Rev, nesting.rev.cast_signed());
+            let unchanged = NestingItem::unchanged_since_read(Some(nesting));
             writes.push(Write::delete_when(nesting_key, unchanged));
         }
         writes.push(Write::delete(Key::managers(group)));

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Actor, Edge, EdgeId, GroupId, Timestamp};
+use crate::store::keys::Attribute;
+use crate::store::table::Condition;
 
 /// A group nested directly in another.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,6 +37,11 @@ pub(in crate::store) struct NestingItem {
 }
 
 impl NestingItem {
+    /// The row is as it was read, or there is still none.
+    pub(in crate::store) fn unchanged_since_read(read: Option<&Self>) -> Condition {
+        read.map_or_else(Condition::row_absent, |item| Condition::equals(Attribute::Rev, item.rev.cast_signed()))
+    }
+
     /// The edges to the parents.
     pub(in crate::store) fn edges(&self) -> Vec<Edge> {
         self.parents.iter().map(|(parent, id)| Edge { parent: *parent, id: *id }).collect()
