@@ -190,7 +190,7 @@ async fn changes_past_the_deadline_are_reported_for_retry() {
     api.members(&id, 40..41).await;
     api.numbered_accounts(0..40).await;
     let changes: Vec<MemberChange> =
-        (0..40).map(|number| MemberChange::Add(AccountId::parse(&numbered(number)).unwrap())).collect();
+        (0..40).map(|number| MemberChange::add(AccountId::parse(&numbered(number)).unwrap())).collect();
     // One of the transactions commits.
     faults.next(TRANSACT, Fault::Passes).repeat(TRANSACT, Fault::TransactionConflict, 1_000);
     let (granted, group) = (administer(), GroupId::parse(&id).unwrap());

@@ -31,7 +31,7 @@ fn every_alarm_has_a_row_and_a_section_in_the_operations_guide() {
         assert!(row.is_some_and(|row| row.ends_with(&format!("{anchor} |"))), "{name} has no row with {anchor}");
         assert_eq!(alarm["Properties"]["AlarmName"], json!({ "Fn::Sub": format!("${{Stack}}-{name}") }));
     }
-    assert_eq!(alarms().len(), 22);
+    assert_eq!(alarms().len(), 25);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod contention;
 mod cursors;
 mod deployment;
 mod endpoints;
+mod expiry;
 mod faults;
 mod gateway;
 mod group_fields;

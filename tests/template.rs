@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use groups_local::functions::{APPLY_EVENTS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST, check_routes};
+use groups_local::functions::{
+    APPLY_EVENTS, EXPIRE_MEMBERS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST, check_routes,
+};
 use groups_local::pattern::matches;
 use groups_local::template::{Template, document};
 use reqwest::Method;
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use shared::authz::Role;
 use shared::domain::{Account, GroupId, MemberChange, Precondition};
 
+use crate::harness::clock::{TestClock, later};
 use crate::harness::exchange::{T1, T2, T3, account_event, request_event};
 use crate::harness::faults::Faults;
 use crate::harness::pump::Pump;
@@ -43,6 +46,7 @@ fn every_function_is_a_package_of_the_same_name() {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let names = FUNCTIONS.iter().map(|function| function.name).chain([
         APPLY_EVENTS.name,
+        EXPIRE_MEMBERS.name,
         PROPAGATE.name,
         PUBLISH_EVENTS.name,
         REJECT_REQUEST.name,
@@ -59,7 +63,7 @@ fn every_function_has_the_same_build_script() {
         assert!(text.contains("\nbuild = \"../../infra/build.rs\"\n"), "{}", manifest.display());
         seen += 1;
     }
-    assert_eq!(seen, FUNCTIONS.len() + 4);
+    assert_eq!(seen, FUNCTIONS.len() + 5);
 }
 
 #[test]
@@ -185,10 +189,21 @@ async fn policies_allow_exactly_what_functions_do() {
         let answer = note(function, Answer::to(if body.is_null() { request } else { request.json(body) }).await);
         assert_eq!(answer.status, 403, "{}", answer.text);
     }
+    // Memberships that start and end.
+    let timed = api.group("Timed").await;
+    let in_two_seconds = later(now(), 2);
+    api.recorder.take();
+    for body in [json!({ "expires_at": in_two_seconds }), json!({ "expires_at": null })] {
+        note("add-member", api.put(&format!("/{timed}/members/acc-3"), body).await);
+    }
+    note("add-member", api.put(&format!("/{timed}/members/acc-2"), json!({ "starts_at": in_two_seconds })).await);
+    note("remove-member", api.delete(&format!("/{timed}/members/acc-2")).await);
+    let body = json!({ "add": ["acc-2"], "starts_at": in_two_seconds, "expires_at": later(now(), 60) });
+    note("change-members", api.patch(&format!("/{timed}/members"), body).await);
     // The stream consumer: a nesting, a member, a renamed account.
     let pair = [api.group("D").await, api.group("E").await].map(|id| GroupId::parse(&id).unwrap());
     api.recorder.take();
-    let add = MemberChange::Add(account("acc-2").id);
+    let add = MemberChange::add(account("acc-2").id);
     api.store.change_members(&manage(), &pair[1], &[add], &Precondition::NONE, now()).await.unwrap().leave_to_stream();
     api.store
         .nest_group(&administer(), &pair[0], &pair[1], &Precondition::NONE, now())
@@ -199,6 +214,12 @@ async fn policies_allow_exactly_what_functions_do() {
     let mut pump = Pump::of(&api).await;
     pump.drain(&api.app).await;
     needed.entry("propagate").or_default().extend(permissions(&api.recorder.take()));
+    // The sweep, later.
+    api.recorder.take();
+    let clock = TestClock::new();
+    clock.advance(10);
+    api.expire_members_by(&clock).await;
+    needed.entry("expire-members").or_default().extend(permissions(&api.recorder.take()));
     // Requests by other systems.
     let group = api.group("F").await;
     api.recorder.take();
@@ -252,7 +273,7 @@ fn event_rules_match_exactly_their_events() {
             assert!(matches(pattern(audit), &event("groups")) && !matches(pattern(audit), &event("hr")));
         }
     }
-    assert_eq!(schemas().len(), 9);
+    assert_eq!(schemas().len(), 10);
 }
 
 /// Apart from the table, a function may write to its own log, read its event source and send to its dead-letter queue.
@@ -277,7 +298,7 @@ fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
         json!({ "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": objects }),
         allow(&["s3:ListBucket"], "FailedRecords.Arn"),
     ];
-    assert_eq!(template().policies.len(), FUNCTIONS.len() + 4);
+    assert_eq!(template().policies.len(), FUNCTIONS.len() + 5);
     for (function, policy) in &template().policies {
         let mut expected = match function.as_str() {
             "apply-events" => vec![dead_letters("DeadLetters"), allow(&receive, "Incoming.Arn")],
@@ -317,7 +338,7 @@ fn every_function_has_its_own_role_and_log() {
         assert_eq!((&role["AssumeRolePolicyDocument"], role["Policies"].as_array().unwrap().len()), (&trust, 1));
         roles -= 1;
     }
-    assert_eq!(roles, 0, "every role belongs to a function");
+    assert_eq!(roles, 1, "every role but that of the schedule belongs to a function");
 }
 
 /// A line of the access log is JSON even if a value is missing, and has no path: paths contain account ids.

@@ -18,7 +18,7 @@ const LONG_FILES: &[(&str, &str)] = &[];
 const SHARED_NAMES: &[(&str, &str)] = &[];
 
 /// Functions that no caller reaches: AWS invokes them with events.
-const EVENT_FUNCTIONS: [&str; 3] = ["apply-events", "propagate", "publish-events"];
+const EVENT_FUNCTIONS: [&str; 4] = ["apply-events", "expire-members", "propagate", "publish-events"];
 
 /// Files that pause, each with the reason.
 const SLEEPS: &[(&str, &str)] = &[

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::authz::{Policy, Role};
-use crate::domain::HistoryRetention;
+use crate::domain::{ExpiryNotice, HistoryRetention};
 
 /// The configuration of every function; `template.yaml` sets the variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,13 @@ pub struct ApplyEventsConfig {
     pub request_time_budget: Duration,
     /// `PRIVILEGED_SOURCES` (comma-separated, may be empty): the event sources that may change members of privileged groups.
     pub privileged_sources: Vec<String>,
+}
+
+/// The additional configuration of expire-members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpireMembersConfig {
+    /// `EXPIRY_NOTICE_DAYS`: for how many days ahead the end of a membership is announced; 0 for never.
+    pub notice: ExpiryNotice,
 }
 
 /// The additional configuration of publish-events.
@@ -196,6 +203,26 @@ impl ApplyEventsConfig {
     }
 }
 
+impl ExpireMembersConfig {
+    /// Reads the environment variables of the process.
+    ///
+    /// # Errors
+    /// The first variable that is missing or malformed.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(environment)
+    }
+
+    /// Reads the variables that `get` returns.
+    ///
+    /// # Errors
+    /// The first variable that is missing or malformed.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let name = "EXPIRY_NOTICE_DAYS";
+        let malformed = |_| ConfigError { name, reason: "is not a number of days from 0 to 365" };
+        Ok(Self { notice: ExpiryNotice::parse(&non_blank(&get, name)?).map_err(malformed)? })
+    }
+}
+
 impl PublishEventsConfig {
     /// Reads the environment variables of the process.
     ///
@@ -269,11 +296,12 @@ mod tests {
     ];
     const AWS: [(&str, &str); 3] =
         [("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    const EVENTS: [(&str, &str); 4] = [
+    const EVENTS: [(&str, &str); 5] = [
         ("DEAD_LETTER_QUEUE_URL", "url"),
         ("REQUEST_PATIENCE_SECONDS", "60"),
         ("PRIVILEGED_SOURCES", "com.example.hr, com.example.idm"),
         ("EVENT_BUS_NAME", "bus"),
+        ("EXPIRY_NOTICE_DAYS", "7"),
     ];
 
     /// An environment with these variables.
@@ -405,6 +433,11 @@ mod tests {
             assert_refused(publish_events("DEAD_LETTER_QUEUE_URL", value), "DEAD_LETTER_QUEUE_URL", reason);
             assert_refused(publish_events("EVENT_BUS_NAME", value), "EVENT_BUS_NAME", reason);
             assert!(apply_events("EVENT_BUS_NAME", value).is_ok());
+        }
+        let expire_members = |value| ExpireMembersConfig::from_variables(with(&EVENTS, "EXPIRY_NOTICE_DAYS", value));
+        assert!(expire_members(Some("0")).is_ok());
+        for (value, reason) in [(None, "is not set"), (Some("366"), "is not a number of days from 0 to 365")] {
+            assert_refused(expire_members(value), "EXPIRY_NOTICE_DAYS", reason);
         }
         assert_refused(apply_events("PRIVILEGED_SOURCES", None), "PRIVILEGED_SOURCES", "is not set");
         let malformed = Some("an hour");

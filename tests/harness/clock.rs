@@ -16,6 +16,11 @@ impl TestClock {
         Self(Arc::new(AtomicU64::new(now().unix_seconds().cast_unsigned() * 1_000)))
     }
 
+    /// Moves the clock back by these seconds.
+    pub fn step_back(&self, seconds: u64) {
+        self.0.fetch_sub(seconds * 1_000, Ordering::Relaxed);
+    }
+
     /// Moves the clock forward by these seconds.
     pub fn advance(&self, seconds: u64) {
         self.0.fetch_add(seconds * 1_000, Ordering::Relaxed);

@@ -300,7 +300,7 @@ impl Api {
         let ids: Vec<AccountId> = numbers.map(|number| AccountId::parse(&numbered(number)).unwrap()).collect();
         let group = GroupId::parse(group).unwrap();
         for some in ids.chunks(500) {
-            let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::Add).collect();
+            let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::add).collect();
             self.store
                 .change_members(&manage(), &group, &changes, &Precondition::NONE, now())
                 .await

@@ -61,6 +61,7 @@ async fn statuses(api: &Api, method: &Method, path: &str, operation: &Value) -> 
         ask(&path).header("Content-Type", "application/json").body(" ".repeat(129 * 1_024)),
         with_body(ask(&path)).header("Idempotency-Key", "k"),
         ask(&path).header("Idempotency-Key", "k").json(&json!({ "name": "Another" })),
+        ask(&path).json(&json!({ "starts_at": "2999-01-01T00:00:00Z" })),
         with_body(ask(&path.replace("acc-1", "acc-2"))),
         with_body(ask(&path.replace("acc-1", "acc-404"))),
         with_body(ask(&path.replace(&child, &id))),

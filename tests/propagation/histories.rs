@@ -24,6 +24,12 @@ fn operations(longest: usize) -> impl Strategy<Value = Vec<Operation>> {
     let operation = prop_oneof![
         5 => member.clone().prop_map(|(group, account)| Operation::Add(group, account)),
         3 => member.clone().prop_map(|(group, account)| Operation::Remove(group, account)),
+        3 => (member.clone(), 0_u8..30).prop_map(|((group, account), s)| Operation::AddUntil(group, account, s)),
+        2 => (member.clone(), 0_u8..20, 0_u8..20).prop_map(|((group, account), after, seconds)| {
+            Operation::Schedule(group, account, after, seconds)
+        }),
+        2 => (1_u8..15).prop_map(Operation::Wait),
+        1 => Just(Operation::Sweep),
         3 => (member, any::<bool>()).prop_map(|((group, account), adds)| Operation::Request(group, account, adds)),
         2 => any::<u64>().prop_map(Operation::RepeatRequest),
         6 => pair.clone().prop_map(|(parent, child)| Operation::Nest(parent, child)),
@@ -44,6 +50,7 @@ async fn run(operations: &[Operation], inline: bool, faults: &Faults) {
         world.apply(*operation).await;
     }
     faults.stop();
+    world.assert_reads_go_by_the_clock().await;
     world.rest().await;
     world.assert_as_expected().await;
 }

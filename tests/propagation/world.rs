@@ -4,21 +4,24 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde_json::Value;
-use shared::app::{App, Effect};
+use groups_local::functions::EXPIRE_MEMBERS;
+use lambda_http::Context;
+use serde_json::{Value, json};
+use shared::app::{App, Effect, ExpireMembersDeps};
 use shared::domain::{
-    Account, AccountId, AccountVersion, AddOutcome, Error, Group, GroupChanges, GroupId, GroupName, GroupProfile,
-    Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, Precondition, RemoveOutcome,
-    RequestOutcome,
+    Account, AccountId, AccountVersion, AddOutcome, Clock, Error, Group, GroupChanges, GroupId, GroupName,
+    GroupProfile, Limit, MemberChange, MembershipRequest, MembershipType, Missing, Moment, Precondition, RemoveOutcome,
+    RequestOutcome, Timestamp, Validity,
 };
 use shared::propagation::Propagation;
 use shared::store::{MemberFilter, Store, Unsettled};
 use tokio::time::Instant;
 
+use crate::harness::clock::{TestClock, later};
 use crate::harness::exchange::Listener;
 use crate::harness::faults::Faults;
 use crate::harness::pump::{Pump, assert_sound, violations};
-use crate::harness::{self, Api, account, administer, event_source, manage, now, read, version};
+use crate::harness::{self, Api, account, administer, event_source, manage, read, version};
 
 /// Names that share substrings. The search rows of the last need more than one transaction.
 pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ ﷺ"];
@@ -28,6 +31,14 @@ pub const NAMES: [&str; 4] = ["World", "aab", "baa baa", "ﷺ ﷺ ﷺ ﷺ ﷺ �
 pub enum Operation {
     Add(usize, usize),
     Remove(usize, usize),
+    /// Adds for so many seconds.
+    AddUntil(usize, usize, u8),
+    /// Adds from so many seconds on, for so many.
+    Schedule(usize, usize, u8, u8),
+    /// Lets so many seconds pass.
+    Wait(u8),
+    /// Starts and ends the memberships whose time has come.
+    Sweep,
     /// Applies an event that requests a membership, or its end.
     Request(usize, usize, bool),
     /// Applies one of the earlier requests again, drawn by the seed.
@@ -50,16 +61,57 @@ pub enum Operation {
 struct Expected {
     /// Direct memberships, by group and account.
     direct: BTreeSet<(usize, usize)>,
+    /// When direct memberships end.
+    ends: BTreeMap<(usize, usize), Timestamp>,
+    /// When scheduled memberships start and end.
+    schedules: BTreeMap<(usize, usize), (Timestamp, Timestamp)>,
     /// Edges, by parent and child.
     nested: BTreeSet<(usize, usize)>,
     /// Accounts that exist.
     known: BTreeSet<usize>,
 }
 
+impl Expected {
+    /// Ends the direct memberships whose time has come.
+    fn expire(&mut self, now: Timestamp) {
+        let (direct, ends) = (&mut self.direct, &mut self.ends);
+        ends.retain(|place, end| *end > now || !direct.remove(place));
+        ends.retain(|place, _| direct.contains(place));
+    }
+
+    /// Starts the scheduled memberships whose time has come.
+    fn start(&mut self, now: Timestamp) {
+        let started: Vec<_> = self.schedules.extract_if(.., |_, (start, _)| *start <= now).collect();
+        for (place, (_, end)) in started {
+            if end > now && self.direct.insert(place) {
+                self.ends.insert(place, end);
+            }
+        }
+    }
+
+    /// Somebody decided that the account is a direct member, until its end, or none.
+    fn decide(&mut self, place: (usize, usize), is_direct: bool, end: Option<Timestamp>) {
+        self.schedules.remove(&place);
+        self.ends.remove(&place);
+        match is_direct {
+            true => self.direct.insert(place),
+            false => self.direct.remove(&place),
+        };
+        self.ends.extend(end.map(|end| (place, end)));
+    }
+
+    fn forget(&mut self, is_gone: impl Fn(&(usize, usize)) -> bool) {
+        self.direct.retain(|place| !is_gone(place));
+        self.ends.retain(|place, _| !is_gone(place));
+        self.schedules.retain(|place, _| !is_gone(place));
+    }
+}
+
 /// The API with its stream, and the oracle.
 pub struct World {
     pub api: Api,
     pub pump: Pump,
+    clock: TestClock,
     groups: Vec<GroupId>,
     accounts: Vec<AccountId>,
     version: i64,
@@ -72,12 +124,15 @@ pub struct World {
 
 impl World {
     pub async fn new(groups: usize, accounts: usize, inline: bool, faults: &Faults) -> Self {
-        let api = Api::start_streaming(|_| {}, faults).await;
+        let clock = TestClock::new();
+        let api = Api::start_clocked(|_| {}, &clock, Some(faults)).await;
         let pump = Pump::of(&api).await;
         let accounts = (0..accounts).map(|index| account(&format!("acc-{index}")).id).collect();
         let expected = Expected::default();
         let (groups_made, applied) = (Vec::new(), Vec::new());
-        let mut world = Self { api, pump, groups: groups_made, accounts, version: 0, expected, applied, inline };
+        let groups = (groups, groups_made);
+        let mut world = Self { api, pump, clock, groups: groups.1, accounts, version: 0, expected, applied, inline };
+        let groups = groups.0;
         for _ in 0..groups {
             let id = world.create().await;
             world.groups.push(id);
@@ -88,13 +143,17 @@ impl World {
         world
     }
 
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn store(&self) -> &Store {
         &self.api.app.store
     }
 
     async fn create(&self) -> GroupId {
         let profile = GroupProfile::named(GroupName::parse("World").unwrap());
-        let group = Group::new(self.api.app.new_group_id(), profile, now());
+        let group = Group::new(self.api.app.new_group_id(), profile, self.now());
         self.store().create_group(&administer(), group, None).await.unwrap().leave_to_stream().id
     }
 
@@ -108,7 +167,14 @@ impl World {
 
     /// Performs one operation. Asserts its result.
     pub async fn apply(&mut self, operation: Operation) {
+        self.expected.expire(self.now());
         match operation {
+            Operation::AddUntil(group, account, seconds) => self.add_until(group, account, seconds).await,
+            Operation::Schedule(group, account, after, seconds) => {
+                self.schedule(group, account, after, seconds).await;
+            }
+            Operation::Wait(seconds) => self.clock.advance(seconds.into()),
+            Operation::Sweep => self.sweep().await,
             Operation::Add(group, account) => self.change(group, account, true).await,
             Operation::Remove(group, account) => self.change(group, account, false).await,
             Operation::Request(group, account, adds) => self.apply_request(group, account, adds).await,
@@ -118,12 +184,12 @@ impl World {
             Operation::ReplaceGroup(group) => {
                 let deleted = self
                     .store()
-                    .delete_group(&administer(), &self.groups[group], &Precondition::NONE, now())
+                    .delete_group(&administer(), &self.groups[group], &Precondition::NONE, self.now())
                     .await
                     .unwrap();
                 self.settle(deleted).await;
                 self.groups[group] = self.create().await;
-                self.expected.direct.retain(|(of, _)| *of != group);
+                self.expected.forget(|(of, _)| *of == group);
                 self.expected.nested.retain(|(parent, child)| *parent != group && *child != group);
             }
             Operation::RenameAccount(account) => self.rename_account(account).await,
@@ -140,7 +206,7 @@ impl World {
                     .await
                     .unwrap();
                 self.expected.known.remove(&account);
-                self.expected.direct.retain(|(_, of)| *of != account);
+                self.expected.forget(|(_, of)| *of == account);
             }
             Operation::Deliver(seed) => self.deliver(seed).await,
         }
@@ -151,29 +217,76 @@ impl World {
         let was_direct = self.expected.direct.contains(&(group, index));
         let known = self.expected.known.contains(&index);
         if adds {
-            let added = self.store().add_member(&manage(), &id, account, &Precondition::NONE, now()).await.unwrap();
+            let added = self
+                .store()
+                .add_member(&manage(), &id, account, Validity::default(), &Precondition::NONE, self.now())
+                .await
+                .unwrap();
             let (outcome, settled) = self.settle(added).await;
             assert!(settled);
             match outcome {
                 AddOutcome::UnknownAccount => assert!(!known),
-                // An account that was deleted and created again may still have an old membership.
-                AddOutcome::Added(_) | AddOutcome::AlreadyMember(_) => {
-                    assert!(known);
-                    self.expected.direct.insert((group, index));
+                AddOutcome::AlreadyMember(_) => assert!(known && was_direct),
+                AddOutcome::Added(_) => {
+                    assert!(known && !was_direct);
+                    self.expected.decide((group, index), true, None);
                 }
+                AddOutcome::Scheduled(..) => panic!("it starts at once"),
             }
         } else {
             let removed =
-                self.store().remove_member(&manage(), &id, account, &Precondition::NONE, now()).await.unwrap();
+                self.store().remove_member(&manage(), &id, account, &Precondition::NONE, self.now()).await.unwrap();
             let (outcome, settled) = self.settle(removed).await;
             assert!(settled);
             match outcome {
                 RemoveOutcome::Removed | RemoveOutcome::OnlyIndirect(_) => {
-                    self.expected.direct.remove(&(group, index));
+                    self.expected.decide((group, index), false, None);
                 }
-                RemoveOutcome::NotMember => assert!(!was_direct),
+                RemoveOutcome::NotMember => {
+                    assert!(!was_direct && !self.expected.schedules.contains_key(&(group, index)));
+                }
             }
         }
+    }
+
+    async fn add_until(&mut self, group: usize, index: usize, seconds: u8) {
+        let end = later(self.now(), i64::from(seconds) + 1);
+        let validity = Validity { starts_at: None, expires_at: Some(Some(end)) };
+        let (id, account) = (self.groups[group], self.accounts[index].clone());
+        let now = self.now();
+        let added = self.store().add_member(&manage(), &id, account, validity, &Precondition::NONE, now).await;
+        match self.settle(added.unwrap()).await.0 {
+            AddOutcome::UnknownAccount => assert!(!self.expected.known.contains(&index)),
+            AddOutcome::Added(member) | AddOutcome::AlreadyMember(member) => {
+                assert_eq!(member.expires_at, Some(end));
+                self.expected.decide((group, index), true, Some(end));
+            }
+            AddOutcome::Scheduled(..) => panic!("it starts at once"),
+        }
+    }
+
+    async fn schedule(&mut self, group: usize, index: usize, after: u8, seconds: u8) {
+        let start = later(self.now(), i64::from(after) + 1);
+        let end = later(start, i64::from(seconds) + 1);
+        let validity = Validity { starts_at: Some(start), expires_at: Some(Some(end)) };
+        let (id, account) = (self.groups[group], self.accounts[index].clone());
+        let was_direct = self.expected.direct.contains(&(group, index));
+        match self.store().add_member(&manage(), &id, account, validity, &Precondition::NONE, self.now()).await {
+            Err(error) => assert!(error == Error::HasStarted && was_direct, "{error}"),
+            Ok(added) => match added.leave_to_stream() {
+                AddOutcome::UnknownAccount => assert!(!self.expected.known.contains(&index)),
+                AddOutcome::Scheduled(member, starts_at) => {
+                    assert!(!was_direct && (starts_at, member.expires_at) == (start, Some(end)));
+                    self.expected.schedules.insert((group, index), (start, end));
+                }
+                outcome => panic!("{outcome:?}"),
+            },
+        }
+    }
+
+    async fn sweep(&mut self) {
+        assert_eq!(self.api.expire_members().await["left"], json!(0));
+        self.expected.start(self.now());
     }
 
     /// Finishes the effects of a write as a function does, where the history is inline; otherwise leaves them to the stream.
@@ -187,30 +300,29 @@ impl World {
     /// Builds a request that is later than every earlier change.
     fn new_request(&mut self, group: GroupId, account: AccountId, adds: bool) -> MembershipRequest {
         self.version += 1;
-        let requested_at = Moment::from_unix_nanos(Moment::from(now()).unix_nanos() + 1_000_000_000 + self.version);
-        let change = if adds { MemberChange::Add(account) } else { MemberChange::Remove(account) };
+        let requested_at =
+            Moment::from_unix_nanos(Moment::from(self.now()).unix_nanos() + 1_000_000_000 + self.version);
+        let change = if adds { MemberChange::add(account) } else { MemberChange::Remove(account) };
         MembershipRequest { id: self.version.to_string(), requested_at, group, change }
     }
 
     async fn apply_request(&mut self, group: usize, index: usize, adds: bool) {
         let request = self.new_request(self.groups[group], self.accounts[index].clone(), adds);
         let known = self.expected.known.contains(&index);
-        match self.store().apply_request(&event_source(), &request, true, now()).await.unwrap() {
+        match self.store().apply_request(&event_source(), &request, true, self.now()).await.unwrap() {
             RequestOutcome::UnknownAccount => return assert!(adds && !known),
             RequestOutcome::OnlyIndirect(_) => assert!(!adds),
             RequestOutcome::TooMany => panic!("no two are of one moment"),
             RequestOutcome::Changed | RequestOutcome::Unchanged => assert!(known || !adds),
         }
         self.applied.push(request);
-        match adds {
-            true => self.expected.direct.insert((group, index)),
-            false => self.expected.direct.remove(&(group, index)),
-        };
+        let end = self.expected.ends.get(&(group, index)).copied().filter(|_| adds);
+        self.expected.decide((group, index), adds, end);
     }
 
     async fn repeat_request(&self, seed: u64) {
         let Some(request) = fastrand::Rng::with_seed(seed).choice(&self.applied) else { return };
-        match self.store().apply_request(&event_source(), request, true, now()).await {
+        match self.store().apply_request(&event_source(), request, true, self.now()).await {
             Ok(outcome) => assert!(matches!(outcome, RequestOutcome::Unchanged | RequestOutcome::OnlyIndirect(_))),
             Err(error) => assert_eq!(error, Error::Missing(Missing::Group)),
         }
@@ -220,7 +332,7 @@ impl World {
         let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
         let changes = GroupChanges { name, ..GroupChanges::default() };
         let renamed =
-            self.store().update_group(&administer(), &id, &changes, &Precondition::NONE, now()).await.unwrap();
+            self.store().update_group(&administer(), &id, &changes, &Precondition::NONE, self.now()).await.unwrap();
         self.settle(renamed).await;
     }
 
@@ -235,7 +347,7 @@ impl World {
         // The edges of a deleted group may block others until its job has removed them.
         let store = self.store().until(Instant::now() + Duration::from_secs(if makes_cycle { 60 } else { 2 }));
         match store
-            .nest_group(&administer(), &self.groups[parent], &self.groups[child], &Precondition::NONE, now())
+            .nest_group(&administer(), &self.groups[parent], &self.groups[child], &Precondition::NONE, self.now())
             .await
         {
             Ok(nested) => {
@@ -252,7 +364,7 @@ impl World {
     async fn unnest(&mut self, parent: usize, child: usize) {
         let was_nested = self.expected.nested.remove(&(parent, child));
         let (parent, child) = (self.groups[parent], self.groups[child]);
-        match self.store().unnest_group(&administer(), &parent, &child, &Precondition::NONE, now()).await {
+        match self.store().unnest_group(&administer(), &parent, &child, &Precondition::NONE, self.now()).await {
             Ok(unnested) => {
                 assert!(was_nested);
                 self.settle(unnested).await;
@@ -274,9 +386,32 @@ impl World {
         self.pump.deliver(&self.api.app, batch).await;
     }
 
-    /// Delivers all records and publishes over a faulty bus. Asserts that the table is sound, that a listener to
+    /// Asserts that single members are those of the oracle, by the clock: at rest, but before the sweep.
+    pub async fn assert_reads_go_by_the_clock(&mut self) {
+        self.pump.drain(&self.api.app).await;
+        self.expected.expire(self.now());
+        for (group, id) in self.groups.iter().enumerate() {
+            for (index, account) in self.accounts.iter().enumerate() {
+                let expected = self.expected_type(group, index);
+                let member = self.store().require_member(&read(), id, account, self.now()).await;
+                assert_eq!(member.ok().map(|it| it.membership.membership_type()), expected);
+                let paths =
+                    self.store().find_membership_paths(&read(), id, account, Limit::MAX_PATHS, self.now()).await;
+                assert_eq!(paths.is_ok(), expected.is_some());
+                if self.expected.known.contains(&index) {
+                    let groups = BTreeSet::from([*id]);
+                    let checks = self.store().check_memberships(&read(), account, &groups, self.now()).await.unwrap();
+                    assert_eq!(checks.get(id).copied(), expected);
+                }
+            }
+        }
+    }
+
+    /// Starts and ends memberships, delivers all records and publishes over a faulty bus. Asserts that the table is sound, that a listener to
     /// duplicated and reordered events knows it, and that no job is left.
     pub async fn rest(&mut self) {
+        self.expected.expire(self.now());
+        self.sweep().await;
         self.pump.drain(&self.api.app).await;
         assert_sound(&violations(&self.api).await);
         let faults = Faults::default();
@@ -323,66 +458,89 @@ impl World {
     /// Returns a client of this world that does not consult the oracle.
     pub fn actor(&self) -> Actor {
         let (groups, accounts) = (self.groups.clone(), self.accounts.clone());
-        Actor { app: self.api.app.clone(), groups, accounts, version: Cell::new(self.version) }
+        let (app, clock) = (self.api.app.clone(), self.clock.clone());
+        let expire = self.api.expire_members_deps();
+        Actor { app, expire, clock, groups, accounts, version: Cell::new(self.version) }
     }
 }
 
 /// One of several concurrent clients. The result of an operation depends on the others, but none is an internal error.
 pub struct Actor {
     app: App,
+    expire: ExpireMembersDeps,
+    clock: TestClock,
     groups: Vec<GroupId>,
     accounts: Vec<AccountId>,
     version: Cell<i64>,
 }
 
 impl Actor {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub async fn act(&self, operation: Operation) {
         // The edges of a deleted group may block others until its job has removed them.
         let store = self.app.store.until(Instant::now() + Duration::from_secs(5));
         let granted = administer();
         let (group, account) = (|index: usize| &self.groups[index], |index: usize| &self.accounts[index]);
         let outcome = match operation {
-            Operation::Add(index, member) => store
-                .add_member(
-                    &granted.to_manage_members(),
-                    group(index),
-                    account(member).clone(),
-                    &Precondition::NONE,
-                    now(),
-                )
-                .await
-                .map(drop),
+            Operation::Add(index, member) => {
+                let add = MemberChange::add(account(member).clone());
+                store.change_members(&manage(), group(index), &[add], &Precondition::NONE, self.now()).await.map(drop)
+            }
+            Operation::AddUntil(index, member, seconds) => {
+                let expires_at = Some(Some(later(self.now(), i64::from(seconds) + 1)));
+                let add = MemberChange::Add(account(member).clone(), Validity { starts_at: None, expires_at });
+                store.change_members(&manage(), group(index), &[add], &Precondition::NONE, self.now()).await.map(drop)
+            }
+            Operation::Schedule(index, member, after, seconds) => {
+                let start = later(self.now(), i64::from(after) + 1);
+                let expires_at = Some(Some(later(start, i64::from(seconds) + 1)));
+                let add = MemberChange::Add(account(member).clone(), Validity { starts_at: Some(start), expires_at });
+                store.change_members(&manage(), group(index), &[add], &Precondition::NONE, self.now()).await.map(drop)
+            }
+            Operation::Wait(seconds) => {
+                self.clock.advance(seconds.into());
+                Ok(())
+            }
+            Operation::Sweep => {
+                // A membership that fails is still due.
+                let _ = EXPIRE_MEMBERS.answer(&self.expire, &Context::default()).await;
+                Ok(())
+            }
             Operation::Remove(index, member) => store
                 .remove_member(
                     &granted.to_manage_members(),
                     group(index),
                     account(member).clone(),
                     &Precondition::NONE,
-                    now(),
+                    self.now(),
                 )
                 .await
                 .map(drop),
             Operation::Request(index, member, adds) => {
                 let account = account(member).clone();
-                let change = if adds { MemberChange::Add(account) } else { MemberChange::Remove(account) };
-                let (id, requested_at) = (self.next_version().to_string(), Moment::from(now()));
+                let change = if adds { MemberChange::add(account) } else { MemberChange::Remove(account) };
+                let (id, requested_at) = (self.next_version().to_string(), Moment::from(self.now()));
                 let request = MembershipRequest { id, requested_at, group: *group(index), change };
-                store.apply_request(&event_source(), &request, true, now()).await.map(drop)
+                store.apply_request(&event_source(), &request, true, self.now()).await.map(drop)
             }
             Operation::RepeatRequest(_) => Ok(()),
             Operation::Nest(parent, child) => {
-                store.nest_group(&granted, group(parent), group(child), &Precondition::NONE, now()).await.map(drop)
+                store.nest_group(&granted, group(parent), group(child), &Precondition::NONE, self.now()).await.map(drop)
             }
-            Operation::Unnest(parent, child) => {
-                store.unnest_group(&granted, group(parent), group(child), &Precondition::NONE, now()).await.map(drop)
-            }
+            Operation::Unnest(parent, child) => store
+                .unnest_group(&granted, group(parent), group(child), &Precondition::NONE, self.now())
+                .await
+                .map(drop),
             Operation::RenameGroup(index, name) => {
                 let name = Some(GroupName::parse(NAMES[name]).unwrap());
                 let changes = GroupChanges { name, ..GroupChanges::default() };
-                store.update_group(&granted, group(index), &changes, &Precondition::NONE, now()).await.map(drop)
+                store.update_group(&granted, group(index), &changes, &Precondition::NONE, self.now()).await.map(drop)
             }
             Operation::ReplaceGroup(index) => {
-                store.delete_group(&granted, group(index), &Precondition::NONE, now()).await.map(drop)
+                store.delete_group(&granted, group(index), &Precondition::NONE, self.now()).await.map(drop)
             }
             Operation::RenameAccount(index) => {
                 let renamed = Account { version: self.next_version(), ..harness::account(account(index).as_str()) };
@@ -392,7 +550,7 @@ impl Actor {
                 store.delete_account(&event_source(), account(index), self.next_version()).await.map(drop)
             }
             Operation::Deliver(_) => {
-                let propagation = Propagation { store: &store, actor: Some(granted.actor()), now: now() };
+                let propagation = Propagation { store: &store, actor: Some(granted.actor()), now: self.now() };
                 let _ = propagation.propagate_members(group(0), &self.accounts).await;
                 Ok(())
             }

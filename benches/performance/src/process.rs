@@ -106,6 +106,7 @@ impl Run<'_> {
             ("DEAD_LETTER_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters"),
             ("REQUEST_PATIENCE_SECONDS", "60"),
             ("PRIVILEGED_SOURCES", ""),
+            ("EXPIRY_NOTICE_DAYS", "7"),
             ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),

@@ -1,6 +1,6 @@
 //! `PATCH /api/v1/groups/{id}/members`: adds and removes up to 500 accounts, each by itself.
 //!
-//! 200 with one outcome per id: `added`, `already_member`, `removed`, `not_direct_member`, `unknown_account` or `retry`;
+//! 200 with one outcome per id: `added`, `already_member`, `scheduled`, `removed`, `not_direct_member`, `unknown_account` or `retry`;
 //! 404 when the group does not exist. Administrators, and managers of the group.
 
 use shared::api::operation::{Access, Content, Operation, RequestBody, SETTLED, Success, Tag, link};
@@ -18,7 +18,7 @@ pub const FUNCTION: Function = Function::new("change-members", |app, request| Bo
 pub const OPERATION: Operation = Operation {
     tag: Tag::Members,
     summary: "Change many members",
-    description: "Adds and removes accounts, each independently of the others.",
+    description: "Adds and removes accounts, each independently of the others. `starts_at` and `expires_at` are for all that are added.",
     access: Access::Managers,
     parameters: &["Id", "DryRun", "MaxRemovals", "IfMatch", "IfNew"],
     request_body: Some(RequestBody::required("ChangeMembers", r#"{"add":["acc-123","acc-999"],"remove":["acc-101"]}"#)),
@@ -47,9 +47,10 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize_members(&request).await?;
     let precondition = precondition(&request)?;
     let precautions = precautions(&request)?;
-    let body = ChangeMembersRequest::parse(json_body(&request)?)?;
+    let now = app.clock.now();
+    let body = ChangeMembersRequest::parse(json_body(&request)?, now)?;
     let group = group_id(&request)?;
-    let (changes, now) = (body.changes(), app.clock.now());
+    let changes = body.changes();
     let preview = app.store.preview_members(&granted, &group, &changes, &precondition, now);
     if let Some(reply) = app.precede(precautions, preview).await? {
         return Ok(reply);

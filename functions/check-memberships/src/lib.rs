@@ -44,6 +44,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let body = CheckMembershipsRequest::parse(json_body(&request)?)?;
     let account = require_account_id(&request)?;
-    let memberships = app.store.check_memberships(&granted, &account, &body.groups()).await?;
+    let memberships = app.store.check_memberships(&granted, &account, &body.groups(), app.clock.now()).await?;
     Ok(Reply::ok(&MembershipChecksResponse::new(&body, &memberships)))
 }

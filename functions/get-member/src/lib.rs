@@ -32,6 +32,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let group = group_id(&request)?;
     let account = account(&request).id.ok_or(Missing::Member)?;
-    let member = app.store.require_member(&granted, &group, &account).await?;
+    let member = app.store.require_member(&granted, &group, &account, app.clock.now()).await?;
     Ok(Reply::ok(&MemberResponse::from(&member)))
 }

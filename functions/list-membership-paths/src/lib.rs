@@ -47,6 +47,6 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     query.finish()?;
     let group = group_id(&request)?;
     let account = account(&request).id.ok_or(Missing::Member)?;
-    let (paths, has_more) = app.store.find_membership_paths(&granted, &group, &account, limit).await?;
+    let (paths, has_more) = app.store.find_membership_paths(&granted, &group, &account, limit, app.clock.now()).await?;
     Ok(Reply::ok(&PathsResponse::new(&paths, has_more)))
 }

@@ -1,5 +1,5 @@
-//! The stream consumer that writes history and publishes events: for each committed change of a group or a membership, and for
-//! nothing else.
+//! The stream consumer that writes history and publishes events: for each committed change of a group or a membership, before a
+//! membership ends, and for nothing else.
 //!
 //! Takes a batch of records and returns those to retry (`ReportBatchItemFailures`). History comes first, so that no published change
 //! is missing there. A repeated record writes the same rows, and its event has the same id. A change that can never be
@@ -8,7 +8,7 @@
 use shared::app::{PublishEventsDeps, StreamFunction};
 use shared::bus::{DeadLetter, Delivery, Entry};
 use shared::domain::{Error, HistoryEntry};
-use shared::events::event_of;
+use shared::events::{announcement_of, event_of};
 use shared::store::Record;
 
 /// This function.
@@ -23,8 +23,11 @@ pub async fn handler(deps: &PublishEventsDeps, records: Vec<Record>) -> Vec<Stri
         tracing::warn!(reason = %error, "history is not written");
         return records.into_iter().map(|record| record.sequence_number).collect();
     }
-    let event = |change: Result<Option<HistoryEntry>, Error>| change?.as_ref().map_or(Ok(None), event_of);
-    let decoded: Vec<Result<Option<Entry>, Error>> = changes.into_iter().map(event).collect();
+    let event = |(record, change): (&Record, Result<Option<HistoryEntry>, Error>)| match change? {
+        Some(entry) => event_of(&entry),
+        None => record.announcement()?.as_ref().map(announcement_of).transpose(),
+    };
+    let decoded: Vec<Result<Option<Entry>, Error>> = records.iter().zip(changes).map(event).collect();
     let entries: Vec<Entry> = decoded.iter().flatten().flatten().cloned().collect();
     let mut deliveries = deps.bus.publish(&entries).await.into_iter();
     let mut failed = Vec::new();

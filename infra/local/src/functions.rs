@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 pub use reject_request::PATHS;
 use shared::api::operation::Operation;
-use shared::app::{App, ApplyEventsDeps, Function, PublishEventsDeps, QueueFunction, StreamFunction};
+use shared::app::{
+    App, ApplyEventsDeps, ExpireMembersDeps, Function, PublishEventsDeps, QueueFunction, ScheduledFunction,
+    StreamFunction,
+};
 
 use crate::Problem;
 use crate::template::Template;
@@ -72,6 +75,9 @@ pub const PUBLISH_EVENTS: StreamFunction<PublishEventsDeps> = publish_events::FU
 /// The function on the queue of incoming events.
 pub const APPLY_EVENTS: QueueFunction<ApplyEventsDeps> = apply_events::FUNCTION;
 
+/// The scheduled function.
+pub const EXPIRE_MEMBERS: ScheduledFunction<ExpireMembersDeps> = expire_members::FUNCTION;
+
 /// Checks that the template's routes and event sources are those of the functions here.
 ///
 /// # Errors
@@ -90,6 +96,9 @@ pub fn check_routes(template: &Template) -> Result<(), Problem> {
     template.stream_of(PUBLISH_EVENTS.name)?;
     if template.streams.len() > 2 || template.queue.function != APPLY_EVENTS.name {
         return Err(Problem("template.yaml has a function on the stream or the queue that is none here".into()));
+    }
+    if template.schedule.function != EXPIRE_MEMBERS.name {
+        return Err(Problem("template.yaml has a schedule of a function that is none here".into()));
     }
     match known.difference(&routed).next() {
         Some(function) => Err(Problem(format!("template.yaml has no route to the function {function}"))),

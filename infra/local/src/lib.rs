@@ -19,6 +19,7 @@ pub mod pattern;
 pub mod poller;
 pub mod queue_poller;
 pub mod request_log;
+pub mod scheduler;
 pub mod table;
 pub mod table_stream;
 pub mod template;

@@ -11,21 +11,22 @@ use groups_local::activity::Activity;
 use groups_local::bus::Bus;
 use groups_local::demo::{self, Demo};
 use groups_local::development_key::DevelopmentKeys;
-use groups_local::functions::{APPLY_EVENTS, PROPAGATE, PUBLISH_EVENTS};
+use groups_local::functions::{APPLY_EVENTS, EXPIRE_MEMBERS, PROPAGATE, PUBLISH_EVENTS};
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
 use groups_local::local_endpoints::LocalEndpoints;
 use groups_local::poller::{Poller, beside};
 use groups_local::queue_poller::QueuePoller;
 use groups_local::request_log::RequestLog;
+use groups_local::scheduler::Scheduler;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
 use groups_local::{Problem, data_file, openapi, table};
-use shared::app::{App, ApplyEventsDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
+use shared::app::{App, ApplyEventsDeps, ExpireMembersDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
 use shared::authz::Role;
 use shared::aws::Connection;
 use shared::bus::{DeadLetters, EventBus};
-use shared::config::{ApplyEventsConfig, Config, ConfigError, PublishEventsConfig};
+use shared::config::{ApplyEventsConfig, Config, ConfigError, ExpireMembersConfig, PublishEventsConfig};
 use shared::domain::Clock;
 use shared::domain::clock::SystemClock;
 use shared::store::{Store, client_for};
@@ -112,6 +113,7 @@ struct Workspace {
     template: Template,
     config: Config,
     apply_events: ApplyEventsConfig,
+    expire_members: ExpireMembersConfig,
     publish_events: PublishEventsConfig,
     keys: DevelopmentKeys,
 }
@@ -126,8 +128,9 @@ impl Workspace {
         let problem = |error: ConfigError| Problem(error.to_string());
         let config = Config::from_variables(variable).map_err(problem)?;
         let apply_events = ApplyEventsConfig::from_variables(variable).map_err(problem)?;
+        let expire_members = ExpireMembersConfig::from_variables(variable).map_err(problem)?;
         let publish_events = PublishEventsConfig::from_variables(variable).map_err(problem)?;
-        Ok(Self { keys: keys(root)?, template, config, apply_events, publish_events })
+        Ok(Self { keys: keys(root)?, template, config, apply_events, expire_members, publish_events })
     }
 
     fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
@@ -246,7 +249,7 @@ fn start_log(format: LogFormat) {
     tracing_subscriber::registry().with(log).with(filter).init();
 }
 
-/// Starts the pollers of the stream and the queue, and returns the endpoints below `/_local/`.
+/// Starts the pollers of the stream and the queue, and the schedule, and returns the endpoints below `/_local/`.
 async fn start_pollers(
     arguments: &ServeArguments,
     workspace: &Workspace,
@@ -254,7 +257,7 @@ async fn start_pollers(
     endpoint: &str,
     address: &str,
 ) -> Result<LocalEndpoints, Problem> {
-    let Workspace { template, config, apply_events, publish_events, .. } = workspace;
+    let Workspace { template, config, apply_events, expire_members, publish_events, .. } = workspace;
     let file = |ending| arguments.data.as_deref().map(|data| beside(data, ending));
     let bus = Bus::open(file(".events").as_deref())?;
     let connection = Connection::to(&format!("{address}/_local/aws"));
@@ -280,6 +283,8 @@ async fn start_pollers(
     tokio::spawn(propagate.run(activity.clone()));
     tokio::spawn(publish.run(activity.clone()));
     tokio::spawn(QueuePoller::new(&bus, &template.queue, APPLY_EVENTS, apply_deps).run(activity.clone()));
+    let expire_deps = ExpireMembersDeps { app: app.clone(), notice: expire_members.notice };
+    tokio::spawn(Scheduler::new(template.schedule.clone(), EXPIRE_MEMBERS, expire_deps).run(activity.clone()));
     Ok(LocalEndpoints { store: app.store.clone(), bus, progress, activity, table: endpoint.to_owned() })
 }
 

@@ -23,6 +23,8 @@ pub struct Template {
     pub streams: Vec<StreamSource>,
     /// The event source of the function on the queue.
     pub queue: QueueSource,
+    /// The schedule of the scheduled function.
+    pub schedule: ScheduleSource,
     /// The authorizer of all routes.
     pub authorizer: Authorizer,
     /// The table's properties, as CloudFormation spells them.
@@ -72,6 +74,17 @@ pub struct QueueSource {
     pub timeout_seconds: u64,
 }
 
+/// A schedule of a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleSource {
+    /// The name of the function's binary.
+    pub function: String,
+    /// Seconds from one run to the next.
+    pub period_seconds: u64,
+    /// Seconds that an invocation may take.
+    pub timeout_seconds: u64,
+}
+
 /// The JWT authorizer of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorizer {
@@ -105,13 +118,9 @@ impl Template {
         let environment = globals["Environment"]["Variables"].as_object().ok_or_else(|| missing("an environment"))?;
         let mut environment: BTreeMap<String, String> =
             environment.iter().map(|(name, value)| (name.clone(), resolve(value))).collect();
-        let jwt = &of_type(&document, "AWS::Serverless::HttpApi")?.1["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"];
-        let audiences = jwt["audience"].as_array().ok_or_else(|| missing("an audience"))?;
-        let authorizer =
-            Authorizer { issuer: resolve(&jwt["issuer"]), audiences: audiences.iter().map(resolve).collect() };
-
         let default_timeout = globals["Timeout"].as_u64().ok_or_else(|| missing("a Timeout"))?;
-        let (mut routes, mut streams, mut queue, mut policies) = (Vec::new(), Vec::new(), None, BTreeMap::new());
+        let (mut routes, mut streams, mut policies) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut queue, mut schedule) = (None, None);
         for (_, resource) in resources(&document, "AWS::Serverless::Function") {
             let function = text_of(&resource["Metadata"]["BuildProperties"]["Binary"], "a Binary")?;
             let properties = &resource["Properties"];
@@ -123,6 +132,7 @@ impl Template {
                 match event["Type"].as_str() {
                     Some("DynamoDB") => streams.push(stream_source(&event["Properties"], &function, timeout)?),
                     Some("SQS") => queue = Some(queue_source(&document, &event["Properties"], &function, timeout)?),
+                    Some("ScheduleV2") => schedule = Some(schedule_source(&event["Properties"], &function, timeout)?),
                     _ => {}
                 }
             }
@@ -135,7 +145,8 @@ impl Template {
             timeout_seconds: default_timeout,
             streams,
             queue: queue.ok_or_else(|| missing("a function on the queue"))?,
-            authorizer,
+            schedule: schedule.ok_or_else(|| missing("a scheduled function"))?,
+            authorizer: authorizer(&document)?,
             table: of_type(&document, "AWS::DynamoDB::Table")?.1.clone(),
             policies,
         })
@@ -231,6 +242,21 @@ fn queue_source(
         max_receive_count: number(&redrive["maxReceiveCount"], "a maxReceiveCount")?,
         timeout_seconds,
     })
+}
+
+fn schedule_source(properties: &Value, function: &str, timeout_seconds: u64) -> Result<ScheduleSource, Problem> {
+    let rate = properties["ScheduleExpression"].as_str().and_then(|text| text.strip_prefix("rate(")?.strip_suffix(')'));
+    let minutes = rate.and_then(|rate| rate.split_once(' ')).filter(|(_, unit)| unit.starts_with("minute"));
+    let minutes: Option<u64> = minutes.and_then(|(number, _)| number.parse().ok());
+    let period_seconds = minutes.ok_or_else(|| missing("a rate in minutes"))? * 60;
+    Ok(ScheduleSource { function: function.to_owned(), period_seconds, timeout_seconds })
+}
+
+fn authorizer(document: &Value) -> Result<Authorizer, Problem> {
+    let resolve = |value: &Value| resolve(document, value);
+    let jwt = &of_type(document, "AWS::Serverless::HttpApi")?.1["Auth"]["Authorizers"]["Jwt"]["JwtConfiguration"];
+    let audiences = jwt["audience"].as_array().ok_or_else(|| missing("an audience"))?;
+    Ok(Authorizer { issuer: resolve(&jwt["issuer"]), audiences: audiences.iter().map(resolve).collect() })
 }
 
 /// The policy statements of a function's role.

@@ -92,6 +92,12 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
+    /// A body that may be absent.
+    #[must_use]
+    pub const fn optional(schema: &'static str, example: &'static str) -> Self {
+        Self { content: Content { schema, example }, required: false }
+    }
+
     /// No body, or an object without fields.
     pub const EMPTY: Self = Self { content: Content { schema: "Nothing", example: "{}" }, required: false };
 

@@ -9,7 +9,7 @@ use super::fields::{Fields, UnknownFields, ValidationErrors};
 use crate::domain::group::Description;
 use crate::domain::{
     AccountId, ExternalId, GroupChanges, GroupEmail, GroupId, GroupName, GroupProfile, GroupType, InvalidValue,
-    MemberChange,
+    MemberChange, Timestamp, Validity,
 };
 
 /// Bodies of writes must not have the fields that only responses have.
@@ -107,6 +107,41 @@ fn profile_fields(fields: &mut Fields) -> GroupChanges {
     }
 }
 
+/// The body of `PUT /api/v1/groups/{id}/members/{accountId}`, which may be absent: from when until when the account is a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddMemberRequest(pub Validity);
+
+impl AddMemberRequest {
+    /// Parses the body. `now` is the present time.
+    ///
+    /// # Errors
+    /// All validation errors of the body.
+    pub fn parse(body: &[u8], now: Timestamp) -> Result<Self, ValidationErrors> {
+        if body.is_empty() {
+            return Ok(Self(Validity::default()));
+        }
+        let mut fields = Fields::from_body(body)?;
+        let validity = validity(&mut fields, now);
+        fields.finish(UnknownFields::Rejected { read_only: &[] }, Some(Self(validity)))
+    }
+}
+
+/// Parses `starts_at` and `expires_at`. A start that is not later than now is at once.
+fn validity(fields: &mut Fields, now: Timestamp) -> Validity {
+    const START: &str = "a time in RFC 3339 such as 2024-01-15T10:30:00Z, or null for at once";
+    const END: &str = "a time in RFC 3339 that is later than now and than starts_at, or null for never";
+    let starts_at = fields.nullable("starts_at", START, Timestamp::parse).flatten().filter(|at| *at > now);
+    let expires_at = fields.nullable("expires_at", END, Timestamp::parse);
+    if let Some(Some(end)) = expires_at {
+        if end <= now {
+            fields.error("expires_at", InvalidValue::because(format!("is not later than now, which is {now}"), END));
+        } else if starts_at.is_some_and(|start| end <= start) {
+            fields.error("expires_at", InvalidValue::new("is not later than starts_at", END));
+        }
+    }
+    Validity { starts_at, expires_at }
+}
+
 /// The body of `PATCH /api/v1/groups/{id}/members`: account ids without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeMembersRequest {
@@ -114,18 +149,21 @@ pub struct ChangeMembersRequest {
     pub add: Vec<RequestedAccount>,
     /// The accounts to remove.
     pub remove: Vec<RequestedAccount>,
+    /// From when until when the accounts to add are members.
+    pub validity: Validity,
 }
 
 impl ChangeMembersRequest {
     /// The maximum number of ids in one request, both lists together.
     pub const MAX_IDS: usize = 500;
 
-    /// Parses the body.
+    /// Parses the body. `now` is the present time.
     ///
     /// # Errors
     /// All validation errors of the body.
-    pub fn parse(body: &[u8]) -> Result<Self, ValidationErrors> {
+    pub fn parse(body: &[u8], now: Timestamp) -> Result<Self, ValidationErrors> {
         let mut fields = Fields::from_body(body)?;
+        let validity = validity(&mut fields, now);
         let (add, remove) = (fields.strings("add"), fields.strings("remove"));
         if add.len() + remove.len() > Self::MAX_IDS {
             fields.error("body", InvalidValue::new("has more than 500 ids", "at most 500 ids in all"));
@@ -139,7 +177,7 @@ impl ChangeMembersRequest {
             }
         }
         let accounts = |ids: Vec<String>| ids.iter().map(|id| RequestedAccount::parse(id)).collect();
-        let request = Self { add: accounts(add), remove: accounts(remove) };
+        let request = Self { add: accounts(add), remove: accounts(remove), validity };
         fields.finish(UnknownFields::Rejected { read_only: &[] }, Some(request))
     }
 
@@ -149,7 +187,7 @@ impl ChangeMembersRequest {
         let ids = |accounts: &[RequestedAccount]| -> Vec<AccountId> {
             accounts.iter().filter_map(|account| account.id.clone()).collect()
         };
-        let added = ids(&self.add).into_iter().map(MemberChange::Add);
+        let added = ids(&self.add).into_iter().map(|account| MemberChange::Add(account, self.validity));
         added.chain(ids(&self.remove).into_iter().map(MemberChange::Remove)).collect()
     }
 }

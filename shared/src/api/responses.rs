@@ -182,6 +182,22 @@ pub struct MemberResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Vec<GroupId>")]
     via: Option<Vec<GroupId>>,
+    /// The second from which on it is no direct member any more. Absent for never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Timestamp")]
+    expires_at: Option<Timestamp>,
+    /// Only in the reply to a request that schedules a membership: when it starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Timestamp")]
+    starts_at: Option<Timestamp>,
+}
+
+impl<'a> MemberResponse<'a> {
+    /// Returns an account that becomes a member at this time.
+    #[must_use]
+    pub fn scheduled(member: &'a Member, starts_at: Timestamp) -> Self {
+        Self { starts_at: Some(starts_at), ..Self::from(member) }
+    }
 }
 
 impl<'a> From<&'a Member> for MemberResponse<'a> {
@@ -194,6 +210,8 @@ impl<'a> From<&'a Member> for MemberResponse<'a> {
             added_date: member.added_at,
             status: &member.account.status,
             via: (!member.membership.direct).then(|| member.membership.via_groups()),
+            expires_at: member.expires_at,
+            starts_at: None,
         }
     }
 }
@@ -258,6 +276,7 @@ const fn outcome_name(outcome: &ChangeOutcome) -> &'static str {
     match outcome {
         ChangeOutcome::Add(AddOutcome::Added(_)) => "added",
         ChangeOutcome::Add(AddOutcome::AlreadyMember(_)) => "already_member",
+        ChangeOutcome::Add(AddOutcome::Scheduled(..)) => "scheduled",
         ChangeOutcome::Add(AddOutcome::UnknownAccount) => "unknown_account",
         ChangeOutcome::Remove(RemoveOutcome::Removed) => "removed",
         ChangeOutcome::Remove(RemoveOutcome::NotMember | RemoveOutcome::OnlyIndirect(_)) => "not_direct_member",

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
+use super::requests::{
+    AddMemberRequest, ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest,
+};
 use crate::domain::group::Description;
 use crate::domain::{AccountId, ExternalId, GroupEmail, GroupId, GroupName, GroupType, MembershipType, Timestamp};
 
@@ -121,7 +123,7 @@ pub(super) struct OutcomeName;
 schema!(OutcomeName, "OutcomeName", |_generator| json_schema!({
     "description": "`retry`: the result is unknown; send the change again.",
     "type": "string",
-    "enum": ["added", "already_member", "removed", "not_direct_member", "unknown_account", "retry"],
+    "enum": ["added", "already_member", "scheduled", "removed", "not_direct_member", "unknown_account", "retry"],
 }));
 
 /// The name of a change in a history.
@@ -198,7 +200,28 @@ fn profile(generator: &mut SchemaGenerator) -> serde_json::Value {
     })
 }
 
-schema!(ChangeMembersRequest, "ChangeMembers", |_generator| {
+schema!(AddMemberRequest, "AddMember", |generator| json_schema!({
+    "description": "From when until when the account is a member. The body may also be absent.",
+    "type": "object",
+    "properties": { "starts_at": starts_at(generator), "expires_at": expires_at(generator) },
+    "additionalProperties": false,
+}));
+
+fn starts_at(generator: &mut SchemaGenerator) -> serde_json::Value {
+    serde_json::json!({
+        "description": "When the accounts that are added become members, within a minute. At once unless given, or with null.",
+        "anyOf": [generator.subschema_for::<Timestamp>(), { "type": "null" }],
+    })
+}
+
+fn expires_at(generator: &mut SchemaGenerator) -> serde_json::Value {
+    serde_json::json!({
+        "description": "The second from which on the accounts that are added are direct members no more; later than now and than `starts_at`. Null for never. Unless given, that of a direct member stays.",
+        "anyOf": [generator.subschema_for::<Timestamp>(), { "type": "null" }],
+    })
+}
+
+schema!(ChangeMembersRequest, "ChangeMembers", |generator| {
     let ids = |description: &str| {
         serde_json::json!({
             "description": description,
@@ -214,6 +237,8 @@ schema!(ChangeMembersRequest, "ChangeMembers", |_generator| {
         "properties": {
             "add": ids("Accounts to make direct members."),
             "remove": ids("Accounts to remove from the direct members."),
+            "starts_at": starts_at(generator),
+            "expires_at": expires_at(generator),
         },
         "additionalProperties": false,
     })

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::{ANSWER_TIME, App, REQUEST_TIME_BUDGET};
 use crate::aws::Connection;
 use crate::bus::{DeadLetters, EventBus};
-use crate::config::{ApplyEventsConfig, Config, ConfigError, PublishEventsConfig};
-use crate::domain::Clock;
+use crate::config::{ApplyEventsConfig, Config, ConfigError, ExpireMembersConfig, PublishEventsConfig};
 use crate::domain::clock::SystemClock;
+use crate::domain::{Clock, ExpiryNotice};
 use crate::store::Store;
 
 /// The dependencies of a function, made once, at its start.
@@ -96,6 +96,30 @@ impl Dependencies for ApplyEventsDeps {
     fn until(&self, deadline: Instant) -> Self {
         let dead_letters = self.dead_letters.until(deadline);
         Self { app: self.app.until(deadline), dead_letters, ..self.clone() }
+    }
+}
+
+/// The dependencies of `expire-members`.
+#[derive(Clone)]
+pub struct ExpireMembersDeps {
+    /// The store and the clock.
+    pub app: App,
+    /// For how many days ahead the end of a membership is announced.
+    pub notice: ExpiryNotice,
+}
+
+impl Dependencies for ExpireMembersDeps {
+    fn from_environment() -> Result<Self, ConfigError> {
+        let notice = ExpireMembersConfig::from_environment()?.notice;
+        Ok(Self { app: App::from_environment()?, notice })
+    }
+
+    async fn connect(&self) {
+        self.app.connect().await;
+    }
+
+    fn until(&self, deadline: Instant) -> Self {
+        Self { app: self.app.until(deadline), ..self.clone() }
     }
 }
 

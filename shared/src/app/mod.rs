@@ -5,6 +5,7 @@ mod dependencies;
 mod preview;
 #[cfg(test)]
 mod response_size;
+mod scheduled;
 mod settle;
 
 use std::process::ExitCode;
@@ -16,7 +17,8 @@ use lambda_http::{Adapter, Request, RequestExt};
 use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
 pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
-pub use self::dependencies::{ApplyEventsDeps, Dependencies, PublishEventsDeps};
+pub use self::dependencies::{ApplyEventsDeps, Dependencies, ExpireMembersDeps, PublishEventsDeps};
+pub use self::scheduled::{DueItem, ScheduledFunction};
 pub use self::settle::Effect;
 use crate::authz::{Caller, Denied, Granted, ManageMembers, Permission, Policy};
 use crate::config::{self, Config};
@@ -94,7 +96,7 @@ impl App {
         };
         let account = request::claim(request, &self.config.account_claim).and_then(AccountId::parse);
         if let (Some(account), Ok(group)) = (account, request::group_id(request))
-            && self.store.is_manager(&group, &account).await?
+            && self.store.is_manager(&group, &account, self.clock.now()).await?
         {
             return Ok(Policy::grant_to_manager(&caller));
         }

@@ -56,7 +56,7 @@ fn member(text: &str, via: u64) -> Member {
         status: text.to_owned(),
         version: AccountVersion::at(Moment::EARLIEST),
     };
-    Member { account, membership: membership(via), added_at: latest() }
+    Member { account, membership: membership(via), added_at: latest(), expires_at: Some(latest()) }
 }
 
 #[test]

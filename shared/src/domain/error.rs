@@ -38,6 +38,9 @@ pub enum Error {
     /// The group already has [`MAX_MANAGERS`] managers.
     #[error("a group has at most {MAX_MANAGERS} managers; a group can be one")]
     TooManyManagers,
+    /// The membership is to start later, but the account is a direct member.
+    #[error("the account is a direct member already; leave out starts_at, or remove the account first")]
+    HasStarted,
     /// The account is not a direct member; it is inherited through these directly nested groups.
     #[error(
         "the account is a member only through the nested groups {}; remove it from these, or remove these from the group",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Account, AccountId, Actor, EdgeId, GroupId, GroupName, InvalidValue, Moment, Timestamp};
+use super::{Account, AccountId, Actor, EdgeId, GroupId, GroupName, InvalidValue, Moment, Timestamp, Validity};
 
 /// Whether an account was added to a group itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,8 @@ pub struct Member {
     pub membership: Membership,
     /// When it became a member, directly or by inheritance.
     pub added_at: Timestamp,
+    /// The second from which on it is no direct member any more; `None` for never.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A way from an account to a group that it is a member of.
@@ -108,18 +110,24 @@ pub struct PathStep {
 /// One account to add to or remove from a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemberChange {
-    /// Make the account a direct member.
-    Add(AccountId),
+    /// Make the account a direct member, for this time.
+    Add(AccountId, Validity),
     /// End the direct membership of the account.
     Remove(AccountId),
 }
 
 impl MemberChange {
+    /// Makes an account a direct member at once. Where it is one, its expiry stays.
+    #[must_use]
+    pub fn add(account: AccountId) -> Self {
+        Self::Add(account, Validity::default())
+    }
+
     /// The account to change.
     #[must_use]
     pub const fn account(&self) -> &AccountId {
         match self {
-            Self::Add(id) | Self::Remove(id) => id,
+            Self::Add(id, _) | Self::Remove(id) => id,
         }
     }
 }
@@ -129,8 +137,10 @@ impl MemberChange {
 pub enum AddOutcome {
     /// It is a direct member from now on.
     Added(Member),
-    /// It was a direct member before.
+    /// It was a direct member before. Its expiry may have changed.
     AlreadyMember(Member),
+    /// It becomes a direct member at this time.
+    Scheduled(Member, Timestamp),
     /// The account system has not announced such an account, or has deleted it.
     UnknownAccount,
 }

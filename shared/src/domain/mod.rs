@@ -17,6 +17,7 @@ pub mod nesting;
 pub mod page;
 pub mod precondition;
 pub mod preview;
+pub mod validity;
 
 pub use account::{Account, AccountVersion, DescribedBy};
 pub use account_search::{AccountTerm, AccountTexts, EmailTerm};
@@ -39,3 +40,4 @@ pub use name::{FoldedText, GroupName, SortKey, Suffix};
 pub use nesting::{Edge, EdgeId};
 pub use page::{Cursor, Limit, Page};
 pub use precondition::Precondition;
+pub use validity::{ExpiryAnnouncement, ExpiryNotice, Validity};

@@ -134,7 +134,7 @@ fn request(detail: &mut Fields, id: String, time: Moment, source: String) -> Opt
     });
     let requested_by = detail.required("requested_by", TEXT, text);
     let requested_at = detail.optional("requested_at", TIME, Moment::parse).unwrap_or(time);
-    let change = if is_addition? { MemberChange::Add(account?) } else { MemberChange::Remove(account?) };
+    let change = if is_addition? { MemberChange::add(account?) } else { MemberChange::Remove(account?) };
     let request = MembershipRequest { id, requested_at, group: group?, change };
     Some(IncomingEvent::Membership { request, requested_by: requested_by?, source })
 }

@@ -6,4 +6,4 @@ mod outgoing;
 
 pub use incoming::{AccountEvent, IncomingEvent};
 pub use intake::ApplyError;
-pub use outgoing::event_of;
+pub use outgoing::{announcement_of, event_of};

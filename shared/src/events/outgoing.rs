@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::bus::Entry;
+use crate::domain::validity::EXPIRY_ACTOR;
 use crate::domain::{
-    AccountId, Error, ExternalId, Group, GroupEmail, GroupId, GroupType, HistoryChange, HistoryEntry, PastMembership,
-    Timestamp,
+    AccountId, Error, ExpiryAnnouncement, ExternalId, Group, GroupEmail, GroupId, GroupType, HistoryChange,
+    HistoryEntry, PastMembership, Timestamp,
 };
 
 /// The detail of an event: fields common to all, the subject, and its state before and after.
@@ -109,6 +110,33 @@ pub fn event_of(entry: &HistoryEntry) -> Result<Option<Entry>, Error> {
         HistoryChange::Nesting { .. } => return Ok(None),
     };
     Ok(Some(Entry { detail_type, detail, time: occurred_at }))
+}
+
+/// The account and the group of a membership that ends.
+#[derive(Debug, Serialize)]
+struct ExpirySubject<'a> {
+    group_id: GroupId,
+    account_id: &'a AccountId,
+    expires_at: Timestamp,
+}
+
+/// Builds the event of an announcement.
+///
+/// # Errors
+/// [`Error::Internal`]: the detail cannot be serialized.
+pub fn announcement_of(announcement: &ExpiryAnnouncement) -> Result<Entry, Error> {
+    let ExpiryAnnouncement { group, account, expires_at, at, revision } = announcement;
+    let detail = Detail {
+        // An end may be announced again after another one.
+        id: format!("{group}/{account}/expiring/{expires_at}/{at}"),
+        occurred_at: *at,
+        actor: EXPIRY_ACTOR,
+        revision: *revision,
+        subject: ExpirySubject { group_id: *group, account_id: account, expires_at: *expires_at },
+        before: None::<()>,
+        after: None,
+    };
+    Ok(Entry { detail_type: "Group Member Expiring", detail: to_json(&detail)?, time: *at })
 }
 
 fn to_json(detail: &impl Serialize) -> Result<String, Error> {

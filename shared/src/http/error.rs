@@ -177,6 +177,7 @@ fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
         | Error::TooManyManagers
         | Error::TooManyAncestors
         | Error::TooManyConditions(_)
+        | Error::HasStarted
         | Error::OnlyIndirect(_) => (StatusCode::CONFLICT, "CONFLICT", error.to_string()),
         Error::Guarded(_) => (StatusCode::FORBIDDEN, "FORBIDDEN", error.to_string()),
         Error::Unavailable { .. } => {

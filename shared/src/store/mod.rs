@@ -31,7 +31,7 @@ use self::hints::AncestorHints;
 pub use self::history::PointInTime;
 pub(crate) use self::keys::COUNT_SHARDS;
 pub use self::maintenance::{RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow};
-pub use self::members::MemberFilter;
+pub use self::members::{DueMembership, MemberFilter};
 pub(crate) use self::members::{EdgeState, Inheritance, Reach};
 pub(crate) use self::pending::Pending;
 pub use self::pending::{ChangedMembers, DeletedGroup, Unsettled};

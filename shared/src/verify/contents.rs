@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::violation::InvariantViolation;
 use crate::domain::{AccountId, Edge, EdgeId, GroupId, Job, JobKind, Membership, Timestamp};
 use crate::store::{
-    COUNT_SHARDS, CountShard, GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember, ScannedRow,
-    ShardCounts,
+    COUNT_SHARDS, CountShard, DueMembership, GroupCounts, RowsDigest, ScannedAccount, ScannedGroup, ScannedMember,
+    ScannedRow, ShardCounts,
 };
 
 /// All rows, by type.
@@ -27,6 +27,12 @@ pub(super) struct TableContents {
     mirrors: BTreeMap<(GroupId, AccountId), bool>,
     /// Current memberships, by their audit records.
     audit_records: BTreeMap<(GroupId, AccountId), Membership>,
+    /// When scheduled memberships start.
+    schedules: BTreeMap<(GroupId, AccountId), Timestamp>,
+    /// When direct memberships end, as noted for their accounts.
+    ends: BTreeMap<(GroupId, AccountId), Timestamp>,
+    /// From when on the sweep first looks at memberships.
+    due: BTreeMap<(GroupId, AccountId), Timestamp>,
     /// The list entries and the search rows.
     names: BTreeMap<GroupId, RowsDigest>,
     /// The rows by which accounts are listed and found.
@@ -57,6 +63,12 @@ impl TableContents {
                     contents.audit_records.insert((group, account), membership);
                 }
                 ScannedRow::AuditRecord(_, _, None) => {}
+                ScannedRow::Schedule(group, account, at) => drop(contents.schedules.insert((group, account), at)),
+                ScannedRow::End(group, account, at) => drop(contents.ends.insert((group, account), at)),
+                ScannedRow::Due(DueMembership { at, group, account }) => {
+                    let first = contents.due.entry((group, account)).or_insert(at);
+                    *first = at.min(*first);
+                }
                 ScannedRow::Name(group, row) => *contents.names.entry(group).or_default() += row,
                 ScannedRow::AccountText(id, row) => *contents.account_texts.entry(id).or_default() += row,
                 ScannedRow::Job(job) => contents.jobs.push(job),
@@ -92,7 +104,23 @@ impl TableContents {
         self.check_names(&mut violations);
         self.check_audit_records(&mut violations);
         self.check_guards(&mut violations);
+        self.check_ends(&mut violations);
         violations
+    }
+
+    /// Invariant 10.
+    fn check_ends(&self, violations: &mut Vec<InvariantViolation>) {
+        let of_group = |(place, member): (&(GroupId, AccountId), &ScannedMember)| {
+            let at = member.expires_at.filter(|_| self.is_active(&place.0))?;
+            Some((place.clone(), at))
+        };
+        let ends: Vec<_> = self.members.iter().filter_map(of_group).collect();
+        let is_in_time = |place, at: Timestamp| self.due.get(place).is_some_and(|due| *due <= at);
+        let unnoted = ends.iter().filter(|(place, at)| self.ends.get(place) != Some(at) || !is_in_time(place, *at));
+        let schedules = self.schedules.iter().filter(|((group, _), _)| self.is_active(group));
+        let forgotten = schedules.filter(|(place, at)| !is_in_time(*place, **at)).map(|(place, _)| place);
+        let all: BTreeSet<_> = unnoted.map(|(place, _)| place).chain(forgotten).cloned().collect();
+        violations.extend(all.into_iter().map(|(group, account)| InvariantViolation::NotDue(group, account)));
     }
 
     /// Invariant 9.

@@ -109,6 +109,7 @@ async fn repair_one(propagation: Propagation<'_>, violation: &InvariantViolation
         InvariantViolation::FirstDesignJob(kind) => store.repair_first_design_job(kind).await,
         InvariantViolation::OrphanedEdge(edge) => propagation.delete_edge(edge).await,
         InvariantViolation::Unguarded(group) => store.mark_with_descendants(group, now).await.map(drop),
+        InvariantViolation::NotDue(group, account) => store.repair_due(group, account, now).await,
         InvariantViolation::HalfEdge(edge) => store.repair_half_edge(edge, now).await,
         InvariantViolation::StuckDeletion(group) => store.create_job(JobKind::DeleteGroup(*group), actor, now).await,
         // Resumed before, repaired together or with an edge; a person decides about cycles and unreadable rows.

@@ -64,6 +64,8 @@ pub enum InvariantViolation {
     AccountTexts(AccountId),
     /// Invariant 9: a group nested in a privileged one that lacks the mark, in its row or in a shard.
     Unguarded(GroupId),
+    /// Invariant 10: a membership with a start or an end that the sweep, or a reader, would miss.
+    NotDue(GroupId, AccountId),
     /// A member whose account is deleted or was never announced.
     OfDeletedAccount(GroupId, AccountId),
     /// A member that is neither direct nor inherited.
@@ -119,6 +121,9 @@ impl fmt::Display for InvariantViolation {
                 write!(f, "8: {group} {account}: the audit record differs from the member row")
             }
             Self::Unguarded(group) => write!(f, "9: {group}: nested in a privileged group, and not marked as such"),
+            Self::NotDue(group, account) => {
+                write!(f, "10: {group} {account}: its start or end is not noted where it is looked for")
+            }
             Self::OfDeletedAccount(group, account) => write!(f, "6: {group} {account}: the account does not exist"),
             Self::Unfounded(group, account) => write!(f, "4: {group} {account}: neither direct nor inherited"),
             Self::Orphan(group, account) => write!(f, "1: {group} {account}: the group does not exist"),

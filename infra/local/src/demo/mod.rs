@@ -153,7 +153,7 @@ async fn add_members(
     let propagation = Propagation { store, actor: Some(granted.actor()), now: created_at };
     let members: Vec<AccountId> = demo.members.iter().filter_map(|number| account_id(*number)).collect();
     for some in members.chunks(CHANGES) {
-        let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::Add).collect();
+        let changes: Vec<MemberChange> = some.iter().cloned().map(MemberChange::add).collect();
         let changed = store
             .change_members(&granted.to_manage_members(), &group, &changes, &Precondition::NONE, created_at)
             .await?;

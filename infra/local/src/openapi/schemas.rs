@@ -8,7 +8,9 @@ use shared::api::accounts::{
 };
 use shared::api::history::HistoryResponse;
 use shared::api::managers::ManagersResponse;
-use shared::api::requests::{ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest};
+use shared::api::requests::{
+    AddMemberRequest, ChangeMembersRequest, CheckMembershipsRequest, CreateGroupRequest, UpdateGroupRequest,
+};
 use shared::api::responses::{
     ErrorResponse, GroupResponse, GroupsResponse, MemberResponse, MembersResponse, OutcomesResponse, PreviewResponse,
 };
@@ -26,6 +28,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     let mut generator = settings.with_transform(formats).into_generator();
     generator.subschema_for::<CreateGroupRequest>();
     generator.subschema_for::<UpdateGroupRequest>();
+    generator.subschema_for::<AddMemberRequest>();
     generator.subschema_for::<ChangeMembersRequest>();
     generator.subschema_for::<EmptyRequest>();
     generator.subschema_for::<GroupResponse>();

@@ -1,6 +1,6 @@
 //! Managers of groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::managers::{MAX_MANAGERS, Manager, ManagerId};
@@ -17,8 +17,10 @@ impl Store {
     ///
     /// # Errors
     /// The table did not respond.
-    pub(crate) async fn is_manager(&self, group: &GroupId, account: &AccountId) -> Result<bool, Error> {
-        let rows = Snapshot::read(&self.table, &[Key::managers(group), Key::account(account)]).await?;
+    pub(crate) async fn is_manager(&self, group: &GroupId, account: &AccountId, now: Timestamp) -> Result<bool, Error> {
+        let keys = [Key::managers(group), Key::account(account), Key::ends(account)];
+        let rows = Snapshot::read(&self.table, &keys).await?;
+        let has_ended = !rows.ends(account)?.ended(now).is_empty();
         let (Some(read), managers) = (rows.account(account)?, rows.managers(group)?) else { return Ok(false) };
         if read.active(account).is_none() {
             return Ok(false);
@@ -37,14 +39,18 @@ impl Store {
         let groups: Vec<GroupId> = groups.collect();
         let keys: Vec<Key> = groups.iter().flat_map(|it| [Key::group(it), Key::member(it, account)]).collect();
         let rows = Snapshot::read(&self.table, &keys).await?;
+        let mut member_of = BTreeSet::new();
         for group in &groups {
             // A membership from before the account was deleted is about to end.
             let member = rows.member(group, account)?.filter(|member| !read.was_deleted_since(member.account_version));
             if member.is_some() && rows.group(group)?.is_some() {
-                return Ok(true);
+                member_of.insert(*group);
             }
         }
-        Ok(false)
+        match has_ended {
+            false => Ok(!member_of.is_empty()),
+            true => Ok(!self.memberships_in_force(account, member_of, now).await?.is_empty()),
+        }
     }
 
     /// Lists the managers of a group by id. One `BatchGetItem`, then one for their names.

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::authz::{Granted, Read};
 use crate::domain::{
-    Account, AccountId, Cursor, Error, Group, GroupId, GroupSelection, Limit, Membership, MembershipType, Missing, Page,
+    Account, AccountId, Cursor, Error, Group, GroupId, GroupSelection, Limit, Membership, MembershipType, Missing,
+    Page, Timestamp,
 };
 use crate::store::Store;
 use crate::store::keys::{Key, Range};
@@ -95,9 +96,10 @@ impl Store {
         Ok(cut_page(ids, limit, &scope, |id| *id))
     }
 
-    /// Checks for each of these groups whether an account is a member of it. Returns those that it is a member of. One
-    /// `BatchGetItem` for each hundred groups and a `GetItem`, side by side; then `BatchGetItem`s of the groups that it is in;
-    /// strongly consistent.
+    /// Checks for each of these groups whether an account is a member of it at this time. Returns those that it is a member of. One
+    /// `BatchGetItem` for each hundred groups and one for the account, side by side; then `BatchGetItem`s of the groups that it is in;
+    /// strongly consistent. In the minute after a direct membership of the account has ended, also those of
+    /// `Store::memberships_in_force`.
     ///
     /// # Errors
     /// [`Missing::Account`].
@@ -106,16 +108,23 @@ impl Store {
         _: &Granted<Read>,
         id: &AccountId,
         groups: &BTreeSet<GroupId>,
+        now: Timestamp,
     ) -> Result<HashMap<GroupId, MembershipType>, Error> {
         let keys: Vec<Key> = groups.iter().map(|group| Key::mirror(id, group)).collect();
-        let key = Key::account(id);
-        let (account, rows) = futures::future::try_join(self.table.get(&key), self.table.batch_get(&keys)).await?;
-        let account = account.map(from_row::<AccountItem>).transpose()?;
-        account.and_then(|(_, item)| item.active(id)).ok_or_else(|| Missing::Account(id.to_string()))?;
+        let of_account = [Key::account(id), Key::ends(id)];
+        let of_account = Snapshot::read(&self.table, &of_account);
+        let (of_account, rows) = futures::future::try_join(of_account, self.table.batch_get(&keys)).await?;
+        of_account.account(id)?.and_then(|item| item.active(id)).ok_or_else(|| Missing::Account(id.to_string()))?;
         let mirror = |row| from_row(row).map(|(key, item)| Row { key, item });
         let mirrors = rows.into_values().map(mirror).collect::<Result<_, _>>()?;
         let groups = self.groups_of_mirrors(mirrors).await?;
-        Ok(groups.into_iter().map(|(group, membership_type)| (group.id, membership_type)).collect())
+        let types = groups.into_iter().map(|(group, membership_type)| (group.id, membership_type));
+        let types: HashMap<GroupId, MembershipType> = types.collect();
+        if of_account.ends(id)?.ended(now).is_empty() {
+            return Ok(types);
+        }
+        let in_force = self.memberships_in_force(id, types.into_keys().collect(), now).await?;
+        Ok(in_force.into_iter().map(|(group, membership)| (group, membership.membership_type())).collect())
     }
 
     /// The groups of an account after a position, by name, one past the page.

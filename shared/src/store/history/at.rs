@@ -123,7 +123,9 @@ impl Store {
         let member = |(id, PastMembership { membership, added_at }): (AccountId, PastMembership)| {
             let account = accounts.remove(&Key::account(&id)).map(from_row::<AccountItem>).transpose()?;
             let account = account.and_then(|(_, item)| item.active(&id));
-            Ok(Member { account: account.unwrap_or_else(|| deleted_account(id)), membership, added_at })
+            let account = account.unwrap_or_else(|| deleted_account(id));
+            // History does not have when a membership is to end.
+            Ok(Member { account, membership, added_at, expires_at: None })
         };
         let members = members.into_iter().map(member).collect::<Result<_, Error>>()?;
         Ok((cut_page(members, limit, &scope, |member: &Member| member.account.id.clone()), count))

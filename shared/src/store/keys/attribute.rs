@@ -88,6 +88,18 @@ pub enum Attribute {
     Guard,
     /// When the mark was written.
     GuardedAt,
+    /// When a direct membership ends.
+    EndsAt,
+    /// When a membership starts that is scheduled.
+    StartsAt,
+    /// When a membership ends that is scheduled.
+    ScheduledEnd,
+    /// Who scheduled a membership.
+    ScheduledBy,
+    /// Whether a scheduled membership may start in a guarded group.
+    ScheduledForGuarded,
+    /// The end of a direct membership that was announced.
+    AnnouncedEnd,
     /// When DynamoDB may delete a row (time to live).
     ExpiresAt,
     /// Who made the change: of a group, a membership, an account, or the change that a job follows from.
@@ -159,6 +171,12 @@ impl Attribute {
             Self::LastReason => "last_reason",
             Self::Guard => "guard",
             Self::GuardedAt => "guarded_at",
+            Self::EndsAt => "ends_at",
+            Self::StartsAt => "starts_at",
+            Self::ScheduledEnd => "scheduled_end",
+            Self::ScheduledBy => "scheduled_by",
+            Self::ScheduledForGuarded => "scheduled_for_guarded",
+            Self::AnnouncedEnd => "announced_end",
             Self::ExpiresAt => "expires_at",
             Self::Actor => "actor",
             Self::ChangedAt => "changed_at",

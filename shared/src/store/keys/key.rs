@@ -17,6 +17,9 @@ pub type Attributes = HashMap<String, AttributeValue>;
 /// Partitions of the job rows. A list of all jobs reads each of them.
 pub const JOB_PARTITIONS: usize = 8;
 
+/// Partitions of the times at which memberships start, end or are announced to end. The sweep reads each of them.
+pub const DUE_PARTITIONS: usize = 8;
+
 /// Count shards of a group. Each counts the members whose ids [`spread`] to it.
 pub const COUNT_SHARDS: usize = 16;
 
@@ -132,6 +135,20 @@ impl Key {
     pub fn account_text(list: AccountList, text: &SortKey, account: &AccountId) -> Self {
         let text = text.as_str();
         Self { partition: list.partition(text), sort: format!("{text}{SEPARATOR}{account}") }
+    }
+
+    /// The row with the ends of an account's direct memberships. It sorts after every other row of the account, so that no other
+    /// range includes it.
+    #[must_use]
+    pub fn ends(account: &AccountId) -> Self {
+        Self { partition: format!("ACCOUNT#{account}"), sort: "UNTIL".into() }
+    }
+
+    /// The row by which the sweep finds, from this time on, a membership that may have to start or to end.
+    #[must_use]
+    pub fn due(at: Timestamp, group: &GroupId, account: &AccountId) -> Self {
+        let partition = due_partition(spread(account.as_str(), DUE_PARTITIONS));
+        Self { partition, sort: format!("{at}#{group}#{account}") }
     }
 
     /// The mirror of a member row, in the account's partition.
@@ -302,6 +319,22 @@ impl Key {
         lists.iter().any(|list| list.partition(text.as_str()) == self.partition).then_some((text, id))
     }
 
+    /// Parses the key of the row with the ends of an account's direct memberships.
+    #[must_use]
+    pub fn as_ends(&self) -> Option<AccountId> {
+        AccountId::parse(self.partition.strip_prefix("ACCOUNT#")?).filter(|_| self.sort == "UNTIL")
+    }
+
+    /// Parses the key of a row by which the sweep finds a membership.
+    #[must_use]
+    pub fn as_due(&self) -> Option<(Timestamp, GroupId, AccountId)> {
+        self.partition.strip_prefix("DUE#")?;
+        let (at, rest) = self.sort.split_once('#')?;
+        let (group, account) = rest.split_once('#')?;
+        let due = (Timestamp::try_from(at.to_owned()).ok()?, GroupId::parse(group)?, AccountId::parse(account)?);
+        Some(due).filter(|(at, group, account)| Self::due(*at, group, account) == *self)
+    }
+
     /// Parses the key of a mirror row.
     #[must_use]
     pub fn as_mirror(&self) -> Option<(AccountId, GroupId)> {
@@ -329,12 +362,13 @@ impl Key {
                 "GROUP",
                 "GROUP" | "COUNT" | "MEMBER" | "CHILD" | "NEST" | "OWNERS" | "TRAIL" | "NAME" | "PAST" | "TIME",
             )
-            | ("ACCOUNT", "ACCOUNT" | "GROUP" | "TIME")
+            | ("ACCOUNT", "ACCOUNT" | "GROUP" | "TIME" | "UNTIL")
             | ("IDEMPOTENCY", "IDEMPOTENCY")
             | ("EXTERNAL", "EXTERNAL")
             | ("JOB", "JOB")
             | ("SEARCH" | "WORD" | "EMAIL", _) => true,
             ("JOBS", _) => self.as_job().is_some(),
+            ("DUE", _) => self.as_due().is_some(),
             _ => self.partition == ACCOUNTS || is_list_partition(&self.partition),
         }
     }
@@ -417,6 +451,11 @@ fn search_partition(text: &str, gram: usize) -> String {
 /// The partition of a term: its first three characters, or all of a shorter one.
 pub(super) fn term_partition(term: &str) -> String {
     search_partition(term, Suffix::LONGEST_GRAM)
+}
+
+/// One of the partitions of due memberships.
+pub(super) fn due_partition(number: usize) -> String {
+    format!("DUE#{number}")
 }
 
 /// A job's kind and arguments.

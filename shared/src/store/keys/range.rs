@@ -1,6 +1,8 @@
 //! The ranges of rows that Queries read.
 
-use super::key::{ACCOUNTS, AFTER_SEPARATOR, AccountList, Key, SEPARATOR, list_partition, term_partition};
+use super::key::{
+    ACCOUNTS, AFTER_SEPARATOR, AccountList, Key, SEPARATOR, due_partition, list_partition, term_partition,
+};
 use crate::domain::{AccountId, FoldedText, GroupFilter, GroupId, Period, SortKey, Timestamp};
 
 /// The rows that one Query reads.
@@ -42,6 +44,8 @@ pub enum Range {
     Search(FoldedText),
     /// One partition of the jobs.
     Jobs(usize),
+    /// One partition of the memberships that are due, up to this second.
+    Due(usize, Timestamp),
     /// The search rows of a group in a table of the first design.
     FirstDesignNames(GroupId),
 }
@@ -94,6 +98,9 @@ impl Range {
                 let term = term.sort_key();
                 let term = term.as_str();
                 Bounds { partition: term_partition(term), sort: Some((term.to_owned(), after_all_with(term))) }
+            }
+            Self::Due(partition, until) => {
+                Bounds { partition: due_partition(*partition), sort: Some(("0".into(), format!("{until}$"))) }
             }
             Self::Jobs(partition) => Bounds { partition: format!("JOBS#{partition}"), sort: None },
         }

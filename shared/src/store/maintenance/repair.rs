@@ -4,7 +4,9 @@ use crate::domain::{AccountId, Actor, Edge, Error, GroupId, Timestamp};
 use crate::store::Store;
 use crate::store::groups::nesting::delete_edge_rows;
 use crate::store::keys::{Attribute, Key};
-use crate::store::members::{ChangeContext, require_unchanged, subtract_indirect_member, write_audit_record};
+use crate::store::members::{
+    ChangeContext, look_from, require_unchanged, subtract_indirect_member, write_audit_record,
+};
 use crate::store::rows::{
     AccountItem, CountShard, GroupCounts, MemberItem, MirrorItem, ShardCounts, from_row, set_copies, to_row,
 };
@@ -132,6 +134,18 @@ impl Store {
         let not_newer = Condition::at_most(Attribute::AccountVersion, account.version);
         let update = set_copies(Update::of(Key::member(group, &account.id)), &account);
         self.table.update(update.when(not_newer)).await.map(drop)
+    }
+
+    /// Notes the end of a direct membership for its account, and makes the sweep look at the membership.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub(crate) async fn repair_due(&self, group: &GroupId, account: &AccountId, now: Timestamp) -> Result<(), Error> {
+        let member = self.read_member(group, account).await?;
+        let end = member.as_ref().and_then(|item| item.ends_at);
+        let note = end.map(|end| Update::of(Key::ends(account)).set(*group, end).into());
+        let unchanged = require_unchanged(group, account, member.as_ref());
+        self.repair([unchanged, look_from(now, group, account)].into_iter().chain(note).collect()).await
     }
 
     /// Removes an edge that only one of its two groups has. `verify` then finds the members inherited through it, and the

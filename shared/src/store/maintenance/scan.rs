@@ -3,10 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::AddAssign;
 
-use crate::domain::{Account, AccountId, AccountVersion, Edge, Error, GroupId, Job, JobKind, Membership};
+use crate::domain::{Account, AccountId, AccountVersion, Edge, Error, GroupId, Job, JobKind, Membership, Timestamp};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Attributes, Key};
-use crate::store::members::shard_of;
+use crate::store::members::{DueMembership, shard_of};
 use crate::store::rows::{
     AnyRow, CountShard, ExternalIdItem, GroupCounts, GroupItem, ShardCounts, account_texts, decode_row,
     external_id_row, from_row, list_entries, search_rows,
@@ -31,6 +31,12 @@ pub enum ScannedRow {
     Mirror(AccountId, GroupId, bool),
     /// The membership in an audit record.
     AuditRecord(GroupId, AccountId, Option<Membership>),
+    /// When a membership starts that is scheduled.
+    Schedule(GroupId, AccountId, Timestamp),
+    /// When a direct membership ends, as noted for its account.
+    End(GroupId, AccountId, Timestamp),
+    /// A membership that the sweep looks at from a time on.
+    Due(DueMembership),
     /// A group's list entry, one of its search rows, or the row of its external id.
     Name(GroupId, RowsDigest),
     /// A row by which an account is listed and found.
@@ -78,6 +84,8 @@ pub struct ScannedAccount {
 pub struct ScannedMember {
     /// How the account is a member.
     pub membership: Membership,
+    /// When a direct membership ends.
+    pub expires_at: Option<Timestamp>,
     /// The copies of the account's fields.
     pub copies: Account,
     /// The number of the group's count shard that counts it.
@@ -126,6 +134,9 @@ fn scan_row(row: Attributes, scanned: &mut Vec<ScannedRow>) {
     if let Some((_, account)) = key.as_account_text() {
         return scanned.push(ScannedRow::AccountText(account, RowsDigest::of(&row)));
     }
+    if let Some((at, group, account)) = key.as_due() {
+        return scanned.push(ScannedRow::Due(DueMembership { at, group, account }));
+    }
     if let Some(group) = key.as_first_design_name() {
         return scanned.push(ScannedRow::FirstDesignGroup(group));
     }
@@ -159,7 +170,12 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
             ScannedRow::Member(
                 *group,
                 account.clone(),
-                ScannedMember { membership: item.membership(), copies, shard: shard_of(account) },
+                ScannedMember {
+                    membership: item.membership(),
+                    expires_at: item.ends_at.filter(|_| item.direct),
+                    copies,
+                    shard: shard_of(account),
+                },
             )
         }
         AnyRow::Count(shard, item) => ScannedRow::Count(*shard, item.counts(), item.revision, item.guard),
@@ -172,7 +188,15 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
             ScannedRow::Account(id.clone(), scanned)
         }
         AnyRow::Mirror(account, group, item) => ScannedRow::Mirror(account.clone(), *group, item.direct),
-        AnyRow::Audit(group, account, item) => ScannedRow::AuditRecord(*group, account.clone(), item.membership()),
+        AnyRow::Audit(group, account, item) => {
+            let schedule = item.starts_at.map(|at| ScannedRow::Schedule(*group, account.clone(), at));
+            let membership = ScannedRow::AuditRecord(*group, account.clone(), item.membership());
+            return Ok([membership].into_iter().chain(schedule).collect());
+        }
+        AnyRow::Ends(item) => {
+            let Some(account) = key.as_ends() else { return Ok(Vec::new()) };
+            return Ok(item.all().map(|(group, at)| ScannedRow::End(group, account.clone(), at)).collect());
+        }
         AnyRow::Job(job) => ScannedRow::Job(job.clone()),
         AnyRow::Managers(_) | AnyRow::Other => return Ok(Vec::new()),
     }])

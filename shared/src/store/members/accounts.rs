@@ -68,10 +68,12 @@ impl Store {
             return Ok(Attempt::Done(()));
         };
         if member.direct && account.was_deleted_since(member.account_version) {
-            let end = DirectChange { direct: false, copies: None };
             let actor = account.actor.clone().unwrap_or_else(Actor::system);
             let context = ChangeContext::derived(&actor, now);
-            return Ok(Attempt::when(self.commit_direct(group, id, Some(member), end, &context).await?, ()));
+            return Ok(Attempt::when(
+                self.commit_direct(group, id, Some(member), DirectChange::END, &context).await?,
+                (),
+            ));
         }
         let Some(account) = account.active(id).filter(|account| account.version > member.account_version) else {
             return Ok(Attempt::Done(()));

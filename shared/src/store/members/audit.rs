@@ -31,14 +31,16 @@ impl<'a> ChangeContext<'a> {
     }
 }
 
-/// The reason of a change. All but `Derived` decide whether the account is a direct member.
+/// The reason of a change. All but `Derived` decide whether the account is a direct member, in place of a schedule.
 #[derive(Debug, Clone)]
 pub(in crate::store) enum ChangeOrigin {
     /// An administrator's request.
     AdminRequest,
     /// A request by event, provided that no decision was made since the audit record was read.
     Event(RequestDecision),
-    /// Another change.
+    /// The start of a scheduled membership, provided that the schedule is as read.
+    Scheduled(Timestamp),
+    /// Another change, or the end of a membership that expired: no decision.
     Derived,
     /// The deletion of the group.
     GroupDeleted,
@@ -110,6 +112,7 @@ impl RequestDecision {
         let decisions = (!self.read.decisions.is_empty()).then_some(&self.read.decisions);
         audit_record
             .set(Attribute::DecidedAt, self.at.unix_nanos())
+            .remove(Attribute::StartsAt)
             .set(Attribute::Decisions, &self.decisions)
             .when(Condition::equals_or_absent(Attribute::DecidedAt, nanos(self.read.decided_at)))
             .when(Condition::equals_or_absent(Attribute::AdministeredAt, nanos(self.read.administered_at)))
@@ -143,7 +146,12 @@ pub(in crate::store) fn write_audit_record(
     let update = match origin {
         ChangeOrigin::Derived => update,
         // In whole seconds, as requests name their time: one of the same second is not late.
-        ChangeOrigin::AdminRequest => update.set(Attribute::AdministeredAt, Moment::from(*now).unix_nanos()),
+        ChangeOrigin::AdminRequest => {
+            update.set(Attribute::AdministeredAt, Moment::from(*now).unix_nanos()).remove(Attribute::StartsAt)
+        }
+        ChangeOrigin::Scheduled(starts_at) => {
+            update.remove(Attribute::StartsAt).when(Condition::equals(Attribute::StartsAt, *starts_at))
+        }
         ChangeOrigin::Event(decision) => decision.write(update),
         ChangeOrigin::GroupDeleted => update.set(Attribute::ExpiresAt, expires_at(*now)),
     };

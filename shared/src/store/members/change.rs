@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::audit::{ChangeContext, ChangeOrigin};
 use super::plan::{DirectChange, MemberPlan, Reach};
+use super::schedule::Schedule;
 use crate::authz::{Granted, ManageMembers};
 use crate::domain::{
     AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Member, MemberChange, Membership, Missing, Precondition,
-    RemoveOutcome, Timestamp,
+    RemoveOutcome, Timestamp, Validity,
 };
 use crate::store::Store;
 use crate::store::group_snapshot::GroupSnapshot;
@@ -21,7 +22,7 @@ use crate::store::table::{Attempt, ConflictLimit, busy};
 pub(super) const CHANGES_TOGETHER: usize = 100;
 
 /// After more conflicts with other transactions than this, a change is committed in its own group alone.
-const MAX_CONFLICTS: usize = 12;
+pub(super) const MAX_CONFLICTS: usize = 12;
 
 impl Store {
     /// Adds one direct member. One `BatchGetItem` for the group and one for each level of ancestors not yet known; one
@@ -29,21 +30,27 @@ impl Store {
     /// group must be in a certain state.
     ///
     /// # Errors
-    /// [`Missing::Group`]; [`Error::Guarded`]; [`Error::Exists`] for a member where the precondition is for new ones only; [`Error::VersionMismatch`]
+    /// [`Missing::Group`]; [`Error::Guarded`]; [`Error::HasStarted`] for a direct member that should become one later; [`Error::Exists`] for a
+    /// member where the precondition is for new ones only; [`Error::VersionMismatch`]
     /// when the group, its members or its nested groups have changed; [`Error::Unavailable`] when the time budget ends.
     pub async fn add_member(
         &self,
         granted: &Granted<ManageMembers>,
         group: &GroupId,
         account: AccountId,
+        validity: Validity,
         precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Unsettled<AddOutcome, ChangedMembers>, Error> {
-        let changed = self.change(granted, group, &[MemberChange::Add(account)], precondition, now).await?;
+        let change = MemberChange::Add(account, validity);
+        let changed = self.change(granted, group, &[change], precondition, now).await?;
         let (outcomes, pending) = changed.into_parts();
         match outcomes.into_iter().next() {
             Some(ChangeOutcome::Add(AddOutcome::UnknownAccount)) => {
                 Ok(Unsettled::new(AddOutcome::UnknownAccount, Pending::Nothing))
+            }
+            Some(ChangeOutcome::Add(AddOutcome::AlreadyMember(_))) if validity.starts_at.is_some() => {
+                Err(Error::HasStarted)
             }
             Some(ChangeOutcome::Add(outcome)) => Ok(Unsettled::new(outcome, pending)),
             _ => Err(busy()),
@@ -170,7 +177,14 @@ impl Store {
         context: &ChangeContext<'_>,
     ) -> Result<bool, Error> {
         let planned = self.plan_changes(group, open, precondition, context).await?;
-        let Some(PlannedChanges { plan, mut planned, unchanged }) = planned else { return Ok(false) };
+        let Some(PlannedChanges { plan, mut planned, unchanged, schedules }) = planned else { return Ok(false) };
+        for (index, account, outcome, schedule) in schedules {
+            let writes = schedule.writes(group, account, state, context);
+            if !self.table.transact(writes).await?.is_done() {
+                return Ok(false);
+            }
+            Outcomes::lock(outcomes).outcomes[index] = outcome;
+        }
         {
             let mut outcomes = Outcomes::lock(outcomes);
             outcomes.was_read = true;
@@ -200,18 +214,28 @@ impl Store {
         if !self.may_change(context.may_change_guarded, &read, context.now).await? {
             return Ok(None);
         }
-        let (mut planned, mut unchanged) = (Vec::new(), Vec::new());
+        let (mut planned, mut unchanged, mut schedules) = (Vec::new(), Vec::new(), Vec::new());
+        let mut cancelled = self.schedules_to_cancel(group, &changes, &rows).await?;
         for (index, change) in changes {
             let account = change.account();
-            precondition.check_new(rows.member(group, account)?.is_some())?;
-            let (outcome, direct) = match Plan::of(group, change, &rows, context.now)? {
+            let member = rows.member(group, account)?;
+            precondition.check_new(member.is_some_and(|item| item.is_in_force(context.now)))?;
+            let plan_of_change = match cancelled.remove(account) {
+                Some(schedule) => Plan::Schedule(ChangeOutcome::Remove(RemoveOutcome::Removed), schedule),
+                None => Plan::of(group, change, &rows, context.now)?,
+            };
+            let (outcome, direct) = match plan_of_change {
                 Plan::Change(outcome, direct) => (outcome, direct),
+                Plan::Schedule(outcome, schedule) => {
+                    schedules.push((index, account, outcome, schedule));
+                    continue;
+                }
                 // An earlier change may not have reached the groups above yet.
                 Plan::Unchanged(outcome @ ChangeOutcome::Add(AddOutcome::AlreadyMember(_))) => {
-                    (outcome, DirectChange { direct: true, copies: None })
+                    (outcome, DirectChange::stay(member))
                 }
                 Plan::Unchanged(outcome @ ChangeOutcome::Remove(RemoveOutcome::NotMember)) => {
-                    (outcome, DirectChange { direct: false, copies: None })
+                    (outcome, DirectChange::END)
                 }
                 Plan::Unchanged(outcome) => {
                     unchanged.push((index, account, outcome));
@@ -222,12 +246,12 @@ impl Store {
             planned.push((index, account, outcome));
         }
         self.read_ancestors_of(&mut plan).await?;
-        Ok(Some(PlannedChanges { plan, planned, unchanged }))
+        Ok(Some(PlannedChanges { plan, planned, unchanged, schedules }))
     }
 
     /// Reads the rows that changes of direct members depend on, and those of the ancestors as far as they are known. Adds the
     /// member rows and the groups' parents to the plan.
-    async fn read_for_changes(
+    pub(super) async fn read_for_changes(
         &self,
         group: &GroupId,
         changes: &[(usize, &MemberChange)],
@@ -235,7 +259,7 @@ impl Store {
     ) -> Result<Snapshot, Error> {
         let accounts: Vec<&AccountId> = changes.iter().map(|(_, change)| change.account()).collect();
         let groups = [vec![*group], self.hinted_ancestors(group, accounts.len())].concat();
-        let added = changes.iter().filter(|(_, change)| matches!(change, MemberChange::Add(_)));
+        let added = changes.iter().filter(|(_, change)| matches!(change, MemberChange::Add(..)));
         let mut keys = vec![Key::group(group)];
         keys.extend(groups.iter().map(Key::nesting));
         keys.extend(groups.iter().flat_map(|group| accounts.iter().map(|account| Key::member(group, account))));
@@ -276,12 +300,15 @@ pub(super) struct PlannedChanges<'a> {
     planned: Vec<(usize, &'a AccountId, ChangeOutcome)>,
     /// Those that change nothing.
     unchanged: Vec<(usize, &'a AccountId, ChangeOutcome)>,
+    /// Memberships that are scheduled, or not any more.
+    schedules: Vec<(usize, &'a AccountId, ChangeOutcome, Schedule)>,
 }
 
 impl PlannedChanges<'_> {
     /// All accounts, each with its outcome once the plan is committed, in no order.
     pub(super) fn outcomes(&self) -> impl Iterator<Item = (&AccountId, &ChangeOutcome)> {
-        self.planned.iter().chain(&self.unchanged).map(|(_, account, outcome)| (*account, outcome))
+        let schedules = self.schedules.iter().map(|(_, account, outcome, _)| (*account, outcome));
+        self.planned.iter().chain(&self.unchanged).map(|(_, account, outcome)| (*account, outcome)).chain(schedules)
     }
 }
 
@@ -318,6 +345,8 @@ pub(super) enum Plan {
     Unchanged(ChangeOutcome),
     /// A change of the direct membership, with its outcome once it is committed.
     Change(ChangeOutcome, DirectChange),
+    /// A membership that starts later.
+    Schedule(ChangeOutcome, Schedule),
 }
 
 impl Plan {
@@ -325,30 +354,55 @@ impl Plan {
     pub(super) fn of(group: &GroupId, change: &MemberChange, rows: &Snapshot, now: Timestamp) -> Result<Self, Error> {
         let member = rows.member(group, change.account())?;
         Ok(match change {
-            MemberChange::Add(id) => Self::add(id, rows.account(id)?, member, now),
+            MemberChange::Add(id, validity) => Self::add(id, *validity, rows.account(id)?, member, now),
             MemberChange::Remove(_) => Self::remove(member),
         })
     }
 
-    fn add(id: &AccountId, account: Option<&AccountItem>, member: Option<&MemberItem>, now: Timestamp) -> Self {
+    fn add(
+        id: &AccountId,
+        validity: Validity,
+        account: Option<&AccountItem>,
+        member: Option<&MemberItem>,
+        now: Timestamp,
+    ) -> Self {
         let known = account.and_then(|item| Some((item, item.active(id)?)));
         let Some((account_item, account)) = known else {
             return Self::Unchanged(ChangeOutcome::Add(AddOutcome::UnknownAccount));
         };
-        let (mut membership, mut added_at) = (Membership { direct: true, ..Membership::default() }, now);
-        if let Some(item) = member {
-            // A direct membership from before the account was deleted is about to end, even when the account has returned.
-            let is_left_over = account_item.was_deleted_since(item.account_version);
-            let read = item.clone().member(id.clone());
-            if item.direct && !is_left_over {
-                return Self::Unchanged(ChangeOutcome::Add(AddOutcome::AlreadyMember(read)));
-            }
-            membership.via = read.membership.via;
-            added_at = if is_left_over { now } else { read.added_at };
+        // A direct membership from before the account was deleted is about to end, even when the account has returned. So is one that
+        // has expired.
+        let is_ending =
+            |item: &MemberItem| account_item.was_deleted_since(item.account_version) || item.has_expired(now);
+        if let Some(item) = member.filter(|item| item.direct && !is_ending(item)) {
+            return Self::add_again(id, validity, item);
+        }
+        let via = member.map(|item| item.via.clone()).unwrap_or_default();
+        let membership = Membership { direct: true, via };
+        let added_at = member.filter(|item| !is_ending(item)).map_or(now, |item| item.added_at);
+        let (version, expires_at) = (account.version, validity.expires_at.flatten());
+        let joined = |added_at| Member { account: account.clone(), membership, added_at, expires_at };
+        if let Some(starts_at) = validity.starts_at.filter(|at| *at > now) {
+            let outcome = AddOutcome::Scheduled(joined(starts_at), starts_at);
+            let schedule = Schedule::Set { starts_at, ends_at: expires_at, version, member: member.cloned() };
+            return Self::Schedule(ChangeOutcome::Add(outcome), schedule);
         }
         // The version in a direct member's row shows whether it was added before its account was last deleted.
-        let direct = DirectChange { direct: true, copies: Some((account.clone(), added_at)) };
-        Self::Change(ChangeOutcome::Add(AddOutcome::Added(Member { account, membership, added_at })), direct)
+        let direct = DirectChange { direct: true, copies: Some((account.clone(), added_at)), ends_at: expires_at };
+        Self::Change(ChangeOutcome::Add(AddOutcome::Added(joined(added_at))), direct)
+    }
+
+    /// The account is a direct member, whose expiry may change.
+    fn add_again(id: &AccountId, validity: Validity, item: &MemberItem) -> Self {
+        let mut member = item.clone().member(id.clone());
+        let ends_at = if validity.starts_at.is_some() { None } else { validity.expires_at };
+        let ends_at = ends_at.unwrap_or(item.ends_at);
+        member.expires_at = ends_at;
+        let outcome = ChangeOutcome::Add(AddOutcome::AlreadyMember(member));
+        match ends_at == item.ends_at {
+            true => Self::Unchanged(outcome),
+            false => Self::Change(outcome, DirectChange { direct: true, copies: None, ends_at }),
+        }
     }
 
     fn remove(member: Option<&MemberItem>) -> Self {
@@ -359,7 +413,6 @@ impl Plan {
             let groups = item.membership().via_groups();
             return Self::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups)));
         }
-        let direct = DirectChange { direct: false, copies: None };
-        Self::Change(ChangeOutcome::Remove(RemoveOutcome::Removed), direct)
+        Self::Change(ChangeOutcome::Remove(RemoveOutcome::Removed), DirectChange::END)
     }
 }

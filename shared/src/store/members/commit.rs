@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt};
 
 use super::audit::{ChangeContext, require_unchanged, write_audit_record};
 use super::plan::{MemberKey, MemberPlan, PlannedRow};
-use crate::domain::{AccountId, Actor, Error, GroupId, Member};
+use crate::domain::{AccountId, Actor, Error, GroupId, Member, Timestamp};
 use crate::store::Store;
 use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::groups::guard::unless_guarded;
@@ -97,6 +97,10 @@ impl<'a> Batch<'a> {
                 continue;
             }
             writes.extend(row_writes(group, account, row)?);
+            writes.extend(end_writes(group, account, row, direct.now));
+            if !row.is_membership_changed() {
+                continue;
+            }
             let system = Actor::system();
             let derived = ChangeContext::derived(row.actor.as_ref().unwrap_or(&system), direct.now);
             let context = if row.is_direct_decided { direct } else { &derived };
@@ -199,15 +203,34 @@ fn action_count(row: &PlannedRow) -> usize {
         return 1;
     }
     let has_mirror = row.members_added() != 0 || row.direct_members_added() != 0;
-    2 + usize::from(has_mirror)
+    let has_audit_record = row.is_membership_changed();
+    1 + usize::from(has_audit_record) + usize::from(has_mirror) + 2 * usize::from(new_end(row).is_some())
+}
+
+/// The end of a direct membership, where that is a new one.
+fn new_end(row: &PlannedRow) -> Option<Timestamp> {
+    row.ends_at.filter(|_| row.is_end_changed())
+}
+
+/// Notes a new end of a direct membership for readers of all groups above, and for the sweep. An end of before stays noted until the sweep
+/// comes to it: so it need not be known here.
+fn end_writes(group: &GroupId, account: &AccountId, row: &PlannedRow, now: Timestamp) -> Vec<Write> {
+    let Some(end) = new_end(row) else { return Vec::new() };
+    let note = Update::of(Key::ends(account)).set(*group, end);
+    vec![note.into(), look_from(now, group, account)]
+}
+
+/// Makes the sweep look at a membership from this time on.
+pub(in crate::store) fn look_from(at: Timestamp, group: &GroupId, account: &AccountId) -> Write {
+    Write::put(Key::due(at, group, account).to_attributes())
 }
 
 fn row_writes(group: &GroupId, account: &AccountId, row: &PlannedRow) -> Result<Vec<Write>, Error> {
     let (key, mirror) = (Key::member(group, account), Key::mirror(account, group));
-    let PlannedRow { before, after, copies, .. } = row;
+    let PlannedRow { before, after, copies, ends_at, .. } = row;
     let Some(before) = before else {
         let Some((account, added_at)) = copies.clone() else { return Ok(Vec::new()) };
-        let member = Member { account, membership: after.clone(), added_at };
+        let member = Member { account, membership: after.clone(), added_at, expires_at: *ends_at };
         let member = Write::insert(to_row(&key, &MemberItem::new(&member))?);
         return Ok(vec![member, Write::put(to_row(&mirror, &MirrorItem { direct: after.direct })?)]);
     };
@@ -224,6 +247,9 @@ fn row_writes(group: &GroupId, account: &AccountId, row: &PlannedRow) -> Result<
     }
     if let Some((account, added_at)) = copies {
         update = set_copies(update.set(Attribute::AddedAt, *added_at), account);
+    }
+    if row.is_end_changed() {
+        update = update.set_or_remove(Attribute::EndsAt, Some(*ends_at));
     }
     if after.direct == before.direct {
         return Ok(vec![update.into()]);
@@ -386,7 +412,7 @@ mod tests {
             (0..accounts).for_each(|number| plan.add_row((group(child), account(number).id), None));
         }
         for number in 0..accounts {
-            let change = DirectChange { direct: true, copies: Some((account(number), now)) };
+            let change = DirectChange { direct: true, copies: Some((account(number), now)), ends_at: None };
             plan.change_direct((group(0), account(number).id), change);
         }
         assert!(plan.evaluate().is_empty(), "all rows are read");

@@ -1,8 +1,10 @@
 //! Lists of members, and single ones.
 
+use std::collections::BTreeSet;
+
 use crate::authz::{Granted, Read};
 use crate::domain::{
-    AccountId, AccountTerm, Cursor, Error, Group, GroupId, Limit, Member, MembershipType, Missing, Page,
+    AccountId, AccountTerm, Cursor, Error, Group, GroupId, Limit, Member, MembershipType, Missing, Page, Timestamp,
 };
 use crate::store::Store;
 use crate::store::keys::{Attribute, COUNT_SHARDS, Key, Range};
@@ -143,7 +145,8 @@ impl Store {
         Ok((found, after))
     }
 
-    /// Returns an account as a member of a group. One `BatchGetItem`: the member's row alone would outlive a deleted group.
+    /// Returns an account as a member of a group at this time. One `BatchGetItem`: the member's row alone would outlive a deleted group. In
+    /// the minute after a direct membership of the account has ended, also those of [`Store::memberships_in_force`].
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::Member`].
@@ -152,11 +155,19 @@ impl Store {
         _: &Granted<Read>,
         group: &GroupId,
         account: &AccountId,
+        now: Timestamp,
     ) -> Result<Member, Error> {
-        let rows = Snapshot::read(&self.table, &[Key::group(group), Key::member(group, account)]).await?;
+        let keys = [Key::group(group), Key::member(group, account), Key::ends(account)];
+        let rows = Snapshot::read(&self.table, &keys).await?;
         rows.group(group)?.ok_or(Missing::Group)?;
         let item = rows.member(group, account)?.ok_or(Missing::Member)?;
-        Ok(item.clone().member(account.clone()))
+        let mut member = item.clone().member(account.clone());
+        if item.has_expired(now) || !rows.ends(account)?.ended(now).is_empty() {
+            let mut in_force = self.memberships_in_force(account, BTreeSet::from([*group]), now).await?;
+            member.membership = in_force.remove(group).ok_or(Missing::Member)?;
+            member.expires_at = member.expires_at.filter(|_| member.membership.direct);
+        }
+        Ok(member)
     }
 }
 

@@ -30,15 +30,15 @@ struct Reached {
 }
 
 /// The groups and edges that were read.
-#[derive(Default)]
 struct Reading {
     groups: HashMap<GroupId, Reached>,
     edges: HashMap<Edge, Done>,
     looked_up: HashSet<Key>,
+    now: Timestamp,
 }
 
 impl Store {
-    /// Finds the shortest ways, up to `limit`, from an account to a group that it is a member of. Also returns whether there are more.
+    /// Finds the shortest ways, up to `limit`, from an account to a group that it is a member of at this time. Also returns whether there are more.
     /// One `BatchGetItem` for each level that has groups with the account, until enough ways are found.
     ///
     /// # Errors
@@ -49,8 +49,9 @@ impl Store {
         group: &GroupId,
         account: &AccountId,
         limit: Limit,
+        now: Timestamp,
     ) -> Result<(Vec<MembershipPath>, bool), Error> {
-        let mut reading = Reading::default();
+        let mut reading = Reading { groups: HashMap::new(), edges: HashMap::new(), looked_up: HashSet::new(), now };
         let mut levels = vec![Level::from([(*group, Vec::new())])];
         // The ways down to each group of the last level; sums of them may be large in a dense graph.
         let mut ways: HashMap<GroupId, usize> = HashMap::new();
@@ -77,6 +78,10 @@ impl Store {
             return Err(if is_there { Missing::Member } else { Missing::Group }.into());
         }
         let paths = reading.paths(&levels, limit.items());
+        // All ways that the rows show begin at a direct membership that has ended.
+        if paths.is_empty() {
+            return Err(Missing::Member.into());
+        }
         Ok((paths, found > limit.items()))
     }
 }
@@ -96,7 +101,8 @@ impl Reading {
         for group in groups {
             let (Some(active), Some(member)) = (rows.group(group)?, rows.member(group, account)?) else { continue };
             let audit_record = rows.audit_record(group, account)?;
-            let direct = member.direct.then(|| audit_record.map(AuditItem::direct_addition).unwrap_or_default());
+            let is_direct = member.direct && !member.has_expired(self.now);
+            let direct = is_direct.then(|| audit_record.map(AuditItem::direct_addition).unwrap_or_default());
             self.groups.insert(*group, Reached { name: active.profile.name, direct, via: member.via.clone() });
         }
         for edge in edges {

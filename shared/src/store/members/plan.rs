@@ -51,6 +51,18 @@ pub(super) struct DirectChange {
     pub(super) direct: bool,
     /// For a new direct member: the account's fields to copy, and when it was added.
     pub(super) copies: Option<(Account, Timestamp)>,
+    /// When the direct membership ends.
+    pub(super) ends_at: Option<Timestamp>,
+}
+
+impl DirectChange {
+    /// The account is no direct member any more.
+    pub(super) const END: Self = Self { direct: false, copies: None, ends_at: None };
+
+    /// The account stays a direct member.
+    pub(super) fn stay(member: Option<&MemberItem>) -> Self {
+        Self { direct: true, copies: None, ends_at: member.and_then(|item| item.ends_at) }
+    }
 }
 
 /// A member row: as read, and as planned.
@@ -60,6 +72,8 @@ pub(super) struct PlannedRow {
     pub(super) after: Membership,
     /// The account's fields and the time for a new row, or one that becomes direct.
     pub(super) copies: Option<(Account, Timestamp)>,
+    /// When the direct membership ends.
+    pub(super) ends_at: Option<Timestamp>,
     /// Who changes it, where the plan knows.
     pub(super) actor: Option<Actor>,
     /// Whether the plan decides the direct membership.
@@ -72,13 +86,23 @@ pub(super) struct PlannedRow {
 impl PlannedRow {
     fn read(before: Option<Arc<MemberItem>>) -> Self {
         let after = before.as_ref().map(|item| item.membership()).unwrap_or_default();
-        let decided = BTreeMap::new();
-        Self { before, after, copies: None, actor: None, is_direct_decided: false, decided }
+        let (ends_at, decided) = (before.as_ref().and_then(|item| item.ends_at), BTreeMap::new());
+        Self { before, after, copies: None, ends_at, actor: None, is_direct_decided: false, decided }
     }
 
     pub(super) fn is_changed(&self) -> bool {
+        self.is_membership_changed() || self.is_end_changed()
+    }
+
+    /// Whether more changes than when it ends.
+    pub(super) fn is_membership_changed(&self) -> bool {
         let before = self.before.as_ref().map(|item| item.membership()).unwrap_or_default();
         before != self.after || (self.before.is_some() && self.copies.is_some())
+    }
+
+    /// Whether the direct membership ends at another time than before.
+    pub(super) fn is_end_changed(&self) -> bool {
+        self.before.as_ref().and_then(|item| item.ends_at) != self.ends_at
     }
 
     /// Members that the change adds: -1 to 1.
@@ -244,6 +268,7 @@ impl MemberPlan {
             if let Some(row) = self.rows.get_mut(place) {
                 row.after.direct = change.direct;
                 row.copies.clone_from(&change.copies);
+                row.ends_at = change.ends_at;
                 row.actor.clone_from(&self.actor);
                 row.is_direct_decided = true;
             }

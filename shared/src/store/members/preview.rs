@@ -40,6 +40,11 @@ impl Store {
         precondition: &Precondition,
         now: Timestamp,
     ) -> Result<Preview, Error> {
+        let starts_later = matches!(&change, MemberChange::Add(_, validity) if validity.starts_at.is_some());
+        let require_effect = |account: &AccountId, outcome: &ChangeOutcome| match outcome {
+            ChangeOutcome::Add(AddOutcome::AlreadyMember(_)) if starts_later => Err(Error::HasStarted),
+            outcome => require_effect(account, outcome),
+        };
         self.preview_changes(granted, group, &[change], precondition, now, require_effect).await
     }
 
@@ -66,7 +71,7 @@ impl Store {
         changes: &[MemberChange],
         precondition: &Precondition,
         now: Timestamp,
-        check: fn(&AccountId, &ChangeOutcome) -> Result<(), Error>,
+        check: impl Fn(&AccountId, &ChangeOutcome) -> Result<(), Error>,
     ) -> Result<Preview, Error> {
         self.require_state(group, precondition).await?;
         let (actor, may_change_guarded) = (granted.actor(), granted.may_change_guarded());

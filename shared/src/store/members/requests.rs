@@ -76,7 +76,7 @@ impl Store {
             Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
                 (decision.refused(), RequestOutcome::OnlyIndirect(groups))
             }
-            Plan::Unchanged(_) => (decision.applied(), RequestOutcome::Unchanged),
+            Plan::Unchanged(_) | Plan::Schedule(..) => (decision.applied(), RequestOutcome::Unchanged),
         };
         let commit = self.record_decision(group, account, rows.member(group, account)?, &decision).await?;
         Ok(commit.attempt(outcome))
@@ -99,7 +99,7 @@ impl Store {
             Plan::Unchanged(ChangeOutcome::Remove(RemoveOutcome::OnlyIndirect(groups))) => {
                 RequestOutcome::OnlyIndirect(groups)
             }
-            Plan::Unchanged(_) | Plan::Change(..) => RequestOutcome::Unchanged,
+            Plan::Unchanged(_) | Plan::Change(..) | Plan::Schedule(..) => RequestOutcome::Unchanged,
         }))
     }
 

@@ -19,6 +19,8 @@ const GROUP_BYTES: usize = 480;
 const OPTIONAL_BYTES: usize = 22;
 /// Field names, quotes and times of a member, or of an account.
 const MEMBER_BYTES: usize = 208;
+/// The name of the field with the end of a membership, its quotes and the time.
+const EXPIRY_BYTES: usize = 40;
 /// Field names, quotes, times, numbers and group ids of an entry in a history, with both memberships.
 const HISTORY_BYTES: usize = 560;
 /// The id of a group, with its quotes.
@@ -43,7 +45,9 @@ impl ResponseSize for Member {
     fn response_bytes(&self) -> usize {
         let account = &self.account;
         let texts = [account.id.as_str(), &account.name, &account.email, &account.status];
-        MEMBER_BYTES + VIA_BYTES * self.membership.via.len() + texts.into_iter().map(text_bytes).sum::<usize>()
+        let expiry = EXPIRY_BYTES * usize::from(self.expires_at.is_some());
+        let via = VIA_BYTES * self.membership.via.len();
+        MEMBER_BYTES + expiry + via + texts.into_iter().map(text_bytes).sum::<usize>()
     }
 }
 

@@ -5,8 +5,8 @@ use serde_dynamo::Item;
 
 use super::codec::decode;
 use super::{
-    AccountItem, AuditItem, ChildItem, CountItem, CountShard, GroupItem, JobItem, ManagersItem, MemberItem, MirrorItem,
-    NestingItem,
+    AccountItem, AuditItem, ChildItem, CountItem, CountShard, EndsItem, GroupItem, JobItem, ManagersItem, MemberItem,
+    MirrorItem, NestingItem,
 };
 use crate::domain::{AccountId, Error, GroupId, Job};
 use crate::store::keys::{Attributes, Key};
@@ -23,6 +23,7 @@ pub(in crate::store) enum AnyRow {
     Managers(ManagersItem),
     Account(AccountId, AccountItem),
     Mirror(AccountId, GroupId, MirrorItem),
+    Ends(EndsItem),
     Audit(GroupId, AccountId, AuditItem),
     Job(Job),
     /// A row that only its own reader decodes.
@@ -78,6 +79,9 @@ fn decode_as(key: &Key, image: Image) -> Result<AnyRow, Error> {
     }
     if let Some((account, group)) = key.as_mirror() {
         return Ok(AnyRow::Mirror(account, group, image.decode()?));
+    }
+    if key.as_ends().is_some() {
+        return Ok(AnyRow::Ends(image.decode()?));
     }
     if let Some((group, account)) = key.as_audit_record() {
         return Ok(AnyRow::Audit(group, account, image.decode()?));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use crate::domain::{Actor, EdgeId, Membership, Moment, PastMembership, Timestamp};
+use crate::domain::{AccountVersion, Actor, EdgeId, Membership, Moment, PastMembership, Timestamp};
 
 /// An audit record. It stays when the membership ends.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -25,6 +25,16 @@ pub(in crate::store) struct AuditItem {
     /// Counts the changes of the membership.
     #[serde(default)]
     pub(in crate::store) revision: u64,
+    /// When a membership starts that is scheduled. The next four are of this schedule, or of one of before.
+    pub(in crate::store) starts_at: Option<Timestamp>,
+    pub(in crate::store) scheduled_end: Option<Timestamp>,
+    pub(in crate::store) scheduled_by: Option<Actor>,
+    #[serde(default)]
+    pub(in crate::store) scheduled_for_guarded: bool,
+    /// The version of the account when it was scheduled.
+    pub(in crate::store) account_version: Option<AccountVersion>,
+    /// The end of the direct membership that was last announced.
+    pub(in crate::store) announced_end: Option<Timestamp>,
     /// When an administrator last added or removed the account directly.
     pub(in crate::store) administered_at: Option<Moment>,
     /// When the request was made that last decided whether the account is a direct member.

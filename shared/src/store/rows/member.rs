@@ -15,6 +15,9 @@ pub(in crate::store) struct MemberItem {
     #[serde(default, with = "serde_dynamo::string_set", skip_serializing_if = "BTreeSet::is_empty")]
     pub(in crate::store) via: BTreeSet<EdgeId>,
     pub(in crate::store) added_at: Timestamp,
+    /// When the direct membership ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) ends_at: Option<Timestamp>,
     name: String,
     email: String,
     status: String,
@@ -23,11 +26,12 @@ pub(in crate::store) struct MemberItem {
 
 impl MemberItem {
     pub(in crate::store) fn new(member: &Member) -> Self {
-        let Member { account, membership, added_at } = member;
+        let Member { account, membership, added_at, expires_at } = member;
         Self {
             direct: membership.direct,
             via: membership.via.clone(),
             added_at: *added_at,
+            ends_at: *expires_at,
             name: account.name.clone(),
             email: account.email.clone(),
             status: account.status.clone(),
@@ -39,11 +43,22 @@ impl MemberItem {
     pub(in crate::store) fn member(self, id: AccountId) -> Member {
         let version = self.account_version;
         let account = Account { id, name: self.name, email: self.email, status: self.status, version };
-        Member { account, membership: Membership { direct: self.direct, via: self.via }, added_at: self.added_at }
+        let membership = Membership { direct: self.direct, via: self.via };
+        Member { account, membership, added_at: self.added_at, expires_at: self.ends_at }
     }
 
     pub(in crate::store) fn membership(&self) -> Membership {
         Membership { direct: self.direct, via: self.via.clone() }
+    }
+
+    /// Whether the direct membership has ended, and the row does not show it yet.
+    pub(in crate::store) fn has_expired(&self, now: Timestamp) -> bool {
+        self.direct && self.ends_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether the row makes the account a member now, as far as the row shows it.
+    pub(in crate::store) fn is_in_force(&self, now: Timestamp) -> bool {
+        !self.has_expired(now) || !self.via.is_empty()
     }
 
     /// The optimistic condition on the row: it is unchanged since it was read.
@@ -51,6 +66,7 @@ impl MemberItem {
         let via = (!self.via.is_empty()).then_some(&self.via);
         Condition::equals(Attribute::Direct, self.direct)
             .and(Condition::equals_or_absent(Attribute::Via, via))
+            .and(Condition::equals_or_absent(Attribute::EndsAt, self.ends_at))
             .and(Condition::equals(Attribute::AccountVersion, self.account_version))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{AccountItem, AnyRow, AuditItem, ChildItem, GroupItem, ManagersItem, MemberItem, NestingItem, decode_row};
+use super::{
+    AccountItem, AnyRow, AuditItem, ChildItem, EndsItem, GroupItem, ManagersItem, MemberItem, NestingItem, decode_row,
+};
 use crate::domain::{AccountId, Edge, Error, Group, GroupId, Job, JobKind};
 use crate::store::keys::{Attributes, Key};
 use crate::store::table::Table;
@@ -110,6 +112,14 @@ impl Snapshot {
         Ok(match self.row(&Key::audit_record(group, id))? {
             Some(AnyRow::Audit(_, _, item)) => Some(item),
             _ => None,
+        })
+    }
+
+    /// The ends of an account's direct memberships.
+    pub(in crate::store) fn ends(&self, account: &AccountId) -> Result<EndsItem, Error> {
+        Ok(match self.row(&Key::ends(account))? {
+            Some(AnyRow::Ends(item)) => item.clone(),
+            _ => EndsItem::default(),
         })
     }
 

@@ -2,7 +2,9 @@
 //! a nesting.
 
 use super::record::{Images, Record};
-use crate::domain::{AccountId, Actor, Error, GroupId, HistoryChange, HistoryEntry, Version};
+use crate::domain::{
+    AccountId, Actor, Error, ExpiryAnnouncement, GroupId, HistoryChange, HistoryEntry, Timestamp, Version,
+};
 use crate::store::keys::Key;
 use crate::store::rows::{AnyRow, AuditItem, GroupItem, NestingItem, State};
 
@@ -26,6 +28,27 @@ impl Record {
         }
         key.as_nesting().map_or(Ok(None), |child| nesting(child, images))
     }
+
+    /// Decodes the announcement that a membership ends soon; `None` for a change of something else.
+    ///
+    /// # Errors
+    /// The record cannot be decoded.
+    pub fn announcement(&self) -> Result<Option<ExpiryAnnouncement>, Error> {
+        let mut images = self.images()?;
+        let Some((group, account)) = images.key.as_audit_record() else { return Ok(None) };
+        let (before, after) = (audit_record(images.take_before()?), audit_record(images.take_after()?));
+        let announced = after.announced_end.filter(|end| before.announced_end != Some(*end));
+        let at = Timestamp::from_unix_seconds(self.happened_at.map_or(0, |millis| (millis / 1_000).cast_signed()));
+        let announcement = |expires_at| ExpiryAnnouncement { group, account, expires_at, at, revision: after.revision };
+        Ok(announced.map(announcement))
+    }
+}
+
+fn audit_record(row: Option<AnyRow>) -> AuditItem {
+    match row {
+        Some(AnyRow::Audit(_, _, item)) => item,
+        _ => AuditItem::default(),
+    }
 }
 
 fn group(key: &Key, group: GroupId, mut images: Images) -> Result<Option<HistoryEntry>, Error> {
@@ -48,11 +71,7 @@ fn group(key: &Key, group: GroupId, mut images: Images) -> Result<Option<History
 }
 
 fn member(group: GroupId, account: AccountId, mut images: Images) -> Result<Option<HistoryEntry>, Error> {
-    let item = |row: Option<AnyRow>| match row {
-        Some(AnyRow::Audit(_, _, item)) => item,
-        _ => AuditItem::default(),
-    };
-    let (before_item, item) = (item(images.take_before()?), item(images.take_after()?));
+    let (before_item, item) = (audit_record(images.take_before()?), audit_record(images.take_after()?));
     let (before, after) = (before_item.past_membership(), item.past_membership());
     // A decision that changed nothing.
     if before == after {

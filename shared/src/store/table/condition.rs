@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::domain::{AccountVersion, Actor, EdgeId, Timestamp};
+use crate::domain::{AccountVersion, Actor, EdgeId, GroupId, Timestamp};
 use crate::store::keys::Attribute;
 
 /// A value in an expression.
@@ -72,11 +72,12 @@ impl From<&BTreeSet<String>> for Value {
     }
 }
 
-/// An attribute of a row, or an entry of an attribute that is a map.
+/// An attribute of a row, an entry of an attribute that is a map, or the attribute that has a group's id as its name.
 #[derive(Debug, Clone)]
 pub(in crate::store) enum Path {
     Attribute(Attribute),
     Entry(Attribute, String),
+    Group(GroupId),
 }
 
 impl From<Attribute> for Path {
@@ -88,6 +89,12 @@ impl From<Attribute> for Path {
 impl From<(Attribute, String)> for Path {
     fn from((map, entry): (Attribute, String)) -> Self {
         Self::Entry(map, entry)
+    }
+}
+
+impl From<GroupId> for Path {
+    fn from(group: GroupId) -> Self {
+        Self::Group(group)
     }
 }
 
@@ -237,11 +244,18 @@ impl Placeholders {
         match path {
             Path::Attribute(attribute) => self.name(*attribute),
             Path::Entry(map, entry) => {
-                let placeholder = format!("#{}", self.names.len());
-                self.names.insert(placeholder.clone(), entry.clone());
-                format!("{}.{placeholder}", self.name(*map))
+                let entry = self.unspelled(entry.clone());
+                format!("{}.{entry}", self.name(*map))
             }
+            Path::Group(group) => self.unspelled(group.to_string()),
         }
+    }
+
+    /// A placeholder for a name that is no [`Attribute`].
+    fn unspelled(&mut self, name: String) -> String {
+        let placeholder = format!("#{}", self.names.len());
+        self.names.insert(placeholder.clone(), name);
+        placeholder
     }
 
     pub(super) fn value(&mut self, value: &Value) -> String {
