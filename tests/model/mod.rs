@@ -1,5 +1,6 @@
-//! Models of the three protocols. A model checker, stateright, explores every order of their steps.
+//! Models of the four protocols. A model checker, stateright, explores every order of their steps.
 
+mod expiry;
 mod guard;
 mod items;
 mod nesting;

@@ -99,7 +99,7 @@ impl Store {
     /// Checks for each of these groups whether an account is a member of it at this time. Returns those that it is a member of. One
     /// `BatchGetItem` for each hundred groups and one for the account, side by side; then `BatchGetItem`s of the groups that it is in;
     /// strongly consistent. In the minute after a direct membership of the account has ended, also those of
-    /// `Store::memberships_in_force`.
+    /// `memberships_in_force`.
     ///
     /// # Errors
     /// [`Missing::Account`].

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::audit::{ChangeContext, ChangeOrigin};
 use super::plan::{DirectChange, MemberPlan, Reach};
-use super::schedule::Schedule;
+use super::schedule::{SCHEDULES_TOGETHER, Schedule, schedule_writes};
 use crate::authz::{Granted, ManageMembers};
 use crate::domain::{
     AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Member, MemberChange, Membership, Missing, Precondition,
@@ -178,12 +178,14 @@ impl Store {
     ) -> Result<bool, Error> {
         let planned = self.plan_changes(group, open, precondition, context).await?;
         let Some(PlannedChanges { plan, mut planned, unchanged, schedules }) = planned else { return Ok(false) };
-        for (index, account, outcome, schedule) in schedules {
-            let writes = schedule.writes(group, account, state, context);
+        for some in schedules.chunks(SCHEDULES_TOGETHER) {
+            let changed = some.iter().map(|(_, account, _, schedule)| (*account, *schedule));
+            let writes = schedule_writes(group, changed, state, context);
             if !self.table.transact(writes).await?.is_done() {
                 return Ok(false);
             }
-            Outcomes::lock(outcomes).outcomes[index] = outcome;
+            let mut outcomes = Outcomes::lock(outcomes);
+            some.iter().for_each(|(index, _, outcome, _)| outcomes.outcomes[*index] = outcome.clone());
         }
         {
             let mut outcomes = Outcomes::lock(outcomes);
@@ -384,7 +386,7 @@ impl Plan {
         let joined = |added_at| Member { account: account.clone(), membership, added_at, expires_at };
         if let Some(starts_at) = validity.starts_at.filter(|at| *at > now) {
             let outcome = AddOutcome::Scheduled(joined(starts_at), starts_at);
-            let schedule = Schedule::Set { starts_at, ends_at: expires_at, version, member: member.cloned() };
+            let schedule = Schedule::Set { starts_at, ends_at: expires_at, version };
             return Self::Schedule(ChangeOutcome::Add(outcome), schedule);
         }
         // The version in a direct member's row shows whether it was added before its account was last deleted.

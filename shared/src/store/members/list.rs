@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Returns an account as a member of a group at this time. One `BatchGetItem`: the member's row alone would outlive a deleted group. In
-    /// the minute after a direct membership of the account has ended, also those of [`Store::memberships_in_force`].
+    /// the minute after a direct membership of the account has ended, also those of `memberships_in_force`.
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::Member`].
