@@ -10,13 +10,15 @@ use groups_local::functions::{ENDPOINTS, Endpoint};
 use lambda_simulator::{InvocationStatus, Simulator};
 use serde_json::{Value, json};
 use shared::api::operation::Access;
+use shared::domain::{AccountId, GroupId, Precondition, Validity};
 
+use crate::harness::clock::later;
 use crate::harness::exchange::{T3, request_event};
 use crate::harness::log;
 use crate::harness::meter::Meter;
 use crate::harness::schemas::assert_valid;
 use crate::harness::workspace::{function, recorded};
-use crate::harness::{Api, config, is_embedded, template};
+use crate::harness::{Api, config, is_embedded, manage, now, template};
 
 /// The process of a function, under its own Runtime API.
 struct Process {
@@ -170,6 +172,31 @@ async fn propagate_answers_its_recorded_event() {
     assert_eq!(malformed["sequence_number"], json!("4421584500000000017450439092"));
     assert_metrics(batch, &["milliseconds", "lag", "table_requests", "read_units", "failed"]);
     assert_eq!((&batch["function"], &batch["items"], &batch["failed"]), (&json!("propagate"), &json!(2), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expire_members_ends_a_membership_on_its_schedule() {
+    let api = Api::start().await;
+    demo::fill(&api.store, &config("any").policy, Demo::Small).await.unwrap();
+    let backend_team = GroupId::parse("grp-018d0cab-c440-7000-8000-000000000002").unwrap();
+    let (account, long_ago) = (AccountId::parse("acc-101").unwrap(), later(now(), -120));
+    let validity = Validity { starts_at: None, expires_at: Some(Some(later(now(), -60))) };
+    let added = api.store.add_member(&manage(), &backend_team, account, validity, &Precondition::NONE, long_ago).await;
+    added.unwrap().leave_to_stream();
+
+    let process = Process::start("expire-members", &api).await;
+    assert_eq!(process.deliver(recorded("expire-members")).await, json!({ "due": 1, "left": 0 }));
+    assert_eq!(process.deliver(recorded("expire-members")).await, json!({ "due": 0, "left": 0 }));
+    let members = api.member_types(&backend_team.to_string()).await;
+    assert!(members.iter().all(|(id, _)| id != "acc-101"));
+    let (out, err) = process.end();
+    assert_eq!(err, "");
+    assert_discreet(&out, &api);
+    let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [.., batch, _] = &lines[..] else { panic!("{out}") };
+    assert_metrics(batch, &["milliseconds", "lag", "table_requests", "read_units", "write_units", "failed"]);
+    assert_eq!((&batch["items"], &batch["failed"]), (&json!(1), &json!(0)));
+    assert!(batch["lag"].as_u64().unwrap() >= 60_000);
 }
 
 /// An account update, a valid request, one for an unknown group, one for an unknown account, and a malformed message.

@@ -79,11 +79,9 @@ async fn reads_cost_the_same_at_every_size() {
     let ids: Vec<Value> = (0..500).map(|_| json!(shared::domain::GroupId::new(1, fastrand::u128(..)))).collect();
     api.recorder.take();
     api.post("/api/v1/accounts/acc-00000/check", json!({ "group_ids": ids })).await.ok();
-    let check = ["BatchGetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem", "BatchGetItem", "GetItem"];
+    // Five of a hundred groups, and one of the account.
     let requests = api.recorder.take();
-    let mut sent = operations(&requests);
-    sent.sort();
-    assert_eq!((sent, sequential(&requests)), (check.to_vec(), 1));
+    assert_eq!((operations(&requests), sequential(&requests)), (vec!["BatchGetItem"; 6], 1));
     // The second page.
     let page = api.get(&format!("/{group}/members?limit=100")).await.ok();
     let after = page["pageInfo"]["endCursor"].as_str().unwrap();

@@ -5,12 +5,16 @@ mod model;
 use futures::stream::{self, StreamExt};
 use serde_json::{Value, json};
 
+use crate::harness::clock::{TestClock, later};
 use crate::harness::contention::Contention;
 use crate::harness::pump::{Pump, assert_sound, violations, violations_before_stream};
-use crate::harness::{Answer, Api, numbered};
+use crate::harness::{Answer, Api, now, numbered};
 
 const CALLERS: usize = 20;
 const MEMBERS: usize = 40;
+
+/// Memberships that end at the same second.
+const ENDING: usize = 200;
 
 /// Adds numbered accounts with many callers, each to the group that `group_of` returns. Returns the answers.
 async fn add_members<'a>(api: &Api, group_of: impl Fn(usize) -> &'a str) -> Vec<Answer> {
@@ -95,6 +99,33 @@ async fn busy_group_becomes_privileged() {
     assert_eq!(flagged.ok()["is_privileged"], json!(true));
     assert!(contention.take().conflicts > 0);
     assert_sound(&violations_before_stream(api).await);
+}
+
+/// Each end is a change of the same group and of the one above, whose count shards they share.
+#[tokio::test(flavor = "multi_thread")]
+async fn memberships_that_end_together_end_in_one_run() {
+    let contention = Contention::new(5);
+    let api = &Api::start_contended(&contention).await;
+    let chain = api.chain(&["Top", "Busy"]).await;
+    api.numbered_accounts(0..ENDING).await;
+    let accounts: Vec<String> = (0..ENDING).map(numbered).collect();
+    let body = json!({ "add": accounts, "expires_at": later(now(), 3_600) });
+    let outcomes = api.patch(&format!("/{}/members", chain[1]), body).await.ok();
+    assert!(outcomes["outcomes"].as_array().unwrap().iter().all(|it| it["outcome"] == "added"));
+    let an_hour_later = TestClock::new();
+    an_hour_later.advance(3_600);
+    contention.take();
+
+    let begun = std::time::Instant::now();
+    let swept = api.expire_members_by(&an_hour_later).await;
+
+    let load = contention.take();
+    println!("{ENDING} ends in {:?}: {load:?}", begun.elapsed());
+    assert_eq!(swept, json!({ "due": ENDING, "left": 0 }));
+    assert!(load.conflicts > 0);
+    assert_eq!((counts(api, &chain[1]).await, counts(api, &chain[0]).await), ((0, 0), (0, 0)));
+    Pump::of(api).await.drain(&api.app).await;
+    assert_sound(&violations(api).await);
 }
 
 /// A busy group's partition is empty before its callers are done: additions wait, and reads and other groups do not.

@@ -3,7 +3,7 @@
 /// A rule, a text in one of the templates, and its replacement, which breaks the rule.
 pub(super) type Removal = (&'static str, &'static str, &'static str);
 
-pub(super) const REMOVALS: [Removal; 46] = [
+pub(super) const REMOVALS: [Removal; 47] = [
     ("role_names_its_actions", "- dynamodb:GetItem", "- dynamodb:*"),
     ("role_names_its_actions", "- sqs:SendMessage", "- \"*\""),
     (
@@ -14,7 +14,12 @@ pub(super) const REMOVALS: [Removal; 46] = [
     ("role_names_its_resources", "Resource: !GetAtt AddMemberLog.Arn", "Resource: \"*\""),
     ("role_names_its_resources", "event-bus/${EventBusName}", "event-bus/*"),
     ("role_names_its_resources", "Resource: !GetAtt GetGroupLog.Arn", "NotResource: !GetAtt Table.Arn"),
-    ("only_lambda_assumes_the_role", "Service: lambda.amazonaws.com", "AWS: \"*\""),
+    ("only_lambda_and_own_schedules_assume_roles", "Service: lambda.amazonaws.com", "AWS: \"*\""),
+    (
+        "only_lambda_and_own_schedules_assume_roles",
+        "\"aws:SourceAccount\": !Ref AWS::AccountId",
+        "\"aws:SourceAccount\": \"*\"",
+    ),
     (
         "table_can_be_restored",
         "PointInTimeRecoveryEnabled: !Ref PointInTimeRecovery",

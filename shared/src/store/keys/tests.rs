@@ -65,6 +65,8 @@ fn keys_are_spelled_as_the_data_model_says() {
         (Key::child(&group(), &child()), format!("GROUP#{GROUP}"), format!("CHILD#{CHILD}")),
         (Key::nesting(&child()), format!("GROUP#{CHILD}"), "NEST".to_owned()),
         (Key::audit_record(&group(), &acc), format!("GROUP#{GROUP}"), "TRAIL#acc-1".to_owned()),
+        (Key::ends(&acc), "ACCOUNT#acc-1".to_owned(), "UNTIL".to_owned()),
+        (Key::due(at(), &group(), &acc), "DUE#1".to_owned(), format!("2024-01-15T10:30:00Z#{GROUP}#acc-1")),
         (Key::idempotency("d1"), "IDEMPOTENCY#d1".to_owned(), "IDEMPOTENCY".to_owned()),
         (Key::deleted_group(&group()), format!("GROUP#{GROUP}"), "PAST".to_owned()),
         (
