@@ -129,16 +129,22 @@ impl<R: Dependencies, T: BatchItem> BatchFunction<R, T> {
     /// Runs the function under Lambda until the environment is shut down.
     #[must_use]
     pub fn run(&self) -> ExitCode {
-        run(self.name, self.serve())
+        let answer = async |dependencies: &R, LambdaEvent { payload, context }: LambdaEvent<Value>| {
+            self.answer(dependencies, payload, &context).await
+        };
+        run(self.name, serve_events(answer))
     }
+}
 
-    async fn serve(&self) -> Result<(), String> {
-        let dependencies = R::from_environment().map_err(|error| error.to_string())?;
-        dependencies.connect().await;
-        let dependencies = &dependencies;
-        let service = service_fn(move |event: LambdaEvent<Value>| async move {
-            self.answer(dependencies, event.payload, &event.context).await.map_err(|error| error.to_string())
-        });
-        lambda_runtime::run(service).await.map_err(|error| error.to_string())
-    }
+/// Answers Lambda's events until the environment is shut down.
+pub(super) async fn serve_events<R: Dependencies>(
+    answer: impl AsyncFn(&R, LambdaEvent<Value>) -> Result<Value, Error>,
+) -> Result<(), String> {
+    let dependencies = R::from_environment().map_err(|error| error.to_string())?;
+    dependencies.connect().await;
+    let (dependencies, answer) = (&dependencies, &answer);
+    let service = service_fn(move |event: LambdaEvent<Value>| async move {
+        answer(dependencies, event).await.map_err(|error| error.to_string())
+    });
+    lambda_runtime::run(service).await.map_err(|error| error.to_string())
 }

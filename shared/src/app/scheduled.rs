@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use futures::future::BoxFuture;
-use lambda_runtime::tower::service_fn;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
+use super::batch::serve_events;
 use super::dependencies::Dependencies;
 use super::run;
 use crate::domain::clock::SystemClock;
@@ -62,16 +62,8 @@ impl<R: Dependencies> ScheduledFunction<R> {
     /// Runs the function under Lambda until the environment is shut down.
     #[must_use]
     pub fn run(&self) -> ExitCode {
-        run(self.name, self.serve())
-    }
-
-    async fn serve(&self) -> Result<(), String> {
-        let dependencies = R::from_environment().map_err(|error| error.to_string())?;
-        dependencies.connect().await;
-        let dependencies = &dependencies;
-        let service = service_fn(move |event: LambdaEvent<Value>| async move {
-            self.answer(dependencies, &event.context).await.map_err(|error| error.to_string())
-        });
-        lambda_runtime::run(service).await.map_err(|error| error.to_string())
+        let answer =
+            async |dependencies: &R, event: LambdaEvent<Value>| self.answer(dependencies, &event.context).await;
+        run(self.name, serve_events(answer))
     }
 }

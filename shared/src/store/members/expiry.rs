@@ -56,7 +56,8 @@ impl DueRows {
 
     /// The end to announce now.
     fn announcement(&self, notice: ExpiryNotice, now: Timestamp) -> Option<Timestamp> {
-        let end = self.end().filter(|end| self.audit_record.announced_end != Some(*end))?;
+        let is_news = |end: &Timestamp| *end > now && self.audit_record.announced_end != Some(*end);
+        let end = self.end().filter(is_news)?;
         notice.announced_at(end).filter(|at| *at <= now).map(|_| end)
     }
 
