@@ -201,7 +201,7 @@ impl Expiry {
                 self.decide(state, false);
             }
             Request::Schedule(time) if time > read.now && !is_member => {
-                // One that has become a member since may be: its addition comes after the schedule, and ends it.
+                // The account may be a member by now: the schedule starts nothing beside a membership.
                 state.start.decided = Some(Some(time));
                 state.is_scheduled = true;
                 self.write_due(state, index, Some(time));

@@ -212,8 +212,8 @@ fn new_end(row: &PlannedRow) -> Option<Timestamp> {
     row.ends_at.filter(|_| row.is_end_changed())
 }
 
-/// Notes a new end of a direct membership for readers of all groups above, and for the sweep. An end of before stays noted until the sweep
-/// comes to it: so it need not be known here.
+/// Notes a new end of a direct membership, for readers of all groups above and for the sweep. The note of an earlier end stays until the
+/// sweep removes it, so this change need not know it.
 fn end_writes(group: &GroupId, account: &AccountId, row: &PlannedRow, now: Timestamp) -> Vec<Write> {
     let Some(end) = new_end(row) else { return Vec::new() };
     let note = Update::of(Key::ends(account)).set(*group, end);

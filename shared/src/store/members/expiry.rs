@@ -1,5 +1,5 @@
-//! Memberships with a start or an end: the sweep brings about what their time has come for, and readers that cannot wait for it go by
-//! the clock. `tests/model/expiry.rs` checks the protocol and shows that each of its conditions is needed.
+//! Memberships with a start or an end. The sweep starts and ends them; single reads go by the clock and do not wait for it.
+//! `tests/model/expiry.rs` checks the protocol and shows that each of its conditions is needed.
 //!
 //! A row in a partition of due memberships says only "look at this membership from this time on". The sweep decides by the rows of
 //! the membership, and moves the row on to the next time: so repeated, late and stale looks do no harm.
@@ -204,8 +204,8 @@ impl Store {
         committed.error.map_or(Ok(is_all), Err)
     }
 
-    /// Moves the due row on to the next time, or deletes it. Provided that the membership is as read: another change may have just
-    /// written the same due row.
+    /// Moves the due row on to the next time, or deletes it. Requires the membership as read: another change may just have written the
+    /// same due row.
     async fn look_later(
         &self,
         due: &DueMembership,

@@ -14,7 +14,8 @@ use crate::store::table::{Condition, Update, Write};
 /// Schedules that are changed in one transaction: two rows each, with the group's row and its count shards.
 pub(super) const SCHEDULES_TOGETHER: usize = 40;
 
-/// A change of a schedule. An account that has become a member meanwhile was added after that, and its addition ends the schedule.
+/// A change of a schedule. The account may have become a direct member meanwhile: the schedule starts nothing while it is one, and the
+/// next decision ends it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Schedule {
     /// The membership starts at this time, in place of another one.
