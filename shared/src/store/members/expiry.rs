@@ -156,9 +156,8 @@ impl Store {
             Err(Error::Guarded(_)) => return drop_schedule().await,
             Err(error) => return Err(error),
         }
-        let was_deleted = record.account_version.is_some_and(|version| {
-            read.rows.account(account).ok().flatten().is_some_and(|item| item.was_deleted_since(version))
-        });
+        let account_row = read.rows.account(account)?;
+        let was_deleted = account_row.zip(record.account_version).is_some_and(|(item, at)| item.was_deleted_since(at));
         let is_over = record.scheduled_end.is_some_and(|end| end <= now);
         let is_direct = read.member.as_ref().is_some_and(|item| item.direct && !item.has_expired(now));
         let validity = Validity { starts_at: None, expires_at: Some(record.scheduled_end) };
