@@ -44,7 +44,7 @@ async fn event_has_the_form_of_api_gateway() {
         request_id: "r-1",
         route_key: "PUT /api/v1/groups/{id}/members/{accountId}",
         path_parameters: vec![("id".into(), "grp-1".into()), ("accountId".into(), "a%40b".into())],
-        claims: &claims,
+        authorizer: json!({ "jwt": { "claims": claims, "scopes": null } }),
         time: time::OffsetDateTime::from_unix_timestamp(1_583_348_638).unwrap(),
     };
     let event = groups_local::event::of_request(&parts, &Bytes::from_static(b"\xff"), &gateway);
@@ -55,7 +55,7 @@ async fn event_has_the_form_of_api_gateway() {
     assert_eq!(event["queryStringParameters"], json!({ "x": "1,2", "y": " z" }));
     assert_eq!(event["pathParameters"], json!({ "id": "grp-1", "accountId": "a@b" }));
     assert_eq!(event["headers"]["x-twice"], json!("1,2"));
-    assert_eq!(event["headers"]["x-forwarded-proto"], json!("https"), "the gateway overwrites the client's");
+    assert_eq!(event["headers"]["x-forwarded-proto"], json!("http"), "the gateway overwrites the client's");
     assert!(event["headers"].get("cookie").is_none());
     assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
     assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/w=="), &json!(true)));

@@ -46,7 +46,7 @@ async fn create(api: &Api, number: usize) {
     };
     let profile = GroupProfile::named(GroupName::parse(&name).unwrap());
     let group = Group::new(api.app.new_group_id(), profile, now());
-    api.store.create_group(&administer(), group, None).await.unwrap().leave_to_stream();
+    api.store.create_group(&administer(), group, None, None).await.unwrap().leave_to_stream();
 }
 
 /// Searches for a page of fifty.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures::stream::{self, StreamExt};
-use shared::domain::{AccountTexts, GroupId};
+use shared::domain::{AccountTexts, GroupId, ProvisionedAccount};
 use shared::store::client_for;
 use shared::store::keys::{AccountList, Attribute, Attributes, COUNT_SHARDS, Key, spread};
 
@@ -68,7 +68,8 @@ impl Pattern {
             row
         };
         let mut rows = vec![with(&self.account, &Key::account(&account.id), true)];
-        let AccountTexts { name, email, words } = AccountTexts::of(&account);
+        let provisioned = ProvisionedAccount { account: account.clone(), external_id: None };
+        let AccountTexts { name, email, words, external_id: _ } = AccountTexts::of(&provisioned);
         let texts = [(AccountList::All, name)].into_iter().chain(email.map(|email| (AccountList::Emails, email)));
         let texts = texts.chain(words.into_iter().map(|word| (AccountList::Words, word)));
         rows.extend(texts.map(|(list, text)| Key::account_text(list, &text, &account.id).to_attributes()));

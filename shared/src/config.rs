@@ -1,5 +1,6 @@
 //! Configuration from environment variables.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::authz::{Policy, Role};
@@ -19,6 +20,8 @@ pub struct Config {
     /// `ADMIN_ROLE`, `READ_ROLES` (comma-separated, may be empty) and `PRIVILEGED_ROLE` (may be empty: the administrators'): the roles
     /// that may administer, read, and change privileged groups.
     pub policy: Policy,
+    /// `UNIQUE_GROUP_NAMES`: whether an identity provider may not give a group the name of another.
+    pub unique_group_names: bool,
     /// `HISTORY_RETENTION_DAYS`: for how long history is kept.
     pub history_retention: HistoryRetention,
     /// `SETTLE_BUDGET_MS`: the time budget of a write for propagating to ancestors before it replies.
@@ -34,6 +37,15 @@ pub struct ApplyEventsConfig {
     pub request_time_budget: Duration,
     /// `PRIVILEGED_SOURCES` (comma-separated, may be empty): the event sources that may change members of privileged groups.
     pub privileged_sources: Vec<String>,
+}
+
+/// The configuration of authorize-token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizeTokenConfig {
+    /// `TOKEN_DIGESTS` (comma-separated, may be empty): the SHA-256 of each accepted token, in hexadecimal digits.
+    pub digests: Vec<[u8; 32]>,
+    /// `ACTOR_CLAIM` with `TOKEN_ACTOR`, and `ROLES_CLAIM` with `TOKEN_ROLES` (comma-separated): the claims of a caller with such a token.
+    pub claims: BTreeMap<String, String>,
 }
 
 /// The additional configuration of expire-members.
@@ -167,6 +179,11 @@ impl Config {
         let read_roles = variable("READ_ROLES")?;
         let read_roles: Option<Vec<Role>> = list(&read_roles).map(Role::parse).collect();
         let read_roles = read_roles.ok_or_else(malformed("READ_ROLES", "holds a role with a space or a bracket"))?;
+        let unique_group_names = match required("UNIQUE_GROUP_NAMES")?.as_str() {
+            "true" => true,
+            "false" => false,
+            _ => return Err(malformed("UNIQUE_GROUP_NAMES", "is neither true nor false")()),
+        };
         let history_retention = HistoryRetention::parse(&required("HISTORY_RETENTION_DAYS")?)
             .map_err(|_| malformed("HISTORY_RETENTION_DAYS", "is not a number of days from 1 to 3653")())?;
         let settle_budget = required("SETTLE_BUDGET_MS")?
@@ -174,7 +191,16 @@ impl Config {
             .map(Duration::from_millis)
             .map_err(|_| malformed("SETTLE_BUDGET_MS", "is not a whole number of milliseconds")())?;
         let policy = Policy { admin_role, read_roles, privileged_role };
-        Ok(Self { table_name, roles_claim, actor_claim, account_claim, policy, history_retention, settle_budget })
+        Ok(Self {
+            table_name,
+            roles_claim,
+            actor_claim,
+            account_claim,
+            policy,
+            unique_group_names,
+            history_retention,
+            settle_budget,
+        })
     }
 }
 
@@ -201,6 +227,45 @@ impl ApplyEventsConfig {
         let privileged_sources = list(&sources).map(str::to_owned).collect();
         Ok(Self { dead_letter_queue_url, request_time_budget: Duration::from_secs(seconds), privileged_sources })
     }
+}
+
+impl AuthorizeTokenConfig {
+    /// Reads the environment variables of the process.
+    ///
+    /// # Errors
+    /// The first variable that is missing or malformed.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(environment)
+    }
+
+    /// Reads the variables that `get` returns.
+    ///
+    /// # Errors
+    /// The first variable that is missing or malformed.
+    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let name = "TOKEN_DIGESTS";
+        let digests = get(name).ok_or(ConfigError { name, reason: "is not set" })?;
+        let digests: Option<Vec<[u8; 32]>> = list(&digests).map(parse_digest).collect();
+        let malformed = ConfigError { name, reason: "holds a text that is not 64 hexadecimal digits" };
+        let name = "TOKEN_ROLES";
+        let roles = non_blank(&get, name)?;
+        let roles: Option<Vec<Role>> = list(&roles).map(Role::parse).collect();
+        let roles = roles.ok_or(ConfigError { name, reason: "holds a role with a space or a bracket" })?;
+        let roles: Vec<&str> = roles.iter().map(Role::as_str).collect();
+        let claims = BTreeMap::from([
+            (non_blank(&get, "ROLES_CLAIM")?, format!("[{}]", roles.join(" "))),
+            (non_blank(&get, "ACTOR_CLAIM")?, non_blank(&get, "TOKEN_ACTOR")?),
+        ]);
+        Ok(Self { digests: digests.ok_or(malformed)?, claims })
+    }
+}
+
+/// Parses 64 hexadecimal digits.
+fn parse_digest(text: &str) -> Option<[u8; 32]> {
+    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let byte = |index: usize| u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..32).filter_map(byte).collect();
+    bytes.try_into().ok().filter(|_| is_digest)
 }
 
 impl ExpireMembersConfig {
@@ -283,7 +348,7 @@ mod tests {
 
     use super::*;
 
-    const API: [(&str, &str); 9] = [
+    const API: [(&str, &str); 10] = [
         ("TABLE_NAME", "groups"),
         ("ROLES_CLAIM", "cognito:groups"),
         ("ACTOR_CLAIM", "sub"),
@@ -291,6 +356,7 @@ mod tests {
         ("ADMIN_ROLE", "Administrator"),
         ("READ_ROLES", ""),
         ("PRIVILEGED_ROLE", ""),
+        ("UNIQUE_GROUP_NAMES", "true"),
         ("SETTLE_BUDGET_MS", "300"),
         ("HISTORY_RETENTION_DAYS", "400"),
     ];

@@ -21,6 +21,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use groups_local::activity::Activity;
+use groups_local::authorizers::{Authorizers, accept_token};
 use groups_local::bus::Bus;
 use groups_local::gateway::Gateway;
 use groups_local::jwt::Verifier;
@@ -77,6 +78,9 @@ enum Between<'a> {
     Meter(&'a Meter),
     Contention(&'a Contention),
 }
+
+/// The long-lived token that the API accepts on routes for identity providers.
+pub const LONG_LIVED_TOKEN: &str = "canary-of-a-long-lived-token";
 
 /// The whole API over a fresh table.
 pub struct Api {
@@ -187,11 +191,13 @@ impl Api {
         let mut config = config(&table);
         configure(&mut config);
         let app = App::new(config, Store::new(client, &table, REQUEST_TIME_BUDGET), clock);
-        let verifier = Verifier::new([key()], &template.authorizer).unwrap();
+        let jwt = Verifier::new([key()], &template.authorizer).unwrap();
+        let variable = |name: &str| template.environment.get(name).cloned();
+        let authorizers = Authorizers { jwt, token: accept_token(LONG_LIVED_TOKEN, variable).unwrap() };
         let bus = Bus::open(None).unwrap();
         let (store, activity) = (app.store.clone(), Activity::default());
         let local = LocalEndpoints { store, bus: bus.clone(), progress: Vec::new(), activity, table: endpoint.clone() };
-        let gateway = Gateway::new(&template, verifier, app.clone(), local).unwrap();
+        let gateway = Gateway::new(&template, authorizers, app.clone(), local).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(gateway.serve(listener, std::future::pending()));

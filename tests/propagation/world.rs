@@ -152,7 +152,7 @@ impl World {
     async fn create(&self) -> GroupId {
         let profile = GroupProfile::named(GroupName::parse("World").unwrap());
         let group = Group::new(self.api.app.new_group_id(), profile, self.now());
-        self.store().create_group(&administer(), group, None).await.unwrap().leave_to_stream().id
+        self.store().create_group(&administer(), group, None, None).await.unwrap().leave_to_stream().id
     }
 
     async fn rename_account(&mut self, index: usize) {
@@ -330,7 +330,7 @@ impl World {
         let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
         let changes = GroupChanges { name, ..GroupChanges::default() };
         let renamed =
-            self.store().update_group(&administer(), &id, &changes, &Precondition::NONE, self.now()).await.unwrap();
+            self.store().update_group(&administer(), &id, &changes, &Precondition::NONE, None, self.now()).await.unwrap();
         self.settle(renamed).await;
     }
 

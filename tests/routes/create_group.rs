@@ -308,7 +308,7 @@ async fn idempotency_key_expires_after_a_day() {
         let created_at = Timestamp::from_unix_seconds(1_700_000_000 + second);
         let group = Group::new(api.app.new_group_id(), profile, created_at);
         let key = IdempotencyKey { key: "k", request_digest: [name.len() as u8; 32] };
-        api.store.create_group(&administer(), group, Some(key)).await.map(Unsettled::leave_to_stream)
+        api.store.create_group(&administer(), group, Some(key), None).await.map(Unsettled::leave_to_stream)
     };
     const DAY: i64 = 24 * 60 * 60;
     let first = create(0, "A").await.unwrap();

@@ -47,7 +47,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     require_creation(&request)?;
     let idempotency = key.map(|key| IdempotencyKey { key, request_digest: body.digest() });
     let group = Group::new(app.new_group_id(), body.0, app.clock.now());
-    let created = app.store.create_group(&granted, group, idempotency).await?;
+    let created = app.store.create_group(&granted, group, idempotency, None).await?;
     // When the time budget ends first, the stream completes the search rows.
     let (group, _) = app.settle(&granted, created).await;
     Ok(Reply::created(&GroupResponse::from(&group), &group.id).etag(group.tag()))

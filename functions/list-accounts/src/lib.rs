@@ -52,6 +52,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
         term: query.take("search", AccountTerm::parse).flatten(),
         email: query.take("email", EmailTerm::parse),
         status: query.take("status", |text| Ok(text.to_owned())),
+        ..AccountFilter::default()
     };
     query.finish()?;
     let page = app.store.list_accounts(&granted, &filter, limit, after.as_ref()).await?;

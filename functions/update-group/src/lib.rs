@@ -37,7 +37,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let UpdateGroupRequest(changes) = UpdateGroupRequest::parse(json_body(&request)?)?;
     let id = group_id(&request)?;
     let now = app.clock.now();
-    let updated = app.store.update_group(&granted, &id, &changes, &precondition, now).await?;
+    let updated = app.store.update_group(&granted, &id, &changes, &precondition, None, now).await?;
     // When the time budget ends first, the stream completes the search rows.
     let (group, _) = app.settle(&granted, updated).await;
     Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.tag()))

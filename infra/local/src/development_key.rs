@@ -6,6 +6,8 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use rsa::RsaPrivateKey;
@@ -16,6 +18,7 @@ use crate::Problem;
 const FOLDER: &str = ".local";
 const FILE: &str = "development-key.pem";
 const FORMER_FILE: &str = "former-development-key.pem";
+const TOKEN_FILE: &str = "scim-token";
 const BITS: usize = 2048;
 
 /// A key pair in PEM.
@@ -99,11 +102,27 @@ impl DevelopmentKey {
     }
 }
 
+/// Reads the long-lived token below this folder and, the first time, generates one: 256 random bits.
+///
+/// # Errors
+/// The token cannot be read or written.
+pub fn long_lived_token(root: &Path) -> Result<String, Problem> {
+    let path = root.join(FOLDER).join(TOKEN_FILE);
+    let failed = |error| Problem::new(format!("cannot keep the token {FOLDER}/{TOKEN_FILE}"), error);
+    if !path.exists() {
+        let mut bits = [0; 32];
+        rsa::rand_core::RngCore::fill_bytes(&mut rsa::rand_core::OsRng, &mut bits);
+        keep(&path, &URL_SAFE_NO_PAD.encode(bits)).map_err(failed)?;
+    }
+    Ok(fs::read_to_string(&path).map_err(failed)?.trim().to_owned())
+}
+
 /// Writes the key unless another process was faster. The link makes the file appear complete and only once.
 fn keep(path: &Path, pem: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
-    let draft = folder.join(format!("{FILE}.{}", std::process::id()));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!("{name}.{}", std::process::id()));
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
     file.write_all(pem.as_bytes())?;
     file.sync_all()?;

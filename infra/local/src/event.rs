@@ -23,8 +23,8 @@ pub struct GatewayContext<'a> {
     pub route_key: &'a str,
     /// The parameters' names and values, percent-encoded as in the path.
     pub path_parameters: Vec<(String, String)>,
-    /// The token's claims, flattened.
-    pub claims: &'a BTreeMap<String, String>,
+    /// The authorizer's part of the context: the token's claims, flattened.
+    pub authorizer: Value,
     /// When the request arrived.
     pub time: OffsetDateTime,
 }
@@ -66,7 +66,7 @@ fn request_context(parts: &Parts, gateway: &GatewayContext<'_>) -> Value {
     json!({
         "accountId": "123456789012",
         "apiId": "local",
-        "authorizer": { "jwt": { "claims": gateway.claims, "scopes": null } },
+        "authorizer": gateway.authorizer,
         "domainName": "local",
         "domainPrefix": "local",
         "http": {
@@ -125,8 +125,8 @@ fn headers(headers: &HeaderMap) -> Map<String, Value> {
             joined.insert(name.to_string(), json!(value));
         }
     }
-    // The gateway overwrites these headers of the client.
-    let own = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-port", "443"), ("x-forwarded-proto", "https")];
+    // The gateway overwrites these headers of the client. A deployed one is reached by HTTPS only.
+    let own = [("x-forwarded-for", "127.0.0.1"), ("x-forwarded-port", "443"), ("x-forwarded-proto", "http")];
     joined.extend(own.map(|(name, value)| (name.to_owned(), json!(value))));
     joined
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 pub use reject_request::PATHS;
 use shared::api::operation::Operation;
 use shared::app::{
-    App, ApplyEventsDeps, ExpireMembersDeps, Function, PublishEventsDeps, QueueFunction, ScheduledFunction,
+    App, ApplyEventsDeps, AuthorizeTokenDeps, AuthorizerFunction, ExpireMembersDeps, Function, PublishEventsDeps, QueueFunction, ScheduledFunction,
     StreamFunction,
 };
 
@@ -63,6 +63,18 @@ endpoints![
     update_group,
 ];
 
+/// The function of another protocol, behind routes that take every method and every path below theirs.
+pub const SCIM: Function = scim::FUNCTION;
+
+/// The Lambda authorizer for long-lived tokens.
+pub const AUTHORIZE_TOKEN: AuthorizerFunction<AuthorizeTokenDeps> = authorize_token::FUNCTION;
+
+/// Returns the function behind a route by its name.
+#[must_use]
+pub fn routed(name: &str) -> Option<Function> {
+    FUNCTIONS.into_iter().chain([SCIM]).find(|function| function.name == name)
+}
+
 /// The function of the catch-all route.
 pub const REJECT_REQUEST: Function = reject_request::FUNCTION;
 
@@ -84,7 +96,7 @@ pub const EXPIRE_MEMBERS: ScheduledFunction<ExpireMembersDeps> = expire_members:
 /// A route or a source names an unknown function, or a function has none.
 pub fn check_routes(template: &Template) -> Result<(), Problem> {
     let routed: BTreeSet<&str> = template.routes.iter().map(|route| route.function.as_str()).collect();
-    let known: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+    let known: BTreeSet<&str> = FUNCTIONS.iter().map(|function| function.name).chain([SCIM.name]).collect();
     if let Some(route) = template.routes.iter().find(|route| !known.contains(route.function.as_str())) {
         let (method, path, function) = (&route.method, &route.path, &route.function);
         return Err(Problem(format!("template.yaml routes {method} {path} to {function}, which is no function here")));

@@ -1,4 +1,4 @@
-//! The local gateway: the template's routes and authorizer, in front of the functions' handlers.
+//! The local gateway: the template's routes and authorizers, in front of the functions' handlers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use futures::FutureExt;
 use lambda_http::lambda_runtime::tower::{ServiceExt, service_fn};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Context, LambdaEvent};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::app::{App, Function};
 use shared::http::request::escape_query;
 use time::OffsetDateTime;
@@ -23,13 +23,13 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::authorizers::{Authorized, Authorizers, Refused};
 use crate::docs::Docs;
 use crate::event::{self, GatewayContext, own_response};
-use crate::functions::{FUNCTIONS, REJECT_REQUEST, check_routes};
-use crate::jwt::Verifier;
+use crate::functions::{REJECT_REQUEST, check_routes, routed};
 use crate::local_endpoints::LocalEndpoints;
 use crate::request_log::RequestLog;
-use crate::template::Template;
+use crate::template::{Route, RouteAuthorizer, Template};
 use crate::{Problem, host};
 
 /// The largest body that API Gateway forwards (Amazon API Gateway quotas): 10 MB.
@@ -43,12 +43,14 @@ struct RoutedFunction {
     method: String,
     path: String,
     function: Function,
+    authorizer: RouteAuthorizer,
+    timeout_seconds: u64,
 }
 
 /// The gateway.
 pub struct Gateway {
     router: matchit::Router<Vec<RoutedFunction>>,
-    verifier: Verifier,
+    authorizers: Authorizers,
     timeout_seconds: u64,
     app: App,
     local: LocalEndpoints,
@@ -61,23 +63,33 @@ impl Gateway {
     ///
     /// # Errors
     /// The template has a route without a function, a function without a route, or an invalid path.
-    pub fn new(template: &Template, verifier: Verifier, app: App, local: LocalEndpoints) -> Result<Self, Problem> {
+    pub fn new(
+        template: &Template,
+        authorizers: Authorizers,
+        app: App,
+        local: LocalEndpoints,
+    ) -> Result<Self, Problem> {
         check_routes(template)?;
         let docs = Docs::new(template)?;
-        let mut by_path: BTreeMap<&str, Vec<RoutedFunction>> = BTreeMap::new();
+        let mut by_path: BTreeMap<String, Vec<RoutedFunction>> = BTreeMap::new();
         for route in &template.routes {
-            let function = FUNCTIONS.iter().find(|function| function.name == route.function);
             let (method, path) = (route.method.clone(), route.path.clone());
-            let routed = function.map(|function| RoutedFunction { method, path, function: *function });
-            by_path.entry(&route.path).or_default().extend(routed);
+            let Route { authorizer, timeout_seconds, .. } = *route;
+            // A test may give invocations more time than the template does.
+            let timeout_seconds = timeout_seconds.max(template.timeout_seconds);
+            let function = routed(&route.function);
+            let routed = function.map(|function| RoutedFunction { method, path, function, authorizer, timeout_seconds });
+            // A part that takes the rest of the path is `{proxy+}` for the gateway, `{*proxy}` for the router.
+            by_path.entry(route.path.replace("{proxy+}", "{*proxy}")).or_default().extend(routed);
         }
         let mut router = matchit::Router::new();
         for (path, functions) in by_path {
             router
-                .insert(path, functions)
+                .insert(&path, functions)
                 .map_err(|error| Problem::new(format!("template.yaml: path {path}"), error))?;
         }
-        Ok(Self { router, verifier, timeout_seconds: template.timeout_seconds, app, local, docs, log: RequestLog::Off })
+        let timeout_seconds = template.timeout_seconds;
+        Ok(Self { router, authorizers, timeout_seconds, app, local, docs, log: RequestLog::Off })
     }
 
     /// The same gateway with this log.
@@ -135,26 +147,33 @@ impl Gateway {
     async fn call(&self, parts: &Parts, body: &Bytes) -> Response<Body> {
         let route = self.route(parts);
         // The catch-all route has no authorizer.
-        let is_open = route.is_none();
+        let authorizer = route.as_ref().map(|(routed, _)| routed.authorizer);
+        let timeout_seconds = route.as_ref().map_or(self.timeout_seconds, |(routed, _)| routed.timeout_seconds);
         let (function, route_key, path_parameters) = match route {
             Some((routed, parameters)) => (routed.function, format!("{} {}", routed.method, routed.path), parameters),
             None => (REJECT_REQUEST, "$default".to_owned(), Vec::new()),
         };
         let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let started = Instant::now();
-        let claims = match authorization.map(|value| self.verifier.verify(value)) {
-            Some(Ok(claims)) => claims,
-            _ if is_open => BTreeMap::new(),
-            refused => {
-                self.log.write(parts, 401, started.elapsed(), None);
-                return unauthorized(refused.and_then(Result::err));
+        let authorized = match authorizer {
+            Some(authorizer) => self.authorizers.authorize(authorizer, authorization, &route_key).await,
+            None => {
+                let context = json!({ "jwt": { "claims": {}, "scopes": null } });
+                Ok(Authorized { context, ..Authorized::default() })
+            }
+        };
+        let Authorized { claims, context: authorizer } = match authorized {
+            Ok(authorized) => authorized,
+            Err(refused) => {
+                self.log.write(parts, refused.status.as_u16(), started.elapsed(), None);
+                return refuse(refused);
             }
         };
         let request_id = &Uuid::new_v4().to_string();
         let route_key = &route_key;
-        let gateway = GatewayContext { request_id, route_key, path_parameters, claims: &claims, time: self.now() };
+        let gateway = GatewayContext { request_id, route_key, path_parameters, authorizer, time: self.now() };
         let event = event::of_request(parts, body, &gateway);
-        let context = self.context(request_id);
+        let context = self.context(request_id, timeout_seconds);
         let reply = invoke(function, &self.app, &event, context).await.unwrap_or_default();
         self.local.activity.note();
         let response = event::to_response(reply);
@@ -166,7 +185,7 @@ impl Gateway {
     /// Returns the route of a request and the values of the path's parameters.
     fn route(&self, parts: &Parts) -> Option<(&RoutedFunction, Vec<(String, String)>)> {
         let matched = self.router.at(parts.uri.path()).ok()?;
-        let routed = matched.value.iter().find(|routed| routed.method == parts.method.as_str())?;
+        let routed = matched.value.iter().find(|routed| [parts.method.as_str(), "ANY"].contains(&routed.method.as_str()))?;
         let parameters = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Some((routed, parameters.collect()))
     }
@@ -177,13 +196,18 @@ impl Gateway {
     }
 
     /// The invocation's context. Its deadline is in real time, even when a test sets the app's clock.
-    fn context(&self, request_id: &str) -> Context {
+    fn context(&self, request_id: &str, timeout_seconds: u64) -> Context {
         use shared::domain::Clock;
         let mut context = Context::default();
         context.request_id = request_id.to_owned();
-        context.deadline = shared::domain::clock::SystemClock.unix_millis() + self.timeout_seconds * 1_000;
+        context.deadline = shared::domain::clock::SystemClock.unix_millis() + timeout_seconds * 1_000;
         context
     }
+}
+
+/// Refuses a request, as the gateway does.
+fn refuse(Refused { status, reason }: Refused) -> Response<Body> {
+    if status == StatusCode::FORBIDDEN { own_response(status, "Forbidden") } else { unauthorized(reason) }
 }
 
 /// Refuses a token, as RFC 6750, section 3, describes: with the reason, which is logged as well.

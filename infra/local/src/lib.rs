@@ -2,6 +2,7 @@
 //! `template.yaml`, the file that deploys it.
 
 pub mod activity;
+pub mod authorizers;
 pub mod bus;
 pub mod data_file;
 pub mod demo;

@@ -10,7 +10,8 @@ use clap_complete::Shell;
 use groups_local::activity::Activity;
 use groups_local::bus::Bus;
 use groups_local::demo::{self, Demo};
-use groups_local::development_key::DevelopmentKeys;
+use groups_local::authorizers::{Authorizers, accept_token};
+use groups_local::development_key::{DevelopmentKeys, long_lived_token};
 use groups_local::functions::{APPLY_EVENTS, EXPIRE_MEMBERS, PROPAGATE, PUBLISH_EVENTS};
 use groups_local::gateway::Gateway;
 use groups_local::jwt::{TokenRequest, Verifier, sign};
@@ -22,7 +23,7 @@ use groups_local::scheduler::Scheduler;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
 use groups_local::{Problem, data_file, openapi, table};
-use shared::app::{App, ApplyEventsDeps, ExpireMembersDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
+use shared::app::{App, ApplyEventsDeps, AuthorizeTokenDeps, ExpireMembersDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
 use shared::authz::Role;
 use shared::aws::Connection;
 use shared::bus::{DeadLetters, EventBus};
@@ -54,6 +55,8 @@ struct Arguments {
 enum Command {
     /// Prints a token for the local API.
     Token(TokenArguments),
+    /// Prints the long-lived token with which an identity provider calls the local `/scim/v2`.
+    ScimToken,
     /// Prints the API's OpenAPI document, the content of `openapi.yaml`.
     Openapi,
     /// Prints a script that completes the arguments of `groups-local` in a shell.
@@ -116,6 +119,7 @@ struct Workspace {
     expire_members: ExpireMembersConfig,
     publish_events: PublishEventsConfig,
     keys: DevelopmentKeys,
+    token: AuthorizeTokenDeps,
 }
 
 impl Workspace {
@@ -130,7 +134,8 @@ impl Workspace {
         let apply_events = ApplyEventsConfig::from_variables(variable).map_err(problem)?;
         let expire_members = ExpireMembersConfig::from_variables(variable).map_err(problem)?;
         let publish_events = PublishEventsConfig::from_variables(variable).map_err(problem)?;
-        Ok(Self { keys: keys(root)?, template, config, apply_events, expire_members, publish_events })
+        let token = accept_token(&long_lived_token(root)?, variable).map_err(problem)?;
+        Ok(Self { keys: keys(root)?, token, template, config, apply_events, expire_members, publish_events })
     }
 
     fn token(&self, sub: &str, roles: &[String], expires_in: i64) -> Result<String, Problem> {
@@ -145,6 +150,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Some(Command::Token(token)) => print_token(&token).map(|()| true),
+        Some(Command::ScimToken) => print_scim_token().map(|()| true),
         Some(Command::Openapi) => print_document().map(|()| true),
         Some(Command::Completion { shell }) => {
             clap_complete::generate(shell, &mut Arguments::command(), "groups-local", &mut std::io::stdout());
@@ -167,6 +173,10 @@ fn print_token(arguments: &TokenArguments) -> Result<(), Problem> {
     let TokenArguments { roles, sub, expires_in, rotate } = arguments;
     let keys = if *rotate { DevelopmentKeys::rotate } else { DevelopmentKeys::load };
     print(&Workspace::open(keys)?.token(sub, roles, *expires_in)?)
+}
+
+fn print_scim_token() -> Result<(), Problem> {
+    print(&long_lived_token(root(&here()?)?)?)
 }
 
 fn print_document() -> Result<(), Problem> {
@@ -214,13 +224,14 @@ async fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
     })?;
     let _held = arguments.data.as_deref().map(data_file::hold).transpose()?;
     let (endpoint, store, is_seeded) = open_store(arguments, template, config).await?;
-    let verifier = Verifier::new(keys.all(), &template.authorizer)?;
+    let jwt = Verifier::new(keys.all(), &template.authorizer)?;
+    let authorizers = Authorizers { jwt, token: workspace.token.clone() };
     let app = App::new(config.clone(), store, Arc::new(SystemClock));
     let address = listener.local_addr().map_err(|error| Problem::new("cannot read the address", error))?;
     let local = start_pollers(arguments, &workspace, &app, &endpoint, &format!("http://{address}")).await?;
     let progress = if is_seeded { local.progress.clone() } else { Vec::new() };
     let log = if arguments.log == LogFormat::Short { RequestLog::short() } else { RequestLog::Off };
-    let gateway = Gateway::new(template, verifier, app, local)?.logging(log);
+    let gateway = Gateway::new(template, authorizers, app, local)?.logging(log);
     // Before the greeting: a script that has read it may send the signal at once.
     let stop = shutdown_signal()?;
     let greeting = async {

@@ -42,6 +42,27 @@ pub struct Route {
     pub path: String,
     /// The name of the function's binary.
     pub function: String,
+    /// The authorizer of its requests.
+    pub authorizer: RouteAuthorizer,
+    /// Seconds that an invocation may take.
+    pub timeout_seconds: u64,
+}
+
+/// The authorizers that a route can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteAuthorizer {
+    /// The gateway's own, for JWTs.
+    Jwt,
+    /// The Lambda authorizer for long-lived tokens.
+    Token,
+}
+
+impl Route {
+    /// Whether the route takes every path below its own.
+    #[must_use]
+    pub fn is_greedy(&self) -> bool {
+        self.path.ends_with("+}")
+    }
 }
 
 /// An event source: the table's stream for a function.
@@ -128,7 +149,7 @@ impl Template {
             environment.extend(own.map(|(name, value)| (name.clone(), resolve(value))));
             let timeout = properties["Timeout"].as_u64().unwrap_or(default_timeout);
             for event in properties["Events"].as_object().into_iter().flat_map(Map::values) {
-                routes.extend(route(event, &function)?);
+                routes.extend(route(event, &function, timeout)?);
                 match event["Type"].as_str() {
                     Some("DynamoDB") => streams.push(stream_source(&event["Properties"], &function, timeout)?),
                     Some("SQS") => queue = Some(queue_source(&document, &event["Properties"], &function, timeout)?),
@@ -163,9 +184,9 @@ pub fn document(text: &str) -> Result<Value, Problem> {
 }
 
 impl Template {
-    /// Returns the routes that documents describe: all but those of `HEAD`, which every `GET` has.
+    /// Returns the routes that documents describe: all but those of `HEAD`, which every `GET` has, and those of another protocol.
     pub fn documented_routes(&self) -> impl Iterator<Item = &Route> {
-        self.routes.iter().filter(|route| route.method != "HEAD")
+        self.routes.iter().filter(|route| route.method != "HEAD" && !route.is_greedy())
     }
 
     /// Returns a function's event source on the table's stream.
@@ -201,13 +222,18 @@ fn default_function(document: &Value) -> Option<String> {
     function["Metadata"]["BuildProperties"]["Binary"].as_str().map(str::to_owned)
 }
 
-fn route(event: &Value, function: &str) -> Result<Option<Route>, Problem> {
+fn route(event: &Value, function: &str, timeout_seconds: u64) -> Result<Option<Route>, Problem> {
     if event["Type"] != "HttpApi" || is_catch_all(event) {
         return Ok(None);
     }
     let properties = &event["Properties"];
     let method = text_of(&properties["Method"], "a Method")?.to_uppercase();
-    Ok(Some(Route { method, path: text_of(&properties["Path"], "a Path")?, function: function.to_owned() }))
+    let authorizer = match properties["Auth"]["Authorizer"].as_str() {
+        Some("Token") => RouteAuthorizer::Token,
+        _ => RouteAuthorizer::Jwt,
+    };
+    let (path, function) = (text_of(&properties["Path"], "a Path")?, function.to_owned());
+    Ok(Some(Route { method, path, function, authorizer, timeout_seconds }))
 }
 
 fn stream_source(properties: &Value, function: &str, timeout_seconds: u64) -> Result<StreamSource, Problem> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::requests::CheckMembershipsRequest;
 use super::responses::{GroupResponse, PageInfoResponse};
 use crate::domain::{
-    Account, AccountId, Actor, GroupId, GroupName, MembershipPath, MembershipType, Page, PathStep, Timestamp,
+    Account, AccountId, Actor, GroupId, GroupName, MembershipPath, MembershipType, Page, PathStep, ProvisionedAccount, Timestamp,
 };
 
 /// An account, as the account system has it.
@@ -60,9 +60,9 @@ pub struct AccountsResponse<'a> {
     page_info: PageInfoResponse<'a>,
 }
 
-impl<'a> From<&'a Page<Account>> for AccountsResponse<'a> {
-    fn from(page: &'a Page<Account>) -> Self {
-        let accounts = page.items.iter().map(AccountResponse::from).collect();
+impl<'a> From<&'a Page<ProvisionedAccount>> for AccountsResponse<'a> {
+    fn from(page: &'a Page<ProvisionedAccount>) -> Self {
+        let accounts = page.items.iter().map(|it| AccountResponse::from(&it.account)).collect();
         Self { accounts, page_info: PageInfoResponse::new(page) }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{ANSWER_TIME, App, REQUEST_TIME_BUDGET};
 use crate::aws::Connection;
 use crate::bus::{DeadLetters, EventBus};
-use crate::config::{ApplyEventsConfig, Config, ConfigError, ExpireMembersConfig, PublishEventsConfig};
+use crate::config::{ApplyEventsConfig, AuthorizeTokenConfig, Config, ConfigError, ExpireMembersConfig, PublishEventsConfig};
 use crate::domain::clock::SystemClock;
 use crate::domain::{Clock, ExpiryNotice};
 use crate::store::Store;
@@ -96,6 +96,25 @@ impl Dependencies for ApplyEventsDeps {
     fn until(&self, deadline: Instant) -> Self {
         let dead_letters = self.dead_letters.until(deadline);
         Self { app: self.app.until(deadline), dead_letters, ..self.clone() }
+    }
+}
+
+/// The dependencies of `authorize-token`. It reads no table.
+#[derive(Clone)]
+pub struct AuthorizeTokenDeps {
+    /// The tokens, and whom they stand for.
+    pub config: Arc<AuthorizeTokenConfig>,
+}
+
+impl Dependencies for AuthorizeTokenDeps {
+    fn from_environment() -> Result<Self, ConfigError> {
+        Ok(Self { config: Arc::new(AuthorizeTokenConfig::from_environment()?) })
+    }
+
+    async fn connect(&self) {}
+
+    fn until(&self, _: Instant) -> Self {
+        self.clone()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The frame around a handler: the start of a function, then the path of each request.
 
+mod authorizer;
 mod batch;
 mod dependencies;
 mod preview;
@@ -16,13 +17,14 @@ use lambda_http::http::Method;
 use lambda_http::{Adapter, Request, RequestExt};
 use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
+pub use self::authorizer::{AuthorizerFunction, Claims};
 pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
-pub use self::dependencies::{ApplyEventsDeps, Dependencies, ExpireMembersDeps, PublishEventsDeps};
+pub use self::dependencies::{ApplyEventsDeps, AuthorizeTokenDeps, Dependencies, ExpireMembersDeps, PublishEventsDeps};
 pub use self::scheduled::{DueItem, ScheduledFunction};
 pub use self::settle::Effect;
 use crate::authz::{Caller, Denied, Granted, ManageMembers, Permission, Policy};
 use crate::config::{self, Config};
-use crate::domain::{AccountId, Clock, Error, GroupId, HistoryRetention};
+use crate::domain::{AccountId, Clock, Error, GroupId, HistoryRetention, Moment};
 use crate::http::request::Query;
 use crate::http::{ApiError, HttpResponse, Reply, request};
 use crate::store::{PointInTime, Store};
@@ -67,6 +69,12 @@ impl App {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.config.policy
+    }
+
+    /// Whether an identity provider may not give a group the name of another.
+    #[must_use]
+    pub fn requires_unique_group_names(&self) -> bool {
+        self.config.unique_group_names
     }
 
     /// For how long history is kept.
@@ -126,6 +134,19 @@ impl App {
         Some(PointInTime { at, now })
     }
 
+    /// The present moment.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        let millis = i64::try_from(self.clock.unix_millis()).unwrap_or(i64::MAX);
+        Moment::from_unix_nanos(millis.saturating_mul(1_000_000))
+    }
+
+    /// Returns a new id for an account created now.
+    #[must_use]
+    pub fn new_account_id(&self) -> AccountId {
+        AccountId::new(self.clock.unix_millis(), fastrand::u128(..))
+    }
+
     /// Returns a new id for a group created now.
     #[must_use]
     pub fn new_group_id(&self) -> GroupId {
@@ -144,13 +165,23 @@ pub struct Function {
     /// The name: verb-noun.
     pub name: &'static str,
     handler: Handler,
+    error_reply: ErrorReply,
 }
+
+/// Makes the reply to a failed request with this id.
+pub type ErrorReply = fn(&ApiError, &str) -> Reply;
 
 impl Function {
     /// The function of that name.
     #[must_use]
     pub const fn new(name: &'static str, handler: Handler) -> Self {
-        Self { name, handler }
+        Self { name, handler, error_reply: Reply::error }
+    }
+
+    /// The same function, whose errors are in the form of another protocol.
+    #[must_use]
+    pub const fn with_error_reply(self, error_reply: ErrorReply) -> Self {
+        Self { error_reply, ..self }
     }
 
     /// Answers a request and writes a line to the log. An error becomes a reply, too.
@@ -168,7 +199,7 @@ impl Function {
         })
         .await;
         let cause = answer.as_ref().err().filter(|error| error.is_server_error()).map(ApiError::cause);
-        let reply = answer.unwrap_or_else(|error| Reply::error(&error, &request_id));
+        let reply = answer.unwrap_or_else(|error| (self.error_reply)(&error, &request_id));
         let response = HttpResponse::from(if is_head { reply.without_body() } else { reply });
         let status = response.status().as_u16();
         let outcome = InvocationSummary::Request { route: route.as_deref(), caller: caller.as_deref(), status, cause };

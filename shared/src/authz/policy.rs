@@ -114,6 +114,13 @@ impl<P: Permission> Granted<P> {
 }
 
 impl Granted<Administer> {
+    /// Reading, which administrators may do.
+    #[must_use]
+    pub fn to_read(&self) -> Granted<Read> {
+        let Self { actor, may_change_guarded, .. } = self;
+        Granted { actor: actor.clone(), may_change_guarded: *may_change_guarded, permission: PhantomData }
+    }
+
     /// The change of direct members, which administrators may make in every group.
     #[must_use]
     pub fn to_manage_members(&self) -> Granted<ManageMembers> {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{AccountId, Moment};
+use super::{AccountId, ExternalId, Moment};
 
 /// An account, as the account system last described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,27 @@ pub struct Account {
     pub status: String,
     /// The version of this description.
     pub version: AccountVersion,
+}
+
+/// An account, with its id in the system that provisions it. Account events say nothing of that id, so it stays when one arrives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvisionedAccount {
+    /// The account.
+    pub account: Account,
+    /// Its id in the system that provisions it. Two accounts may have the same.
+    pub external_id: Option<ExternalId>,
+}
+
+impl ProvisionedAccount {
+    /// Whether both say the same of the account, at whatever versions.
+    #[must_use]
+    pub fn describes_the_same(&self, other: &Self) -> bool {
+        let fields = |it: &Self| {
+            let Account { id, name, email, status, version: _ } = it.account.clone();
+            (id, name, email, status, it.external_id.clone())
+        };
+        fields(self) == fields(other)
+    }
 }
 
 /// The kind of event that describes an account.
@@ -73,10 +94,23 @@ impl AccountVersion {
         Self { at, tie: rank | (u32::from_be_bytes([a, b, c, d]) >> 3) }
     }
 
+    /// Returns the version of a description that a request makes at this moment.
+    #[must_use]
+    pub fn provisioned(at: Moment, account: &Account) -> Self {
+        Self::described(at, DescribedBy::Update, &account.name, &account.email, &account.status)
+    }
+
     /// Returns the version of a deletion. Within one moment it wins over every description.
     #[must_use]
     pub const fn deleted(at: Moment) -> Self {
         Self { at, tie: u32::MAX }
+    }
+
+    /// Returns the moment of a change that is made now, of an account at this version. It is later than the version, so that the
+    /// change wins even where the clock of another source is ahead.
+    #[must_use]
+    pub fn moment_after(self, now: Moment) -> Moment {
+        now.max(Moment::from_unix_nanos(self.at.unix_nanos().saturating_add(1)))
     }
 
     /// Returns the source's `updated_at`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Account, FoldedText, InvalidValue, SortKey};
+use super::{Account, ExternalId, FoldedText, InvalidValue, ProvisionedAccount, SortKey};
 
 /// The texts under which an account is listed and found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct AccountTexts {
     pub email: Option<SortKey>,
     /// The words of the name and of the address before its `@`, up to [`AccountTexts::MAX_WORDS`].
     pub words: BTreeSet<SortKey>,
+    /// The id in the system that provisions it, as it is spelled.
+    pub external_id: Option<SortKey>,
 }
 
 impl AccountTexts {
@@ -23,7 +25,7 @@ impl AccountTexts {
 
     /// Returns the texts of an account.
     #[must_use]
-    pub fn of(account: &Account) -> Self {
+    pub fn of(ProvisionedAccount { account, external_id }: &ProvisionedAccount) -> Self {
         let (name, email) = (fold(&account.name), fold(&account.email));
         let all = words(&name).into_iter().chain(words(local_part(&email)));
         let mut words = BTreeSet::new();
@@ -32,7 +34,8 @@ impl AccountTexts {
                 words.insert(word);
             }
         }
-        Self { name: cut(&name), email: (!email.is_empty()).then(|| cut(&email)), words }
+        let external_id = external_id.as_ref().map(external_id_text);
+        Self { name: cut(&name), email: (!email.is_empty()).then(|| cut(&email)), words, external_id }
     }
 
     /// Returns the first word that begins with this text: the one by which a search finds the account.
@@ -116,6 +119,36 @@ impl EmailTerm {
     }
 }
 
+/// The name of an account, to find it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountName(String);
+
+impl AccountName {
+    /// Trims and folds a name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self(fold(name))
+    }
+
+    /// Returns the text under which accounts with the name are listed.
+    #[must_use]
+    pub fn sort_key(&self) -> SortKey {
+        cut(&self.0)
+    }
+
+    /// Whether the account has the name, in any case.
+    #[must_use]
+    pub fn matches(&self, account: &Account) -> bool {
+        fold(&account.name) == self.0
+    }
+}
+
+/// Returns the text under which accounts with this external id are found.
+#[must_use]
+pub fn external_id_text(id: &ExternalId) -> SortKey {
+    cut(id.as_str())
+}
+
 /// Folds a text of another system.
 fn fold(text: &str) -> String {
     without_controls(FoldedText::fold(text.trim()).as_str())
@@ -145,14 +178,15 @@ mod tests {
     use super::*;
     use crate::domain::{AccountId, AccountVersion};
 
-    fn account(name: &str, email: &str) -> Account {
-        Account {
+    fn account(name: &str, email: &str) -> ProvisionedAccount {
+        let account = Account {
             id: AccountId::parse("acc-1").unwrap(),
             name: name.into(),
             email: email.into(),
             status: "active".into(),
             version: AccountVersion::EARLIEST,
-        }
+        };
+        ProvisionedAccount { account, external_id: None }
     }
 
     #[test]
@@ -181,7 +215,7 @@ mod tests {
     #[test]
     fn term_matches_beginnings_of_words() {
         let jane = account("Jane Smith", "j.smith@company.com");
-        let matches = |term: &str| AccountTerm::parse(term).unwrap().unwrap().matches(&jane);
+        let matches = |term: &str| AccountTerm::parse(term).unwrap().unwrap().matches(&jane.account);
         for term in ["jane", "SMI", "smith jane", "j.smith", "j.smith@comp", "jane smith", "J.Smith@company.com"] {
             assert!(matches(term), "{term}");
         }

@@ -11,6 +11,9 @@ pub enum Error {
     /// Something that the caller named does not exist.
     #[error("{0}")]
     Missing(#[from] Missing),
+    /// The account is at another version than `If-Match` named.
+    #[error("the account has changed since the ETag in If-Match")]
+    AccountChanged,
     /// The group is in another state than `If-Match` named.
     #[error("the group has changed since the ETag in If-Match")]
     VersionMismatch,
@@ -26,6 +29,9 @@ pub enum Error {
     /// Another group, this one, has the external id.
     #[error("the group {0} has this external_id already")]
     ExternalIdTaken(GroupId),
+    /// Another group or account, this one, has the name, and the request requires that none has.
+    #[error("{0} has this name already")]
+    NameTaken(String),
     /// The group would contain itself: each group of this list contains the next, the last one the first.
     #[error("nesting it would make a cycle, in which each contains the next: {}", list(.0))]
     Cycle(Vec<GroupId>),

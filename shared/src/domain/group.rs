@@ -66,8 +66,8 @@ impl Description {
     }
 }
 
-/// A group's id in another system: 1 to 255 characters (Unicode scalar values), none of them a control character, without white
-/// space around. No two groups have the same.
+/// A group's or an account's id in another system: 1 to 255 characters (Unicode scalar values), none of them a control character,
+/// without white space around. No two groups have the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalId(String);
 

@@ -69,7 +69,7 @@ impl TryFrom<String> for GroupId {
     }
 }
 
-/// An account's id, assigned by the account system: 1 to 128 visible ASCII characters other than `/ ? # %`, and neither
+/// An account's id, assigned by the account system or, for an account that is created here, by this product: 1 to 128 visible ASCII characters other than `/ ? # %`, and neither
 /// `.` nor `..`. It can be used in a path without escaping.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -80,6 +80,14 @@ impl AccountId {
     pub const MAX_CHARS: usize = 128;
     /// The rule for an account id, to follow "must be" in a message.
     pub const EXPECTED: &'static str = "1 to 128 visible ASCII characters other than / ? # %, and neither . nor ..";
+
+    /// Returns an id for an account created here at this time, in milliseconds since 1970: `acc-` and a UUIDv7. It uses 74 bits of
+    /// `random`.
+    #[must_use]
+    pub fn new(unix_millis: u64, random: u128) -> Self {
+        let GroupId(uuid) = GroupId::new(unix_millis, random);
+        Self(format!("acc-{}", uuid.as_hyphenated()))
+    }
 
     /// Parses an id. Returns `None` for a text that is never an account's id.
     #[must_use]

@@ -19,8 +19,8 @@ pub mod precondition;
 pub mod preview;
 pub mod validity;
 
-pub use account::{Account, AccountVersion, DescribedBy};
-pub use account_search::{AccountTerm, AccountTexts, EmailTerm};
+pub use account::{Account, AccountVersion, DescribedBy, ProvisionedAccount};
+pub use account_search::{AccountName, AccountTerm, AccountTexts, EmailTerm};
 pub use actor::Actor;
 pub use clock::{Clock, Moment, Timestamp};
 pub use error::{Error, Guarded, Missing};

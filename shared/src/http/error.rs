@@ -37,8 +37,11 @@ pub enum ApiError {
     NoRoute(Option<String>),
     /// A route has the path, but only with these methods, as `Allow` lists them.
     MethodNotAllowed(String),
-    /// The body is over 128 KiB.
-    PayloadTooLarge,
+    /// The body is too large.
+    PayloadTooLarge {
+        /// The most bytes, a multiple of 1024.
+        max: usize,
+    },
     /// The body has a `Content-Encoding`.
     EncodedBody,
     /// The content type of the body is not JSON.
@@ -133,8 +136,8 @@ impl ApiError {
                 "METHOD_NOT_ALLOWED",
                 format!("the path has no such method, only {allow}"),
             ),
-            Self::PayloadTooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is over 128 KiB".into())
+            Self::PayloadTooLarge { max } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", format!("the body is over {} KiB", max / 1024))
             }
             Self::UnsupportedMediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -167,11 +170,12 @@ fn forbidden(denied: &Denied, claim: &str, or_manager: bool) -> String {
 fn store_reply(error: &Error) -> (StatusCode, &'static str, String) {
     match error {
         Error::Missing(missing) => (StatusCode::NOT_FOUND, "NOT_FOUND", missing.to_string()),
-        Error::VersionMismatch | Error::Exists | Error::TooManyRemovals { .. } => {
+        Error::VersionMismatch | Error::AccountChanged | Error::Exists | Error::TooManyRemovals { .. } => {
             (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", error.to_string())
         }
         Error::IdempotencyKeyReused
         | Error::ExternalIdTaken(_)
+        | Error::NameTaken(_)
         | Error::Cycle(_)
         | Error::TooManyChildren
         | Error::TooManyManagers

@@ -6,7 +6,7 @@ pub mod reply;
 pub mod request;
 
 pub use error::ApiError;
-pub use lambda_http::http::Method;
+pub use lambda_http::http::{HeaderMap, Method, StatusCode, header};
 pub use lambda_http::{Request, Response};
 pub use reply::Reply;
 

@@ -1,5 +1,7 @@
 //! Replies of the handlers.
 
+use std::time::Duration;
+
 use lambda_http::Body;
 use lambda_http::http::header::{
     ALLOW, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -7,6 +9,7 @@ use lambda_http::http::header::{
 use lambda_http::http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+use super::error::ErrorReply;
 use super::{ApiError, HttpResponse};
 use crate::api::responses::{ErrorBody, ErrorDetail, ErrorResponse, PreviewResponse};
 use crate::domain::preview::Preview;
@@ -56,7 +59,23 @@ impl Reply {
     /// Returns 204 with the methods of a path.
     #[must_use]
     pub fn allow(methods: &str) -> Self {
-        Self::no_content().header(ALLOW, methods.to_owned())
+        Self::no_content().allowing(methods)
+    }
+
+    /// Returns a body of this JSON media type.
+    pub fn document(status: StatusCode, media_type: &'static str, body: &impl Serialize) -> Self {
+        let mut reply = Self::json(status, body);
+        reply.headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        reply
+    }
+
+    /// Returns the length of the body, in bytes.
+    #[must_use]
+    pub fn body_bytes(&self) -> usize {
+        match &self.body {
+            Body::Text(text) => text.len(),
+            _ => 0,
+        }
     }
 
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
@@ -68,13 +87,56 @@ impl Reply {
     /// Returns 304: the client has the group in this state already.
     #[must_use]
     pub fn not_modified(tag: GroupTag) -> Self {
-        Self { status: StatusCode::NOT_MODIFIED, ..Self::no_content() }.etag(tag)
+        Self::no_change(&quoted(tag))
+    }
+
+    /// Returns 304: the client has the resource with this entity tag already.
+    #[must_use]
+    pub fn no_change(tag: &str) -> Self {
+        Self { status: StatusCode::NOT_MODIFIED, ..Self::no_content() }.tagged(tag)
+    }
+
+    /// Adds an entity tag, in its quotes, as `ETag`.
+    #[must_use]
+    pub fn tagged(self, tag: &str) -> Self {
+        self.header(ETAG, tag.to_owned())
+    }
+
+    /// Adds the URL of a new resource as `Location`.
+    #[must_use]
+    pub fn location(self, url: String) -> Self {
+        self.header(LOCATION, url)
+    }
+
+    /// Adds the methods of a path.
+    #[must_use]
+    pub fn allowing(self, methods: &str) -> Self {
+        self.header(ALLOW, methods.to_owned())
+    }
+
+    /// Adds the headers that belong to an error reply.
+    #[must_use]
+    pub fn with_headers_of(self, error: &ErrorReply) -> Self {
+        let reply = match error.status {
+            StatusCode::UNAUTHORIZED => self.header(WWW_AUTHENTICATE, "Bearer".into()),
+            _ => self,
+        };
+        match error.retry_after {
+            Some(after) => reply.retry_after(after),
+            None => reply,
+        }
+    }
+
+    /// Adds the time after which the request can be sent again.
+    #[must_use]
+    pub fn retry_after(self, after: Duration) -> Self {
+        self.header(RETRY_AFTER, after.as_secs().to_string())
     }
 
     /// Adds the group's state as `ETag`.
     #[must_use]
     pub fn etag(self, tag: GroupTag) -> Self {
-        self.header(ETAG, format!("\"{tag}\""))
+        self.tagged(&quoted(tag))
     }
 
     /// Returns the same reply without its body, as to `HEAD`.
@@ -110,18 +172,16 @@ impl Reply {
             _ => Vec::new(),
         };
         let body = ErrorBody { code: reply.code, message: &reply.message, details, request_id };
-        let mut response = Self::json(reply.status, &ErrorResponse { error: body });
-        if reply.status == StatusCode::UNAUTHORIZED {
-            response = response.header(WWW_AUTHENTICATE, "Bearer".into());
-        }
-        if let ApiError::MethodNotAllowed(allow) = error {
-            response = response.header(ALLOW, allow.clone());
-        }
-        match reply.retry_after {
-            Some(after) => response.header(RETRY_AFTER, after.as_secs().to_string()),
-            None => response,
+        let response = Self::json(reply.status, &ErrorResponse { error: body }).with_headers_of(&reply);
+        match error {
+            ApiError::MethodNotAllowed(allow) => response.allowing(allow),
+            _ => response,
         }
     }
+}
+
+fn quoted(tag: GroupTag) -> String {
+    format!("\"{tag}\"")
 }
 
 impl From<Reply> for HttpResponse {

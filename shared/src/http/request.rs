@@ -57,11 +57,14 @@ pub fn caller(request: &Request, actor_claim: &str, roles_claim: &str) -> Result
     claim(request, actor_claim).and_then(|name| Caller::new(name, roles)).ok_or(ApiError::Unauthorized)
 }
 
-/// Returns a claim of the token, from the gateway's request context.
+/// Returns a claim of the token, as the gateway's JWT authorizer or a Lambda authorizer verified it.
 #[must_use]
 pub fn claim<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    let jwt = gateway(request)?.authorizer.as_ref()?.jwt.as_ref()?;
-    jwt.claims.get(name).map(String::as_str)
+    let authorizer = gateway(request)?.authorizer.as_ref()?;
+    match &authorizer.jwt {
+        Some(jwt) => jwt.claims.get(name).map(String::as_str),
+        None => authorizer.fields.get(name)?.as_str(),
+    }
 }
 
 /// Returns the matched route as written in the template, such as `GET /api/v1/groups/{id}`.
@@ -140,9 +143,17 @@ pub fn require_account_id(request: &Request) -> Result<AccountId, Missing> {
 /// # Errors
 /// The body is over 128 KiB or encoded, or its content type is not JSON.
 pub fn json_body(request: &Request) -> Result<&[u8], ApiError> {
+    json_body_up_to(request, MAX_BODY_BYTES)
+}
+
+/// Returns the body, which may be empty.
+///
+/// # Errors
+/// The body is over `max` bytes or encoded, or its content type is not JSON.
+pub fn json_body_up_to(request: &Request, max: usize) -> Result<&[u8], ApiError> {
     let body: &[u8] = request.body();
-    if body.len() > MAX_BODY_BYTES {
-        return Err(ApiError::PayloadTooLarge);
+    if body.len() > max {
+        return Err(ApiError::PayloadTooLarge { max });
     }
     let encoding = request.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes);
     if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
@@ -180,6 +191,12 @@ pub fn precautions(request: &Request) -> Result<Precautions, ValidationErrors> {
     let max_removals = query.take("max_removals", Precautions::parse_max_removals);
     query.finish()?;
     Ok(Precautions { dry_run, max_removals })
+}
+
+/// Returns a parameter of the query: the first value where it is given more than once.
+#[must_use]
+pub fn query_parameter(request: &Request, name: &str) -> Option<String> {
+    request.query_string_parameters().first(name).map(str::to_owned)
 }
 
 /// The parameters of a query string, to be taken out one by one. Errors are collected.

@@ -18,6 +18,7 @@ mod pending;
 mod rows;
 mod stream;
 mod table;
+mod unique_names;
 
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ pub use self::rows::{CountShard, GroupCounts, PendingName, ShardCounts};
 pub(crate) use self::stream::{MemberRowChange, RowChange, RowId};
 pub use self::stream::{Record, read_records};
 use self::table::{Metering, Table};
+pub use self::unique_names::NameReservation;
 use crate::aws::retry::TimeLimit;
 use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;

@@ -140,7 +140,7 @@ async fn create_group(
         ..GroupProfile::named(GroupName::parse(&demo.name).map_err(unfit)?)
     };
     let group = Group::new(group_id(index), profile, created_at());
-    store.create_group(granted, group, None).await.map(|_| ())
+    store.create_group(granted, group, None, None).await.map(|_| ())
 }
 
 async fn add_members(

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use shared::api::{FieldError, ValidationErrors};
 use shared::authz::{Denied, Role};
 use shared::domain::{Error, GroupName, Guarded, InvalidValue, Missing};
+use shared::http::request::MAX_BODY_BYTES;
 use shared::http::{ApiError, HttpResponse, Reply};
 
 use super::schemas;
@@ -122,7 +123,7 @@ fn errors() -> Vec<(&'static str, ApiError)> {
         ("changed", store(Error::VersionMismatch)),
         ("exists", store(Error::Exists)),
         ("too-many-removals", store(Error::TooManyRemovals { removals: 12, max_removals: 10, is_complete: true })),
-        ("too-large", ApiError::PayloadTooLarge),
+        ("too-large", ApiError::PayloadTooLarge { max: MAX_BODY_BYTES }),
         ("no-json", ApiError::UnsupportedMediaType),
         ("encoded", ApiError::EncodedBody),
         ("fault", store(Error::Internal { operation: "", code: String::new() })),

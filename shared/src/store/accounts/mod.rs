@@ -1,5 +1,6 @@
 //! Accounts, as another system announces them, and the search for them.
 
+mod provision;
 mod search;
 
 pub use self::search::AccountFilter;
@@ -7,10 +8,10 @@ use super::Store;
 use super::keys::{Attribute, Key};
 use super::rows::{AccountItem, State, account_texts, from_row};
 use super::table::{Attempt, Condition, ConflictLimit, Update, UpdateResult, replace_rows};
-use crate::domain::{Account, AccountId, AccountVersion, Actor, Error};
+use crate::domain::{Account, AccountId, AccountVersion, Actor, Error, ProvisionedAccount};
 
 impl Store {
-    /// Stores an account, unless a newer version is stored: events arrive twice, late and out of order. Returns whether
+    /// Stores an account as an event describes it, unless a newer version is stored: events arrive twice, late and out of order. Returns whether
     /// anything changed. One `GetItem`; one `UpdateItem` or, where the account is listed and found by other texts now, one
     /// transaction. The stream updates the account's memberships.
     ///
@@ -39,6 +40,7 @@ impl Store {
                 .remove(Attribute::Name)
                 .remove(Attribute::Email)
                 .remove(Attribute::Status)
+                .remove(Attribute::ExternalId)
         };
         self.write_account(id, version, None, update).await
     }
@@ -62,9 +64,11 @@ impl Store {
                 Some(read) => Condition::equals(Attribute::Version, read.version),
                 None => Condition::row_absent(),
             };
-            let before = read.and_then(|read| read.active(id));
-            let rows = |account: Option<&Account>| account.map(account_texts).unwrap_or_default();
-            let mut writes = replace_rows(rows(before.as_ref()), rows(after));
+            let before = read.and_then(|read| read.provisioned(id));
+            let external_id = before.as_ref().and_then(|before| before.external_id.clone());
+            let after = after.map(|account| ProvisionedAccount { account: account.clone(), external_id });
+            let rows = |account: Option<&ProvisionedAccount>| account.map(account_texts).unwrap_or_default();
+            let mut writes = replace_rows(rows(before.as_ref()), rows(after.as_ref()));
             let update = update().when(unchanged);
             if writes.is_empty() {
                 let updated = self.table.update(update).await?;

@@ -3,9 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::authz::{Granted, Read};
-use crate::domain::{Account, AccountId, AccountTerm, AccountTexts, Cursor, EmailTerm, Error, Limit, Page};
+use crate::domain::account_search::external_id_text;
+use crate::domain::{
+    AccountId, AccountName, AccountTerm, AccountTexts, Cursor, EmailTerm, Error, ExternalId, Limit, Page,
+    ProvisionedAccount, SortKey,
+};
 use crate::store::Store;
-use crate::store::keys::{AccountList, Key, Range};
+use crate::store::keys::{AccountList, Attributes, Key, Range};
 use crate::store::pagination::{AccountPlace, Scope, cut_page};
 use crate::store::rows::{AccountItem, from_row};
 use crate::store::table::{QuerySpec, unreadable};
@@ -15,10 +19,14 @@ use crate::store::table::{QuerySpec, unreadable};
 pub struct AccountFilter {
     /// Those with words that begin with these.
     pub term: Option<AccountTerm>,
+    /// Those with this name.
+    pub name: Option<AccountName>,
     /// Those with this e-mail address.
     pub email: Option<EmailTerm>,
     /// Those with this status.
     pub status: Option<String>,
+    /// Those with this id in the system that provisions them.
+    pub external_id: Option<ExternalId>,
 }
 
 /// Rows read beyond those wanted, because an account may have two words with the same beginning.
@@ -29,14 +37,22 @@ const MOST_ROWS: usize = 1_100;
 const MOST_ROWS_IN_ALL: usize = 5_000;
 
 impl AccountFilter {
-    fn matches(&self, account: &Account) -> bool {
+    fn matches(&self, ProvisionedAccount { account, external_id }: &ProvisionedAccount) -> bool {
         self.term.as_ref().is_none_or(|term| term.matches(account))
+            && self.name.as_ref().is_none_or(|name| name.matches(account))
             && self.email.as_ref().is_none_or(|email| email.matches(account))
             && self.status.as_ref().is_none_or(|status| *status == account.status)
+            && self.external_id.as_ref().is_none_or(|id| external_id.as_ref() == Some(id))
     }
 
     /// The list with the fewest rows that has every match; `None` where there can be none.
     fn list(&self) -> Option<(AccountList, Range)> {
+        if let Some(id) = &self.external_id {
+            return Some((AccountList::ExternalIds, Range::AccountExternalId(external_id_text(id))));
+        }
+        if let Some(name) = &self.name {
+            return Some((AccountList::All, Range::AccountsNamed(name.sort_key())));
+        }
         Some(match (&self.email, &self.term) {
             (Some(email), _) => (AccountList::Emails, Range::Email(email.sort_key())),
             (None, Some(term)) => (AccountList::Words, Range::Words(term.longest_word()?.to_owned())),
@@ -44,13 +60,17 @@ impl AccountFilter {
         })
     }
 
-    /// Whether the account is listed at this place, and not at another as well.
-    fn is_at(&self, account: &Account, place: &AccountPlace) -> bool {
+    /// Whether the account is listed at this place of this list, and not at another as well.
+    fn is_at(&self, account: &ProvisionedAccount, list: AccountList, place: &AccountPlace) -> bool {
         let texts = AccountTexts::of(account);
-        let right = match (&self.email, &self.term) {
-            (Some(_), _) => texts.email.as_ref(),
-            (None, Some(term)) => term.longest_word().and_then(|word| texts.first_word_with(word)),
-            (None, None) => Some(&texts.name),
+        let right = match list {
+            AccountList::All => Some(&texts.name),
+            AccountList::Emails => texts.email.as_ref(),
+            AccountList::ExternalIds => texts.external_id.as_ref(),
+            AccountList::Words => {
+                let word = self.term.as_ref().and_then(AccountTerm::longest_word);
+                word.and_then(|word| texts.first_word_with(word))
+            }
         };
         right == Some(&place.0)
     }
@@ -59,7 +79,13 @@ impl AccountFilter {
         let term = self.term.as_ref().map_or("", AccountTerm::as_str);
         let email = self.email.as_ref().map(EmailTerm::sort_key);
         let email = email.as_ref().map_or("", |email| email.as_str());
-        Scope::new("accounts", &[term, email, self.status.as_deref().unwrap_or_default()])
+        let status = self.status.as_deref().unwrap_or_default();
+        let name = self.name.as_ref().map(AccountName::sort_key);
+        let external_id = self.external_id.as_ref().map(ExternalId::as_str);
+        // A cursor of an earlier version has neither of these two.
+        let others = [name.as_ref().map(SortKey::as_str), external_id].map(Option::unwrap_or_default);
+        let others: &[&str] = if others == [""; 2] { &[] } else { &others };
+        Scope::new("accounts", &[&[term, email, status], others].concat())
     }
 }
 
@@ -76,7 +102,7 @@ impl Store {
         filter: &AccountFilter,
         limit: Limit,
         after: Option<&Cursor>,
-    ) -> Result<Page<Account>, Error> {
+    ) -> Result<Page<ProvisionedAccount>, Error> {
         let scope = filter.scope();
         let mut after: Option<AccountPlace> = after.map(|cursor| scope.position(cursor)).transpose()?;
         let Some((list, range)) = filter.list() else { return Ok(Page { items: Vec::new(), next: None }) };
@@ -95,7 +121,7 @@ impl Store {
             after = places.last().cloned().or(after);
             let mut accounts = self.find_accounts(&places).await?;
             for place in places {
-                let here = |account: &Account| filter.is_at(account, &place) && filter.matches(account);
+                let here = |it: &ProvisionedAccount| filter.is_at(it, list, &place) && filter.matches(it);
                 if accounts.get(&place.1).is_some_and(here) {
                     found.extend(accounts.remove(&place.1).map(|account| (place, account)));
                 }
@@ -119,20 +145,48 @@ impl Store {
         let after = after.map(|(text, account)| Key::account_text(list, text, account));
         let (rows, last) =
             self.table.query_page(QuerySpec { after, wanted: Some(most), ..QuerySpec::all(range) }).await?;
-        let place = |row| Key::from_row(row).and_then(|key| key.as_account_text()).ok_or_else(|| unreadable("row key"));
-        Ok((rows.iter().map(place).collect::<Result<_, _>>()?, last.is_some()))
+        Ok((rows.iter().map(place_of).collect::<Result<_, _>>()?, last.is_some()))
+    }
+
+    /// All places that the spec selects.
+    pub(super) async fn all_places(&self, spec: QuerySpec<'_>) -> Result<Vec<AccountPlace>, Error> {
+        self.table.query(spec).await?.iter().map(place_of).collect()
+    }
+
+    /// Returns the accounts from the place `skip` of the list of all accounts by name on, and how many accounts there are. One `Query`
+    /// for each megabyte of the list, of some 10,000 accounts; then a `BatchGetItem` for each hundred of the page, side by side.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub async fn numbered_accounts(
+        &self,
+        _: &Granted<Read>,
+        skip: usize,
+        count: usize,
+    ) -> Result<(Vec<ProvisionedAccount>, usize), Error> {
+        let all = self.all_places(QuerySpec::all(&Range::Accounts)).await?;
+        let places: Vec<AccountPlace> = all.iter().skip(skip).take(count).cloned().collect();
+        let mut accounts = self.find_accounts(&places).await?;
+        Ok((places.iter().filter_map(|(_, id)| accounts.remove(id)).collect(), all.len()))
     }
 
     /// The accounts at these places, without those that were deleted.
-    async fn find_accounts(&self, places: &[AccountPlace]) -> Result<HashMap<AccountId, Account>, Error> {
+    pub(super) async fn find_accounts(
+        &self,
+        places: &[AccountPlace],
+    ) -> Result<HashMap<AccountId, ProvisionedAccount>, Error> {
         let ids: BTreeSet<&AccountId> = places.iter().map(|(_, id)| id).collect();
         let keys: Vec<Key> = ids.into_iter().map(Key::account).collect();
         let account = |row| {
             let (key, item): (_, AccountItem) = from_row(row)?;
             let id = key.as_account().ok_or_else(|| unreadable("account row"))?;
-            Ok(item.active(&id).map(|account| (id, account)))
+            Ok(item.provisioned(&id).map(|account| (id, account)))
         };
         let accounts: Result<Vec<_>, Error> = self.table.batch_get(&keys).await?.into_values().map(account).collect();
         Ok(accounts?.into_iter().flatten().collect())
     }
+}
+
+fn place_of(row: &Attributes) -> Result<AccountPlace, Error> {
+    Key::from_row(row).and_then(|key| key.as_account_text()).ok_or_else(|| unreadable("row key"))
 }

@@ -12,7 +12,7 @@ use crate::domain::{
     Actor, Error, ExternalId, Group, GroupChanges, GroupEmail, GroupId, GroupName, GroupType, Guarded, Job, JobKind,
     Missing, Precondition, Timestamp, Version,
 };
-use crate::store::Store;
+use crate::store::{NameReservation, Store};
 use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
@@ -45,12 +45,13 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Guarded`] for a privileged group, without the role; [`Error::IdempotencyKeyReused`] for a key used before by
-    /// another request; [`Error::ExternalIdTaken`].
+    /// another request; [`Error::ExternalIdTaken`]; [`Error::NameTaken`] when the name was given since it was reserved.
     pub async fn create_group(
         &self,
         granted: &Granted<Administer>,
         mut group: Group,
         idempotency: Option<IdempotencyKey<'_>>,
+        unique_name: Option<&NameReservation>,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
         if group.profile.is_privileged && !granted.may_change_guarded() {
             return Err(refuse(Guarded::WouldBePrivileged));
@@ -59,8 +60,9 @@ impl Store {
         group.updated_by.clone_from(&group.created_by);
         let mut rows = search_rows(&group.id, &group.profile)?;
         let entries = list_entries(&group.id, &group.profile);
-        let others =
-            1 + entries.len() + usize::from(idempotency.is_some()) + usize::from(group.profile.external_id.is_some());
+        let external_id = &group.profile.external_id;
+        let optional = [idempotency.is_some(), external_id.is_some(), unique_name.is_some()];
+        let others = 1 + entries.len() + optional.into_iter().filter(|is_written| *is_written).count();
         let name_pending = rows.len() + others > MAX_ACTIONS;
         if name_pending {
             rows.clear();
@@ -73,6 +75,9 @@ impl Store {
         if let Some(id) = &group.profile.external_id {
             writes.push(Write::insert(external_id_row(id, &group.id)?));
         }
+        if let Some(name) = unique_name {
+            writes.push(name.write()?);
+        }
         if let Some(idempotency) = idempotency {
             writes.push(idempotency.insert(granted.actor(), &group)?);
         }
@@ -81,12 +86,15 @@ impl Store {
                 let row = found.pop().flatten().ok_or_else(row_not_returned)?;
                 first_response(row, &hex(&idempotency.request_digest), group)?
             }
-            (Commit::ConditionFailed(found), _) if group.profile.external_id.is_some() => {
-                require_own_external_id(&found, &group.id)?;
+            (Commit::ConditionFailed(found), _) => {
+                // A row with this id is from an earlier attempt whose response was lost.
+                if !found.iter().flatten().any(|row| Key::from_row(row) == Some(Key::group(&group.id))) {
+                    require_own_external_id(&found, &group.id)?;
+                    NameReservation::require_free(&found)?;
+                }
                 group
             }
-            // A row with this id is from an earlier attempt whose response was lost.
-            (Commit::Done | Commit::ConditionFailed(_), _) => group,
+            (Commit::Done, _) => group,
         };
         let pending = || Pending::Effects(PendingName { group: group.clone(), former_name: None });
         let pending = if name_pending { pending() } else { Pending::Nothing };
@@ -99,14 +107,16 @@ impl Store {
     /// `mark_with_descendants` before the transaction.
     ///
     /// # Errors
-    /// [`Missing::Group`], [`Error::Guarded`], [`Error::Exists`], [`Error::ExternalIdTaken`], or [`Error::VersionMismatch`] when the
-    /// group's own fields are of none of the versions in the precondition.
+    /// [`Missing::Group`], [`Error::Guarded`], [`Error::Exists`], [`Error::ExternalIdTaken`], [`Error::NameTaken`] when the new name was
+    /// given since it was reserved, or [`Error::VersionMismatch`] when the group's own fields are of none of the versions in the
+    /// precondition.
     pub async fn update_group(
         &self,
         granted: &Granted<Administer>,
         id: &GroupId,
         changes: &GroupChanges,
         precondition: &Precondition,
+        unique_name: Option<&NameReservation>,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
         self.require_new_only(id, precondition).await?;
@@ -116,7 +126,7 @@ impl Store {
             self.may_change(granted.may_change_guarded(), &group, now).await?;
             return require_version(group, versions.as_deref()).map(|group| Unsettled::new(group, Pending::Nothing));
         }
-        let updated = self.write_fields(granted, id, changes, versions.as_deref(), now);
+        let updated = self.write_fields(granted, id, changes, versions.as_deref(), unique_name, now);
         let (updated, counts) = futures::future::try_join(updated, self.count_members(id)).await?;
         Ok(updated.map(|group| counts.exact(group)))
     }
@@ -127,6 +137,7 @@ impl Store {
         id: &GroupId,
         changes: &GroupChanges,
         only_at: Option<&[Version]>,
+        unique_name: Option<&NameReservation>,
         now: Timestamp,
     ) -> Result<Unsettled<Group, PendingName>, Error> {
         let (actor, may_change_guarded) = (granted.actor(), granted.may_change_guarded());
@@ -158,7 +169,7 @@ impl Store {
                 let mark = self.mark_with_descendants(id, now).await?;
                 update = update.when(Condition::equals(Attribute::Guard, mark));
             }
-            self.try_to_rename(granted, &group, pending, updated, update).await
+            self.try_to_rename(granted, &group, pending, updated, update, unique_name).await
         };
         // The transaction also depends on the rows of the name: a busy table is no contradiction.
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
@@ -172,6 +183,7 @@ impl Store {
         pending: Option<PendingName>,
         updated: Group,
         update: Update,
+        unique_name: Option<&NameReservation>,
     ) -> Result<Attempt<Unsettled<Group, PendingName>>, Error> {
         let mut writes = replace_list_entries(&group.id, &group.profile, &updated.profile);
         let mut rows = replace_search_rows(&group.id, &group.profile, &updated.profile)?;
@@ -191,6 +203,9 @@ impl Store {
         }
         let mut update = only_if_unchanged(update, group);
         let mut pending = Pending::Nothing;
+        if let Some(name) = unique_name.filter(|_| updated.profile.name != group.profile.name) {
+            writes.push(name.write()?);
+        }
         if writes.len() + rows.len() >= MAX_ACTIONS {
             rows.clear();
             let former = &group.profile.name;
@@ -203,6 +218,7 @@ impl Store {
             Commit::Done => Ok(Attempt::Done(Unsettled::new(updated, pending))),
             Commit::ConditionFailed(found) => {
                 require_own_external_id(&found, &group.id)?;
+                NameReservation::require_free(&found)?;
                 Ok(Attempt::Conflict)
             }
         }

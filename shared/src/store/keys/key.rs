@@ -39,6 +39,9 @@ pub(super) const ACCOUNTS: &str = "ACCOUNTS";
 /// Partitions of e-mail addresses, so that an import of accounts does not write to one alone.
 const EMAIL_PARTITIONS: usize = 64;
 
+/// Partitions of the ids of accounts in the system that provisions them.
+const EXTERNAL_PARTITIONS: usize = 64;
+
 /// Returns the partition of a text, from 0 to `partitions - 1`, by a fixed hash. Stored keys depend on it.
 #[must_use]
 pub fn spread(text: &str, partitions: usize) -> usize {
@@ -188,6 +191,16 @@ impl Key {
         Self { partition: format!("GROUP#{group}"), sort: "PAST".into() }
     }
 
+    /// The row that changes whenever a name is given that must be unique among groups or accounts.
+    #[must_use]
+    pub fn unique_name(named: Named, name: &SortKey) -> Self {
+        let kind = match named {
+            Named::Group => "GROUP",
+            Named::Account => "ACCOUNT",
+        };
+        Self { partition: format!("UNIQUE#{kind}#{}", name.as_str()), sort: "UNIQUE".into() }
+    }
+
     /// The row of a caller's idempotency key.
     #[must_use]
     pub fn idempotency(digest: &str) -> Self {
@@ -315,7 +328,7 @@ impl Key {
     pub fn as_account_text(&self) -> Option<(SortKey, AccountId)> {
         let (text, id) = self.sort.split_once(SEPARATOR)?;
         let (text, id) = (SortKey::cut(text), AccountId::parse(id)?);
-        let lists = [AccountList::All, AccountList::Emails, AccountList::Words];
+        let lists = [AccountList::All, AccountList::Emails, AccountList::Words, AccountList::ExternalIds];
         lists.iter().any(|list| list.partition(text.as_str()) == self.partition).then_some((text, id))
     }
 
@@ -354,6 +367,12 @@ impl Key {
         parse_job(&self.partition).filter(|kind| Self::first_design_job(kind) == *self)
     }
 
+    /// Whether this is the key of the row of a unique name.
+    #[must_use]
+    pub fn is_unique_name(&self) -> bool {
+        self.partition.starts_with("UNIQUE#")
+    }
+
     /// Whether this version knows rows with such keys. A later version may have others.
     #[must_use]
     pub fn is_known(&self) -> bool {
@@ -364,9 +383,10 @@ impl Key {
             )
             | ("ACCOUNT", "ACCOUNT" | "GROUP" | "TIME" | "UNTIL")
             | ("IDEMPOTENCY", "IDEMPOTENCY")
+            | ("UNIQUE", "UNIQUE")
             | ("EXTERNAL", "EXTERNAL")
             | ("JOB", "JOB")
-            | ("SEARCH" | "WORD" | "EMAIL", _) => true,
+            | ("SEARCH" | "WORD" | "EMAIL" | "PROVISIONED", _) => true,
             ("JOBS", _) => self.as_job().is_some(),
             ("DUE", _) => self.as_due().is_some(),
             _ => self.partition == ACCOUNTS || is_list_partition(&self.partition),
@@ -409,6 +429,17 @@ pub enum AccountList {
     Emails,
     /// Those with a word in their names or addresses, by the word. A partition has the words with the same first letter.
     Words,
+    /// Those with an id in the system that provisions them, by that id.
+    ExternalIds,
+}
+
+/// The things whose names may have to be unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// Groups.
+    Group,
+    /// Accounts.
+    Account,
 }
 
 impl AccountList {
@@ -417,6 +448,7 @@ impl AccountList {
             Self::All => ACCOUNTS.to_owned(),
             Self::Emails => format!("EMAIL#{}", spread(text, EMAIL_PARTITIONS)),
             Self::Words => format!("WORD#{}", text.chars().take(1).collect::<String>()),
+            Self::ExternalIds => format!("PROVISIONED#{}", spread(text, EXTERNAL_PARTITIONS)),
         }
     }
 }

@@ -7,5 +7,5 @@ mod range;
 mod tests;
 
 pub use self::attribute::Attribute;
-pub use self::key::{AccountList, Attributes, COUNT_SHARDS, DUE_PARTITIONS, JOB_PARTITIONS, Key, spread};
+pub use self::key::{AccountList, Attributes, COUNT_SHARDS, DUE_PARTITIONS, JOB_PARTITIONS, Key, Named, spread};
 pub use self::range::{Bounds, Range};

@@ -30,8 +30,12 @@ pub enum Range {
     AccountHistory(AccountId, Period),
     /// The list of all accounts, by name.
     Accounts,
+    /// The accounts of this name.
+    AccountsNamed(SortKey),
     /// The accounts with this e-mail address.
     Email(SortKey),
+    /// The accounts with this id in the system that provisions them.
+    AccountExternalId(SortKey),
     /// The accounts with words that begin with this text.
     Words(String),
     /// The audit records of a group's memberships.
@@ -87,9 +91,9 @@ impl Range {
             Self::Groups(filter) => Bounds { partition: list_partition(*filter), sort: None },
             Self::GroupsNamed(filter, name) => Bounds { partition: list_partition(*filter), sort: Some(all_ids(name)) },
             Self::Accounts => Bounds { partition: ACCOUNTS.into(), sort: None },
-            Self::Email(email) => {
-                Bounds { partition: AccountList::Emails.partition(email.as_str()), sort: Some(all_ids(email)) }
-            }
+            Self::AccountsNamed(name) => accounts_at(AccountList::All, name),
+            Self::Email(email) => accounts_at(AccountList::Emails, email),
+            Self::AccountExternalId(id) => accounts_at(AccountList::ExternalIds, id),
             Self::Words(prefix) => Bounds {
                 partition: AccountList::Words.partition(prefix),
                 sort: Some((prefix.clone(), after_all_with(prefix))),
@@ -109,6 +113,10 @@ impl Range {
 
 fn between(row: &Key, first: &str, last: &str) -> Bounds {
     Bounds { partition: row.partition.clone(), sort: Some((first.into(), last.into())) }
+}
+
+fn accounts_at(list: AccountList, text: &SortKey) -> Bounds {
+    Bounds { partition: list.partition(text.as_str()), sort: Some(all_ids(text)) }
 }
 
 /// The bounds of the entries of a history in a period.

@@ -82,7 +82,7 @@ impl Store {
             Some((_, item)) => Condition::equals(Attribute::Version, item.version),
             None => Condition::row_absent(),
         };
-        let account = read.and_then(|(_, item)| item.active(id));
+        let account = read.and_then(|(_, item)| item.provisioned(id));
         let mut writes = replace_rows(found, account.as_ref().map(account_texts).unwrap_or_default());
         while !writes.is_empty() {
             let rest = writes.split_off(writes.len().min(MAX_ACTIONS - 1));

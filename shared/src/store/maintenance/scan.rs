@@ -183,7 +183,7 @@ fn content(key: &Key, row: &AnyRow) -> Result<Vec<ScannedRow>, Error> {
         AnyRow::Nesting(item) => return Ok(item.edges().into_iter().map(ScannedRow::Parent).collect()),
         AnyRow::Account(id, item) => {
             let (account, mut texts) = (item.active(id), RowsDigest::default());
-            account.iter().flat_map(account_texts).for_each(|row| texts += RowsDigest::of(&row));
+            item.provisioned(id).iter().flat_map(account_texts).for_each(|row| texts += RowsDigest::of(&row));
             let scanned = ScannedAccount { account, deleted_version: item.deleted_version, texts };
             ScannedRow::Account(id.clone(), scanned)
         }

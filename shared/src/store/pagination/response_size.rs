@@ -2,7 +2,7 @@
 //! escaped twice.
 
 use crate::domain::{
-    Account, Actor, ExternalId, Group, GroupEmail, GroupId, HistoryChange, HistoryEntry, Member, Membership,
+    Account, Actor, ExternalId, Group, GroupEmail, GroupId, HistoryChange, HistoryEntry, Member, Membership, ProvisionedAccount,
     MembershipType, PastGroup, PastMembership,
 };
 
@@ -70,9 +70,9 @@ impl ResponseSize for Account {
     }
 }
 
-impl<Place> ResponseSize for (Place, Account) {
+impl<Place> ResponseSize for (Place, ProvisionedAccount) {
     fn response_bytes(&self) -> usize {
-        self.1.response_bytes()
+        self.1.account.response_bytes()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use crate::domain::{Account, AccountId, AccountVersion, Actor};
+use crate::domain::{Account, AccountId, AccountVersion, Actor, ExternalId, ProvisionedAccount};
 
 /// An account. A deleted one keeps its versions only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub(in crate::store) struct AccountItem {
     email: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<String>,
     pub(in crate::store) version: AccountVersion,
     pub(in crate::store) state: State,
     /// The system that announced this version.
@@ -41,5 +43,11 @@ impl AccountItem {
             status: status.clone(),
             version: *version,
         })
+    }
+
+    /// The same, with its id in the system that provisions it.
+    pub(in crate::store) fn provisioned(&self, id: &AccountId) -> Option<ProvisionedAccount> {
+        let external_id = self.external_id.as_deref().and_then(|id| ExternalId::parse(id).ok());
+        Some(ProvisionedAccount { account: self.active(id)?, external_id })
     }
 }

@@ -19,6 +19,7 @@ mod nesting;
 mod search;
 mod snapshot;
 mod state;
+mod unique_name;
 
 pub(super) use self::account::AccountItem;
 pub(super) use self::account_text::account_texts;
@@ -40,3 +41,4 @@ pub(super) use self::nesting::{ChildItem, NestingItem};
 pub(super) use self::search::{ListEntryItem, SearchItem, list_entries, search_rows, selects_search_rows};
 pub(super) use self::snapshot::Snapshot;
 pub(super) use self::state::State;
+pub(super) use self::unique_name::UniqueNameItem;

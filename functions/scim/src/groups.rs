@@ -1,0 +1,279 @@
+//! `/Groups`: groups with their direct members.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::authz::{Administer, Granted, Read};
+use shared::domain::{
+    Error, ExternalId, Group, GroupChanges, GroupId, GroupName, GroupProfile, GroupSelection, Limit, Missing,
+    Precondition,
+};
+use shared::http::condition::precondition;
+use shared::http::{Method, Reply, StatusCode};
+use shared::store::NameReservation;
+
+use crate::attributes::Projection;
+use crate::body::{self, Object};
+use crate::error::ScimError;
+use crate::filter::{Condition, Field};
+use crate::members::MembersEdit;
+use crate::{Call, Kind, MEDIA_TYPE, list, members, patch, user};
+
+/// Groups of a list whose members are read side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The changes of a group that a client asks for. Attributes that it leaves out stay.
+#[derive(Default)]
+pub(crate) struct GroupEdit {
+    name: Option<GroupName>,
+    external_id: Option<Option<ExternalId>>,
+    pub(crate) members: MembersEdit,
+}
+
+impl GroupEdit {
+    /// Reads a whole group. Its members, where they are given, replace all.
+    fn of_body(body: &Object) -> Result<Self, ScimError> {
+        let mut edit = Self::default();
+        edit.set_name(body)?;
+        if body::has(body, "externalId") {
+            edit.set_external_id(body)?;
+        }
+        if body::has(body, "members") {
+            edit.members.remove_all();
+            edit.members.add(patch::member_ids(body::get(body, "members").unwrap_or(&Value::Null))?)?;
+        }
+        Ok(edit)
+    }
+
+    pub(crate) fn set_name(&mut self, body: &Object) -> Result<(), ScimError> {
+        let name = body::text(body, "displayName")?;
+        let name = name.ok_or_else(|| ScimError::bad_request("invalidValue", "displayName is required"))?;
+        let invalid = |invalid| ScimError::invalid_value("displayName", invalid);
+        self.name = Some(GroupName::parse(name).map_err(invalid)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_external_id(&mut self, body: &Object) -> Result<(), ScimError> {
+        self.external_id = Some(user::external_id(body)?);
+        Ok(())
+    }
+}
+
+/// Answers a request about one group.
+pub(crate) async fn answer(call: &Call<'_>, method: &Method, id: &str) -> Result<Reply, ScimError> {
+    match *method {
+        Method::GET | Method::HEAD => get(call, id).await,
+        Method::PUT => {
+            let (granted, edit) = (call.write()?, GroupEdit::of_body(&body::object(call.request)?)?);
+            let id = change(call, &granted, id, &edit).await?;
+            reply(call, &granted.to_read(), StatusCode::OK, &id).await
+        }
+        Method::PATCH => {
+            let (granted, patch) = (call.write()?, patch::parse(&body::object(call.request)?)?);
+            let id = change(call, &granted, id, &patch::changes_of_group(&patch, id)?).await?;
+            if list::projection(call.request)?.is_chosen() {
+                return reply(call, &granted.to_read(), StatusCode::OK, &id).await;
+            }
+            Ok(Reply::no_content())
+        }
+        Method::DELETE => delete(call, id).await,
+        _ => Err(ScimError::method("DELETE, GET, HEAD, PATCH, PUT")),
+    }
+}
+
+async fn get(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
+    let granted = call.read()?;
+    let group = require(call.app, &granted, id).await?;
+    if call.has_current(&etag(&group)) {
+        return Ok(Reply::no_change(&etag(&group)));
+    }
+    reply(call, &granted, StatusCode::OK, &group.id).await
+}
+
+/// Creates a group, 201. 409 when another one has the name or the external id.
+pub(crate) async fn create(call: &Call<'_>) -> Result<Reply, ScimError> {
+    let granted = call.write()?;
+    let edit = GroupEdit::of_body(&body::object(call.request)?)?;
+    members::require_known(call.app, &granted.to_read(), &edit.members).await?;
+    let Some(name) = edit.name else { return Err(ScimError::bad_request("invalidValue", "displayName is required")) };
+    let unique_name = reserve(call.app, &granted, &name, None).await?;
+    let profile = GroupProfile { external_id: edit.external_id.flatten(), ..GroupProfile::named(name) };
+    let group = Group::new(call.app.new_group_id(), profile, call.app.clock.now());
+    let created = call.app.store.create_group(&granted, group, None, unique_name.as_ref()).await?;
+    let (group, _) = call.app.settle(&granted, created).await;
+    members::change(call.app, &granted, &group.id, &edit.members, Precondition::NONE).await?;
+    let location = call.location(Kind::Group, &group.id.to_string());
+    Ok(reply(call, &granted.to_read(), StatusCode::CREATED, &group.id).await?.location(location))
+}
+
+/// Changes a group: its own attributes, then its members. Each member's change is atomic.
+async fn change(
+    call: &Call<'_>,
+    granted: &Granted<Administer>,
+    id: &str,
+    edit: &GroupEdit,
+) -> Result<GroupId, ScimError> {
+    let (app, mut precondition) = (call.app, precondition(call.request)?);
+    let before = require(app, &granted.to_read(), id).await?;
+    precondition.check(before.tag())?;
+    members::require_known(app, &granted.to_read(), &edit.members).await?;
+    let name = edit.name.clone().filter(|name| *name != before.profile.name);
+    let external_id = edit.external_id.clone().filter(|id| *id != before.profile.external_id);
+    let changes = GroupChanges { name, external_id, ..GroupChanges::default() };
+    if !changes.is_empty() {
+        let unique_name = match &changes.name {
+            Some(name) => reserve(app, granted, name, Some(&before.id)).await?,
+            None => None,
+        };
+        let (precondition, now) = (std::mem::take(&mut precondition), app.clock.now());
+        let update = app.store.update_group(granted, &before.id, &changes, &precondition, unique_name.as_ref(), now);
+        app.settle(granted, update.await?).await;
+    }
+    members::change(app, granted, &before.id, &edit.members, precondition).await?;
+    Ok(before.id)
+}
+
+/// Deletes a group, 204.
+async fn delete(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
+    let (granted, precondition) = (call.write()?, precondition(call.request)?);
+    let group = require(call.app, &granted.to_read(), id).await?;
+    let deleted = call.app.store.delete_group(&granted, &group.id, &precondition, call.app.clock.now()).await?;
+    call.app.settle(&granted, deleted).await;
+    Ok(Reply::no_content())
+}
+
+/// Finds out that no other group has the name, where names must be unique.
+async fn reserve(
+    app: &App,
+    granted: &Granted<Administer>,
+    name: &GroupName,
+    except: Option<&GroupId>,
+) -> Result<Option<NameReservation>, ScimError> {
+    if !app.requires_unique_group_names() {
+        return Ok(None);
+    }
+    Ok(Some(app.store.reserve_group_name(granted, name, except, app.clock.now()).await?))
+}
+
+async fn require(app: &App, granted: &Granted<Read>, id: &str) -> Result<Group, ScimError> {
+    let unknown = || ScimError::no_resource("group", id);
+    let id = GroupId::parse_in_any_case(id).ok_or_else(unknown)?;
+    match app.store.require_group(granted, &id).await {
+        Err(Error::Missing(Missing::Group)) => Err(unknown()),
+        group => Ok(group?),
+    }
+}
+
+/// Returns the groups that meet all conditions, without their members.
+pub(crate) async fn find(
+    call: &Call<'_>,
+    granted: &Granted<Read>,
+    conditions: &[Condition],
+) -> Result<Vec<Group>, ScimError> {
+    let value = |field| conditions.iter().find(|it| it.field == field).map(|it| it.value.as_str());
+    let (store, selection) = (&call.app.store, GroupSelection::default());
+    let mut found = Vec::new();
+    if let Some(id) = value(Field::Id) {
+        match GroupId::parse_in_any_case(id) {
+            Some(id) => match store.require_group(granted, &id).await {
+                Err(Error::Missing(Missing::Group)) => {}
+                group => found.push(group?),
+            },
+            None => return Ok(found),
+        }
+    } else if let Some(id) = value(Field::ExternalId) {
+        let Ok(id) = ExternalId::parse(id) else { return Ok(found) };
+        found = store.list_groups_by_external_id(granted, &id, None, selection, None).await?.items;
+    } else if let Some(name) = value(Field::DisplayName) {
+        let Ok(name) = GroupName::parse(name) else { return Ok(found) };
+        let (name, mut after) = (name.folded(), None);
+        loop {
+            let page = store.list_groups_named(granted, &name, selection, Limit::MAX_GROUPS, after.as_ref()).await?;
+            found.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    found.retain(|group| conditions.iter().all(|condition| holds(condition, group)));
+    Ok(found)
+}
+
+fn holds(Condition { field, value }: &Condition, group: &Group) -> bool {
+    match field {
+        Field::Id => GroupId::parse_in_any_case(value) == Some(group.id),
+        Field::ExternalId => group.profile.external_id.as_ref().is_some_and(|id| id.as_str() == value),
+        Field::DisplayName => GroupName::parse(value).is_ok_and(|name| name.folded() == group.profile.name.folded()),
+        // No group has these.
+        Field::UserName | Field::Email => false,
+    }
+}
+
+/// Returns groups with their members, unless these are not to be returned.
+pub(crate) async fn resources(
+    call: &Call<'_>,
+    granted: &Granted<Read>,
+    groups: Vec<Group>,
+    projection: &Projection,
+) -> Result<Vec<Value>, ScimError> {
+    let resource = |group: Group| async move { resource(call, granted, &group, projection).await };
+    stream::iter(groups.into_iter().map(resource)).buffered(SIDE_BY_SIDE).try_collect().await
+}
+
+async fn resource(
+    call: &Call<'_>,
+    granted: &Granted<Read>,
+    group: &Group,
+    projection: &Projection,
+) -> Result<Value, ScimError> {
+    let mut body = json!({
+        "schemas": [Kind::Group.schema()],
+        "id": group.id,
+        "displayName": group.profile.name.as_str(),
+        "meta": {
+            "resourceType": Kind::Group.name(),
+            "created": group.created_at,
+            "lastModified": group.updated_at,
+            "location": call.location(Kind::Group, &group.id.to_string()),
+            "version": etag(group),
+        },
+    });
+    if let Some(id) = &group.profile.external_id {
+        body["externalId"] = json!(id.as_str());
+    }
+    if projection.includes("members") {
+        let accounts = members::accounts(call.app, granted, &group.id).await?;
+        let nested = members::nested_groups(call.app, granted, &group.id).await?;
+        let member = |kind: Kind, id: &str, display: &str| {
+            json!({ "value": id, "type": kind.name(), "display": display, "$ref": call.location(kind, id) })
+        };
+        let accounts = accounts.iter().map(|it| member(Kind::User, it.id.as_str(), &it.name));
+        let nested = nested.iter().map(|it| member(Kind::Group, &it.id.to_string(), it.profile.name.as_str()));
+        body["members"] = accounts.chain(nested).collect();
+    }
+    Ok(body)
+}
+
+/// Returns a group as it is now.
+async fn reply(
+    call: &Call<'_>,
+    granted: &Granted<Read>,
+    status: StatusCode,
+    id: &GroupId,
+) -> Result<Reply, ScimError> {
+    let projection = list::projection(call.request)?;
+    let group = require(call.app, granted, &id.to_string()).await?;
+    let mut body = resource(call, granted, &group, &projection).await?;
+    projection.apply(&mut body);
+    let reply = Reply::document(status, MEDIA_TYPE, &body);
+    if reply.body_bytes() > list::MAX_RESPONSE_BYTES {
+        let detail = "the group with its members is larger than 4 MiB; ask for it with excludedAttributes=members";
+        return Err(ScimError::bad_request("tooMany", detail));
+    }
+    Ok(reply.tagged(&etag(&group)))
+}
+
+fn etag(group: &Group) -> String {
+    format!("\"{}\"", group.tag())
+}

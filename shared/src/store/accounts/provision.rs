@@ -1,0 +1,123 @@
+//! Accounts that an administrator's system creates, changes and deletes by requests. The account system's events are the other source:
+//! whichever change is later wins.
+
+use crate::store::{NameReservation, Store};
+use crate::store::keys::{Attribute, Key, Named, Range};
+use crate::store::rows::{AccountItem, State, account_texts, from_row};
+use crate::store::table::{Condition, QuerySpec, replace_rows};
+use super::new_version;
+use crate::authz::{Administer, Granted, Read};
+use crate::domain::{
+    AccountId, AccountName, AccountVersion, Error, ExternalId, Missing, Moment, ProvisionedAccount, Timestamp,
+};
+
+impl Store {
+    /// Returns an account. One `GetItem`.
+    ///
+    /// # Errors
+    /// [`Missing::Account`].
+    pub async fn provisioned_account(
+        &self,
+        _: &Granted<Read>,
+        id: &AccountId,
+    ) -> Result<ProvisionedAccount, Error> {
+        let read = self.table.get(&Key::account(id)).await?.map(from_row::<AccountItem>).transpose()?;
+        let account = read.and_then(|(_, item)| item.provisioned(id));
+        account.ok_or_else(|| Missing::Account(id.to_string()).into())
+    }
+
+    /// Writes an account that is `before` as it was read, or new. Its name must be no other account's. Returns the account as written,
+    /// at its version; `None` when it has changed meanwhile, or another account was given the name. Nothing is written where nothing
+    /// changes. With a new name one `GetItem` and one `Query`; one transaction. The stream updates the account's memberships.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`].
+    pub async fn write_provisioned(
+        &self,
+        granted: &Granted<Administer>,
+        before: Option<&ProvisionedAccount>,
+        after: &ProvisionedAccount,
+        now: Moment,
+    ) -> Result<Option<ProvisionedAccount>, Error> {
+        if before.is_some_and(|before| before.describes_the_same(after)) {
+            return Ok(before.cloned());
+        }
+        let mut after = after.clone();
+        let earlier = before.map_or(AccountVersion::EARLIEST, |before| before.account.version);
+        let account = &mut after.account;
+        account.version = AccountVersion::provisioned(earlier.moment_after(now), account);
+        let id = &after.account.id;
+        let rows = |account: Option<&ProvisionedAccount>| account.map(account_texts).unwrap_or_default();
+        let mut writes = replace_rows(rows(before), rows(Some(&after)));
+        let name = AccountName::of(&after.account.name);
+        if before.is_none_or(|before| AccountName::of(&before.account.name) != name) {
+            writes.push(self.reserve_account_name(&name, id, now.into()).await?.write()?);
+        }
+        let unchanged = match before {
+            Some(before) => Condition::equals(Attribute::Version, before.account.version),
+            None => Condition::row_absent(),
+        };
+        let update = new_version(id, after.account.version, State::Active, granted.actor())
+            .set(Attribute::Name, &*after.account.name)
+            .set(Attribute::Email, &*after.account.email)
+            .set(Attribute::Status, &*after.account.status)
+            .set_or_remove(Attribute::ExternalId, Some(after.external_id.as_ref().map(ExternalId::as_str)));
+        writes.push(update.when(unchanged).into());
+        let is_done = self.table.transact(writes).await?.is_done();
+        Ok(is_done.then_some(after))
+    }
+
+    /// Deletes an account, whichever version it has. Returns whether it existed. One `GetItem`, then the requests of
+    /// [`Store::delete_account`].
+    ///
+    /// # Errors
+    /// [`Missing::Account`].
+    pub async fn delete_provisioned(
+        &self,
+        granted: &Granted<Administer>,
+        account: &ProvisionedAccount,
+        now: Moment,
+    ) -> Result<bool, Error> {
+        let version = AccountVersion::deleted(account.account.version.moment_after(now));
+        self.delete_account(granted.actor(), &account.account.id, version).await
+    }
+
+    /// Returns those of the ids that no account has. A `BatchGetItem` for each hundred, side by side.
+    ///
+    /// # Errors
+    /// The table did not respond.
+    pub async fn unknown_accounts(&self, _: &Granted<Read>, ids: &[AccountId]) -> Result<Vec<AccountId>, Error> {
+        let keys: Vec<Key> = ids.iter().map(Key::account).collect();
+        let rows = self.table.batch_get(&keys).await?;
+        let is_active = |id: &AccountId| -> Result<bool, Error> {
+            let row = rows.get(&Key::account(id)).cloned().map(from_row::<AccountItem>).transpose()?;
+            Ok(row.is_some_and(|(_, item)| item.state == State::Active))
+        };
+        let mut unknown = Vec::new();
+        for id in ids {
+            if !is_active(id)? {
+                unknown.push(id.clone());
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Finds out that no account but this one has the name.
+    async fn reserve_account_name(
+        &self,
+        name: &AccountName,
+        id: &AccountId,
+        now: Timestamp,
+    ) -> Result<NameReservation, Error> {
+        let text = name.sort_key();
+        let reservation = self.read_unique_name(Key::unique_name(Named::Account, &text), now).await?;
+        let range = Range::AccountsNamed(text);
+        let places = self.all_places(QuerySpec::all(&range)).await?;
+        let named = self.find_accounts(&places).await?.into_values().map(|it| it.account);
+        let other = named.filter(|account| name.matches(account)).find(|account| account.id != *id);
+        match other {
+            Some(other) => Err(Error::NameTaken(format!("the account {}", other.id))),
+            None => Ok(reservation),
+        }
+    }
+}
