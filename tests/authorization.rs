@@ -166,8 +166,8 @@ async fn matrix(api: &Api, callers: &[CallerRoles], targets: &[Target]) -> Strin
         write!(table, "{caller:>width$}").unwrap();
     }
     table.push('\n');
-    let routes: BTreeSet<(&str, &str)> =
-        template().routes.iter().map(|route| (route.path.as_str(), route.method.as_str())).collect();
+    let routes = template().routes.iter().filter(|route| !route.is_greedy());
+    let routes: BTreeSet<(&str, &str)> = routes.map(|route| (route.path.as_str(), route.method.as_str())).collect();
     for (path, method) in routes {
         write!(table, "{:<48}", format!("{method} {}", path.strip_prefix("/api/v1").unwrap())).unwrap();
         let mut unchanged: Vec<_> = targets.iter().map(|target| (*target, None)).collect();

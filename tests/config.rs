@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::harness::workspace::binary;
 
-const COMPLETE: [(&str, &str); 9] = [
+const COMPLETE: [(&str, &str); 10] = [
     ("TABLE_NAME", "groups"),
     ("ROLES_CLAIM", "cognito:groups"),
     ("ACTOR_CLAIM", "sub"),
@@ -12,6 +12,7 @@ const COMPLETE: [(&str, &str); 9] = [
     ("ADMIN_ROLE", "Administrator"),
     ("READ_ROLES", ""),
     ("PRIVILEGED_ROLE", ""),
+    ("UNIQUE_GROUP_NAMES", "true"),
     ("SETTLE_BUDGET_MS", "300"),
     ("HISTORY_RETENTION_DAYS", "400"),
 ];

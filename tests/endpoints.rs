@@ -4,15 +4,25 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use groups_local::functions::{APPLY_EVENTS, ENDPOINTS, EXPIRE_MEMBERS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST};
+use groups_local::functions::{
+    APPLY_EVENTS, AUTHORIZE_TOKEN, ENDPOINTS, EXPIRE_MEMBERS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST, SCIM,
+};
 use groups_local::template::document;
 
 use crate::harness::template;
 use crate::harness::workspace::root;
 
-/// Functions that have a folder in `functions`, but no endpoint: event-triggered ones, and that of the catch-all route.
-const WITHOUT_ENDPOINT: [&str; 5] =
-    [APPLY_EVENTS.name, EXPIRE_MEMBERS.name, PROPAGATE.name, PUBLISH_EVENTS.name, REJECT_REQUEST.name];
+/// Functions that have a folder in `functions`, but no endpoint: event-triggered ones, that of the catch-all route, the Lambda
+/// authorizer, and the one of another protocol.
+const WITHOUT_ENDPOINT: [&str; 7] = [
+    APPLY_EVENTS.name,
+    AUTHORIZE_TOKEN.name,
+    EXPIRE_MEMBERS.name,
+    PROPAGATE.name,
+    PUBLISH_EVENTS.name,
+    REJECT_REQUEST.name,
+    SCIM.name,
+];
 
 /// Whether the endpoint of this name has a part.
 type HasPart = fn(&str) -> bool;

@@ -87,7 +87,9 @@ async fn event_without_a_verified_caller_is_unauthorized() {
         with(json!({ "jwt": { "claims": {}, "scopes": null } })),
         with(json!({ "jwt": { "claims": { "sub": "" }, "scopes": null } })),
         with(json!({ "jwt": { "claims": { "cognito:groups": "[Administrator]" }, "scopes": null } })),
-        with(json!({ "lambda": { "sub": "alice" } })),
+        with(json!({ "lambda": { "sub": "" } })),
+        with(json!({ "lambda": { "cognito:groups": "[Administrator]" } })),
+        with(json!({ "lambda": { "sub": ["alice"] } })),
         with(json!({ "iam": { "userId": "alice" } })),
     ] {
         for function in groups_local::functions::FUNCTIONS {

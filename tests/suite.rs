@@ -35,6 +35,7 @@ mod readme;
 mod requests;
 mod restore;
 mod routes;
+mod scim;
 mod search;
 mod stream;
 mod template;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use groups_local::functions::{
-    APPLY_EVENTS, EXPIRE_MEMBERS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST, check_routes,
+    APPLY_EVENTS, AUTHORIZE_TOKEN, EXPIRE_MEMBERS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST, SCIM,
+    check_routes,
 };
 use groups_local::pattern::matches;
 use groups_local::template::{Template, document};
@@ -46,10 +47,12 @@ fn every_function_is_a_package_of_the_same_name() {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let names = FUNCTIONS.iter().map(|function| function.name).chain([
         APPLY_EVENTS.name,
+        AUTHORIZE_TOKEN.name,
         EXPIRE_MEMBERS.name,
         PROPAGATE.name,
         PUBLISH_EVENTS.name,
         REJECT_REQUEST.name,
+        SCIM.name,
     ]);
     assert_eq!(folders, names.map(str::to_owned).collect());
 }
@@ -63,7 +66,7 @@ fn every_function_has_the_same_build_script() {
         assert!(text.contains("\nbuild = \"../../infra/build.rs\"\n"), "{}", manifest.display());
         seen += 1;
     }
-    assert_eq!(seen, FUNCTIONS.len() + 5);
+    assert_eq!(seen, FUNCTIONS.len() + 7);
 }
 
 #[test]
@@ -237,6 +240,9 @@ async fn policies_allow_exactly_what_functions_do() {
     Answer::to(api.request(Method::GET, "/a/b/c")).await.refused(404, "NOT_FOUND");
     assert!(api.recorder.take().is_empty(), "refusing sends no request to the table");
     needed.entry("reject-request").or_default();
+    needed.entry("authorize-token").or_default();
+    crate::scim::call_each_kind(&api).await;
+    needed.entry("scim").or_default().extend(permissions(&api.recorder.take()));
     // These are sent when a change does not fit one transaction, or others change the same rows at the same moment.
     for (function, action) in [
         ("add-member", "dynamodb:ConditionCheckItem"),
@@ -248,6 +254,7 @@ async fn policies_allow_exactly_what_functions_do() {
         ("remove-member", "dynamodb:ConditionCheckItem"),
         ("remove-member", "dynamodb:GetItem"),
         ("remove-member", "dynamodb:PutItem"),
+        ("scim", "dynamodb:ConditionCheckItem"),
         ("unnest-group", "dynamodb:ConditionCheckItem"),
     ] {
         needed.entry(function).or_default().insert(action.to_owned());
@@ -298,7 +305,7 @@ fn other_permissions_are_exactly_logs_source_dead_letters_and_events() {
         json!({ "Effect": "Allow", "Action": ["s3:PutObject"], "Resource": objects }),
         allow(&["s3:ListBucket"], "FailedRecords.Arn"),
     ];
-    assert_eq!(template().policies.len(), FUNCTIONS.len() + 5);
+    assert_eq!(template().policies.len(), FUNCTIONS.len() + 7);
     for (function, policy) in &template().policies {
         let mut expected = match function.as_str() {
             "apply-events" => vec![dead_letters("DeadLetters"), allow(&receive, "Incoming.Arn")],

@@ -68,7 +68,7 @@ impl Pattern {
             row
         };
         let mut rows = vec![with(&self.account, &Key::account(&account.id), true)];
-        let provisioned = ProvisionedAccount { account: account.clone(), external_id: None };
+        let provisioned = ProvisionedAccount { account: account.clone(), external_id: None, created_at: None };
         let AccountTexts { name, email, words, external_id: _ } = AccountTexts::of(&provisioned);
         let texts = [(AccountList::All, name)].into_iter().chain(email.map(|email| (AccountList::Emails, email)));
         let texts = texts.chain(words.into_iter().map(|word| (AccountList::Words, word)));

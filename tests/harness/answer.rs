@@ -29,7 +29,10 @@ impl Answer {
         let is_error = status.is_client_error() || status.is_server_error();
         assert!(!is_error || canary_in(&received).is_none(), "{received}");
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
-        assert_documented(method.as_str(), url.path(), status.as_u16(), &headers, &body);
+        // RFC 7644 describes those of SCIM.
+        if !url.path().contains("/scim/") {
+            assert_documented(method.as_str(), url.path(), status.as_u16(), &headers, &body);
+        }
         Self { status, headers, text, body }
     }
 

@@ -152,9 +152,14 @@ impl Api {
     /// Starts with a stream of the table, with the model of a table under load in front of it, and with the template's own
     /// time budgets.
     pub async fn start_contended(contention: &Contention) -> Self {
+        Self::start_contended_as(template(), contention).await
+    }
+
+    /// Starts with the model of a table under load, and with the time budgets of this template.
+    pub async fn start_contended_as(template: &Template, contention: &Contention) -> Self {
         let configure = |config: &mut Config| config.settle_budget = template_config("any").settle_budget;
         let clock = Arc::new(SystemClock);
-        Self::start_over(&template().table, template(), configure, Between::Contention(contention), clock).await
+        Self::start_over(&template.table, template, configure, Between::Contention(contention), clock).await
     }
 
     async fn start_as(template: &Template, configure: impl FnOnce(&mut Config), between: Between<'_>) -> Self {
@@ -216,9 +221,10 @@ impl Api {
         }
     }
 
-    /// Builds a request with this token. The path is relative to `/api/v1/groups`, unless it begins with `/api/`.
+    /// Builds a request with this token. The path is relative to `/api/v1/groups`, unless it begins with `/api/` or `/scim/`.
     pub fn request_as(&self, token: Option<&str>, method: Method, path: &str) -> RequestBuilder {
-        let of_groups = if path.starts_with("/api/") { "" } else { "/api/v1/groups" };
+        let is_whole = path.starts_with("/api/") || path.starts_with("/scim/");
+        let of_groups = if is_whole { "" } else { "/api/v1/groups" };
         let request = self.client.request(method, format!("{}{of_groups}{path}", self.base));
         match token {
             Some(token) => request.bearer_auth(token),

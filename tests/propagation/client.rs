@@ -90,7 +90,10 @@ impl Actor {
             Operation::RenameGroup(index, name) => {
                 let name = Some(GroupName::parse(NAMES[name]).unwrap());
                 let changes = GroupChanges { name, ..GroupChanges::default() };
-                store.update_group(&granted, group(index), &changes, &Precondition::NONE, None, self.now()).await.map(drop)
+                store
+                    .update_group(&granted, group(index), &changes, &Precondition::NONE, None, self.now())
+                    .await
+                    .map(drop)
             }
             Operation::ReplaceGroup(index) => {
                 store.delete_group(&granted, group(index), &Precondition::NONE, self.now()).await.map(drop)

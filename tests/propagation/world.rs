@@ -329,8 +329,11 @@ impl World {
     async fn rename_group(&self, group: usize, name: &str) {
         let (id, name) = (self.groups[group], Some(GroupName::parse(name).unwrap()));
         let changes = GroupChanges { name, ..GroupChanges::default() };
-        let renamed =
-            self.store().update_group(&administer(), &id, &changes, &Precondition::NONE, None, self.now()).await.unwrap();
+        let renamed = self
+            .store()
+            .update_group(&administer(), &id, &changes, &Precondition::NONE, None, self.now())
+            .await
+            .unwrap();
         self.settle(renamed).await;
     }
 

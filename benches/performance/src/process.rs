@@ -100,6 +100,7 @@ impl Run<'_> {
             ("READ_ROLES", ""),
             ("PRIVILEGED_ROLE", ""),
             ("SETTLE_BUDGET_MS", "300"),
+            ("UNIQUE_GROUP_NAMES", "true"),
             ("HISTORY_RETENTION_DAYS", "400"),
             ("METRICS_NAMESPACE", "groups"),
             ("EVENT_BUS_NAME", "default"),

@@ -1,6 +1,9 @@
 //! The parameters `attributes` and `excludedAttributes` (RFC 7644, section 3.9).
 
 use serde_json::Value;
+use shared::http::{Request, request};
+
+use crate::error::ScimError;
 
 /// The attributes to return.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +52,20 @@ impl Projection {
             }
         }
     }
+}
+
+/// Returns the attributes that a query asks for.
+pub(crate) fn projection(request: &Request) -> Result<Projection, ScimError> {
+    let [only, without] = ["attributes", "excludedAttributes"].map(|name| request::query_parameter(request, name));
+    if only.is_some() && without.is_some() {
+        let detail = "attributes and excludedAttributes cannot be given together";
+        return Err(ScimError::bad_request("invalidValue", detail));
+    }
+    let [only, without] = [&only, &without].map(|names| {
+        let names = names.as_deref().unwrap_or_default().split(',');
+        names.filter(|name| !name.trim().is_empty())
+    });
+    Ok(Projection::new(only, without))
 }
 
 /// Keeps sub-attributes of a value or, for a list, of each of its values.

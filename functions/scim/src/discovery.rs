@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use shared::http::{Reply, StatusCode};
 
+use crate::call::{Call, Kind, MEDIA_TYPE};
 use crate::error::ScimError;
 use crate::list::{DEFAULT_COUNT, MAX_COUNT};
-use crate::{Call, Kind, MEDIA_TYPE};
 
 /// The schemas of users and groups: the attributes that are kept.
 const SCHEMAS: &str = include_str!("schemas.json");

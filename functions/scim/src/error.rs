@@ -7,7 +7,7 @@ use shared::api::{FieldError, ValidationErrors};
 use shared::domain::{Error, InvalidValue};
 use shared::http::{ApiError, Reply, StatusCode};
 
-use crate::MEDIA_TYPE;
+use crate::call::MEDIA_TYPE;
 
 /// The reason why a request failed.
 #[derive(Debug)]
@@ -57,12 +57,22 @@ impl ScimError {
 
     pub(crate) fn method(allow: &'static str) -> Self {
         let detail = format!("the path has no such method, only {allow}");
-        let error = RequestError { status: StatusCode::METHOD_NOT_ALLOWED, scim_type: None, detail, allow: Some(allow), is_unfinished: false };
+        let error = RequestError {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            scim_type: None,
+            detail,
+            allow: Some(allow),
+            is_unfinished: false,
+        };
         Self::Request(error)
     }
 
     pub(crate) fn not_implemented() -> Self {
-        Self::new(StatusCode::NOT_IMPLEMENTED, None, "neither /Me nor /Bulk is implemented, as /ServiceProviderConfig says")
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            None,
+            "neither /Me nor /Bulk is implemented, as /ServiceProviderConfig says",
+        )
     }
 
     /// The time of an invocation ended before all members were changed.

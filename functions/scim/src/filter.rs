@@ -21,8 +21,7 @@ pub(crate) struct Condition {
     pub(crate) value: String,
 }
 
-const ANSWERED: &str =
-    "only eq, joined by and, on id, externalId, userName, displayName and emails.value, such as userName eq \"jane@example.com\"";
+const ANSWERED: &str = "only eq, joined by and, on id, externalId, userName, displayName and emails.value, such as userName eq \"jane@example.com\"";
 
 impl Field {
     fn of(path: &AttrPath) -> Option<Self> {
@@ -42,7 +41,8 @@ impl Field {
 /// Parses a filter. All of its conditions must hold.
 pub(crate) fn conditions(text: &str) -> Result<Vec<Condition>, ScimError> {
     let invalid = |reason: &str| ScimError::bad_request("invalidFilter", format!("filter {reason}"));
-    let filter: Filter = quote_bare_words(text).parse().map_err(|error| invalid(&format!("cannot be parsed: {error}")))?;
+    let filter: Filter =
+        quote_bare_words(text).parse().map_err(|error| invalid(&format!("cannot be parsed: {error}")))?;
     let mut conditions = Vec::new();
     collect(filter, &mut conditions).ok_or_else(|| invalid(&format!("must have {ANSWERED}")))?;
     Ok(conditions)

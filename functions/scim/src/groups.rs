@@ -12,52 +12,15 @@ use shared::http::condition::precondition;
 use shared::http::{Method, Reply, StatusCode};
 use shared::store::NameReservation;
 
-use crate::attributes::Projection;
-use crate::body::{self, Object};
+use crate::attributes::{Projection, projection};
+use crate::call::{Call, Kind, MAX_RESPONSE_BYTES, MEDIA_TYPE};
 use crate::error::ScimError;
 use crate::filter::{Condition, Field};
-use crate::members::MembersEdit;
-use crate::{Call, Kind, MEDIA_TYPE, list, members, patch, user};
+use crate::group::GroupEdit;
+use crate::{body, members, patch};
 
 /// Groups of a list whose members are read side by side.
 const SIDE_BY_SIDE: usize = 8;
-
-/// The changes of a group that a client asks for. Attributes that it leaves out stay.
-#[derive(Default)]
-pub(crate) struct GroupEdit {
-    name: Option<GroupName>,
-    external_id: Option<Option<ExternalId>>,
-    pub(crate) members: MembersEdit,
-}
-
-impl GroupEdit {
-    /// Reads a whole group. Its members, where they are given, replace all.
-    fn of_body(body: &Object) -> Result<Self, ScimError> {
-        let mut edit = Self::default();
-        edit.set_name(body)?;
-        if body::has(body, "externalId") {
-            edit.set_external_id(body)?;
-        }
-        if body::has(body, "members") {
-            edit.members.remove_all();
-            edit.members.add(patch::member_ids(body::get(body, "members").unwrap_or(&Value::Null))?)?;
-        }
-        Ok(edit)
-    }
-
-    pub(crate) fn set_name(&mut self, body: &Object) -> Result<(), ScimError> {
-        let name = body::text(body, "displayName")?;
-        let name = name.ok_or_else(|| ScimError::bad_request("invalidValue", "displayName is required"))?;
-        let invalid = |invalid| ScimError::invalid_value("displayName", invalid);
-        self.name = Some(GroupName::parse(name).map_err(invalid)?);
-        Ok(())
-    }
-
-    pub(crate) fn set_external_id(&mut self, body: &Object) -> Result<(), ScimError> {
-        self.external_id = Some(user::external_id(body)?);
-        Ok(())
-    }
-}
 
 /// Answers a request about one group.
 pub(crate) async fn answer(call: &Call<'_>, method: &Method, id: &str) -> Result<Reply, ScimError> {
@@ -71,7 +34,7 @@ pub(crate) async fn answer(call: &Call<'_>, method: &Method, id: &str) -> Result
         Method::PATCH => {
             let (granted, patch) = (call.write()?, patch::parse(&body::object(call.request)?)?);
             let id = change(call, &granted, id, &patch::changes_of_group(&patch, id)?).await?;
-            if list::projection(call.request)?.is_chosen() {
+            if projection(call.request)?.is_chosen() {
                 return reply(call, &granted.to_read(), StatusCode::OK, &id).await;
             }
             Ok(Reply::no_content())
@@ -245,29 +208,23 @@ async fn resource(
     if projection.includes("members") {
         let accounts = members::accounts(call.app, granted, &group.id).await?;
         let nested = members::nested_groups(call.app, granted, &group.id).await?;
-        let member = |kind: Kind, id: &str, display: &str| {
-            json!({ "value": id, "type": kind.name(), "display": display, "$ref": call.location(kind, id) })
-        };
-        let accounts = accounts.iter().map(|it| member(Kind::User, it.id.as_str(), &it.name));
-        let nested = nested.iter().map(|it| member(Kind::Group, &it.id.to_string(), it.profile.name.as_str()));
+        let member =
+            |kind: Kind, id: &str| json!({ "value": id, "type": kind.name(), "$ref": call.location(kind, id) });
+        let accounts = accounts.iter().map(|it| member(Kind::User, it.id.as_str()));
+        let nested = nested.iter().map(|it| member(Kind::Group, &it.id.to_string()));
         body["members"] = accounts.chain(nested).collect();
     }
     Ok(body)
 }
 
 /// Returns a group as it is now.
-async fn reply(
-    call: &Call<'_>,
-    granted: &Granted<Read>,
-    status: StatusCode,
-    id: &GroupId,
-) -> Result<Reply, ScimError> {
-    let projection = list::projection(call.request)?;
+async fn reply(call: &Call<'_>, granted: &Granted<Read>, status: StatusCode, id: &GroupId) -> Result<Reply, ScimError> {
+    let projection = projection(call.request)?;
     let group = require(call.app, granted, &id.to_string()).await?;
     let mut body = resource(call, granted, &group, &projection).await?;
     projection.apply(&mut body);
     let reply = Reply::document(status, MEDIA_TYPE, &body);
-    if reply.body_bytes() > list::MAX_RESPONSE_BYTES {
+    if reply.body_bytes() > MAX_RESPONSE_BYTES {
         let detail = "the group with its members is larger than 4 MiB; ask for it with excludedAttributes=members";
         return Err(ScimError::bad_request("tooMany", detail));
     }

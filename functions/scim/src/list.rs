@@ -7,17 +7,15 @@ use shared::authz::{Granted, Read};
 use shared::domain::{Cursor, Error, Limit};
 use shared::http::{Reply, Request, StatusCode, request};
 
-use crate::attributes::Projection;
+use crate::attributes::{Projection, projection};
+use crate::call::{Call, Kind, MAX_RESPONSE_BYTES, MEDIA_TYPE};
 use crate::error::ScimError;
 use crate::filter::{self, Condition};
-use crate::{Call, Kind, MEDIA_TYPE, body, groups, users};
+use crate::{body, groups, users};
 
 /// The resources on a page, where the client names no number, and the most.
 pub(crate) const DEFAULT_COUNT: usize = 100;
 pub(crate) const MAX_COUNT: usize = 1_000;
-
-/// The largest body of a response, in bytes: Lambda carries 6 MB, in which quotes are escaped.
-pub(crate) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A list that is asked for.
 pub(crate) struct Listing {
@@ -72,20 +70,6 @@ impl Listing {
             projection: Projection::new(only.into_iter(), without.into_iter()),
         })
     }
-}
-
-/// Returns the attributes that a query asks for.
-pub(crate) fn projection(request: &Request) -> Result<Projection, ScimError> {
-    let [only, without] = ["attributes", "excludedAttributes"].map(|name| request::query_parameter(request, name));
-    if only.is_some() && without.is_some() {
-        let detail = "attributes and excludedAttributes cannot be given together";
-        return Err(ScimError::bad_request("invalidValue", detail));
-    }
-    let [only, without] = [&only, &without].map(|names| {
-        let names = names.as_deref().unwrap_or_default().split(',');
-        names.filter(|name| !name.trim().is_empty())
-    });
-    Ok(Projection::new(only, without))
 }
 
 fn place(start_index: Option<i64>, cursor: Option<String>) -> Place {

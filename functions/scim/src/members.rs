@@ -220,5 +220,8 @@ fn unknown(ids: impl IntoIterator<Item = String>) -> ScimError {
     let ids: Vec<String> = ids.into_iter().collect();
     let rest = if ids.len() > SHOWN { format!(" and {} more", ids.len() - SHOWN) } else { String::new() };
     let ids = ids.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    ScimError::bad_request("invalidValue", format!("members must be users or groups that exist; these do not: {ids}{rest}"))
+    ScimError::bad_request(
+        "invalidValue",
+        format!("members must be users or groups that exist; these do not: {ids}{rest}"),
+    )
 }

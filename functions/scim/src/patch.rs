@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use shared::domain::ProvisionedAccount;
 
 use crate::body::{self, Object};
+use crate::call::Kind;
 use crate::error::ScimError;
+use crate::group::GroupEdit;
 use crate::members::MembersEdit;
-use crate::{Kind, filter, groups::GroupEdit, user};
+use crate::{filter, user};
 
 /// The most operations of a patch: each may name many members.
 const MAX_OPERATIONS: usize = 1_000;
@@ -42,15 +44,34 @@ struct Target {
 
 /// Attributes of RFC 7643 that are not kept. Naming one changes nothing.
 const IGNORED: [&str; 21] = [
-    "name", "displayname", "nickname", "profileurl", "title", "usertype", "preferredlanguage", "locale", "timezone", "password",
-    "phonenumbers", "ims", "photos", "addresses", "groups", "entitlements", "roles", "x509certificates", "schemas", "meta",
+    "name",
+    "displayname",
+    "nickname",
+    "profileurl",
+    "title",
+    "usertype",
+    "preferredlanguage",
+    "locale",
+    "timezone",
+    "password",
+    "phonenumbers",
+    "ims",
+    "photos",
+    "addresses",
+    "groups",
+    "entitlements",
+    "roles",
+    "x509certificates",
+    "schemas",
+    "meta",
     "externalid",
 ];
 
 /// Parses the body of a patch.
 pub(crate) fn parse(body: &Object) -> Result<Vec<Operation>, ScimError> {
     let invalid = |detail: &str| ScimError::bad_request("invalidSyntax", detail);
-    let operations = body::get(body, "Operations").and_then(Value::as_array).filter(|operations| !operations.is_empty());
+    let operations =
+        body::get(body, "Operations").and_then(Value::as_array).filter(|operations| !operations.is_empty());
     let operations = operations.ok_or_else(|| invalid("Operations must be a list with at least one operation"))?;
     if operations.len() > MAX_OPERATIONS {
         return Err(invalid("Operations must be a list of at most 1000 operations"));
@@ -91,7 +112,8 @@ impl Target {
             PatchPath::Attr(attribute) => (attribute, None),
             PatchPath::Value(value) => (AttrPath { sub_attr: value.sub_attr, ..value.attr }, Some(value.filter)),
         };
-        let is_core = |uri: &String| [Kind::User, Kind::Group].iter().any(|kind| kind.schema().eq_ignore_ascii_case(uri));
+        let is_core =
+            |uri: &String| [Kind::User, Kind::Group].iter().any(|kind| kind.schema().eq_ignore_ascii_case(uri));
         Self {
             name: name.to_ascii_lowercase(),
             sub: sub_attr.map(|sub| sub.to_ascii_lowercase()),
@@ -116,7 +138,10 @@ impl Operation {
     }
 
     fn required(&self, attribute: &str) -> ScimError {
-        ScimError::bad_request("mutability", format!("{attribute} is required and cannot be {:?}d", self.change).to_lowercase())
+        ScimError::bad_request(
+            "mutability",
+            format!("{attribute} is required and cannot be {:?}d", self.change).to_lowercase(),
+        )
     }
 }
 
@@ -137,13 +162,10 @@ pub(crate) fn apply_to_user(patch: &[Operation], before: &ProvisionedAccount) ->
             "active" if whole => set("active", operation.value.clone()),
             "emails" if !is_of_extension => {
                 let emails = object.remove("emails").unwrap_or_default();
-                let emails = change_emails(operation, objects(&emails)?)?;
+                let emails = change_emails(operation, body::objects(&emails)?)?;
                 object.insert("emails".into(), json!(emails));
             }
-            _ => operation.ignore_or_refuse(
-                before.account.id.as_str(),
-                "userName, active, emails and externalId",
-            )?,
+            _ => operation.ignore_or_refuse(before.account.id.as_str(), "userName, active, emails and externalId")?,
         }
     }
     Ok(object)
@@ -156,16 +178,16 @@ fn change_emails(operation: &Operation, mut emails: Vec<Object>) -> Result<Vec<O
     let sub_value = |sub: &str| Object::from_iter([(sub.to_owned(), value.clone())]);
     match (change, sub) {
         (Change::Remove, None) if filter.is_none() && !value.is_null() => {
-            let removed = objects(value)?;
+            let removed = body::objects(value)?;
             emails.retain(|email| !removed.iter().any(|other| same_value(other, email)));
         }
         (Change::Remove, None) => emails.retain(|email| !is_target(email)),
         // An address without its value is none.
         (Change::Remove, Some(sub)) if sub == "value" => emails.retain(|email| !is_target(email)),
         (Change::Remove, Some(sub)) => emails.iter_mut().filter(|it| is_target(it)).for_each(|it| drop(it.remove(sub))),
-        (Change::Replace, None) if filter.is_none() => emails = objects(value)?,
+        (Change::Replace, None) if filter.is_none() => emails = body::objects(value)?,
         (Change::Add, None) if filter.is_none() => {
-            for new in objects(value)? {
+            for new in body::objects(value)? {
                 emails.retain(|email| !same_value(&new, email));
                 if body::get(&new, "primary").is_some_and(|it| body::truth("primary", it).unwrap_or_default()) {
                     emails.iter_mut().for_each(|email| drop(email.remove("primary")));
@@ -176,7 +198,7 @@ fn change_emails(operation: &Operation, mut emails: Vec<Object>) -> Result<Vec<O
         (Change::Add | Change::Replace, _) => {
             let new = match sub {
                 Some(sub) => vec![sub_value(sub)],
-                None => objects(value)?,
+                None => body::objects(value)?,
             };
             if !emails.iter().any(is_target) {
                 // Microsoft Entra names an address to create by its type.
@@ -246,17 +268,6 @@ fn same_value(one: &Object, other: &Object) -> bool {
     body::get(one, "value").map(plain) == body::get(other, "value").map(plain)
 }
 
-/// The values of an attribute: a list of objects, one object, or the plain `value` of one.
-fn objects(value: &Value) -> Result<Vec<Object>, ScimError> {
-    match value {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(values) => Ok(values.iter().map(objects).collect::<Result<Vec<_>, _>>()?.concat()),
-        Value::Object(object) => Ok(vec![object.clone()]),
-        Value::String(text) => Ok(vec![Object::from_iter([("value".to_owned(), json!(text))])]),
-        _ => Err(ScimError::bad_request("invalidValue", "value must be a list of objects, each with a value")),
-    }
-}
-
 /// Returns the changes of a group that a patch makes.
 pub(crate) fn changes_of_group(patch: &[Operation], own_id: &str) -> Result<GroupEdit, ScimError> {
     let mut edit = GroupEdit::default();
@@ -285,17 +296,18 @@ pub(crate) fn changes_of_group(patch: &[Operation], own_id: &str) -> Result<Grou
 fn change_members(operation: &Operation, members: &mut MembersEdit) -> Result<(), ScimError> {
     let Operation { change, target, value, .. } = operation;
     match (change, &target.filter) {
-        (Change::Add, None) => members.add(member_ids(value)?)?,
+        (Change::Add, None) => members.add(body::member_ids(value)?)?,
         (Change::Replace, None) => {
             members.remove_all();
-            members.add(member_ids(value)?)?;
+            members.add(body::member_ids(value)?)?;
         }
         (Change::Remove, None) if value.is_null() => members.remove_all(),
-        (Change::Remove, None) => members.remove(member_ids(value)?),
+        (Change::Remove, None) => members.remove(body::member_ids(value)?),
         (Change::Remove, Some(filter)) => {
             let mut ids = Vec::new();
             values_of(filter, &mut ids).ok_or_else(|| {
-                let detail = r#"a path of members must have the form members[value eq "id"], or several of these joined by or"#;
+                let detail =
+                    r#"a path of members must have the form members[value eq "id"], or several of these joined by or"#;
                 ScimError::bad_request("invalidFilter", detail)
             })?;
             members.remove(ids);
@@ -306,13 +318,6 @@ fn change_members(operation: &Operation, members: &mut MembersEdit) -> Result<()
         }
     }
     Ok(())
-}
-
-/// The ids of the members in a value. Other parts of a member are ignored.
-pub(crate) fn member_ids(value: &Value) -> Result<Vec<String>, ScimError> {
-    let must_be = || ScimError::bad_request("invalidValue", "members must be a list of objects, each with the value of an id");
-    let id = |object: Object| body::text(&object, "value")?.map(str::to_owned).ok_or_else(must_be);
-    objects(value)?.into_iter().map(id).collect()
 }
 
 /// The ids that a filter of members selects.

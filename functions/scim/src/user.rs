@@ -22,7 +22,7 @@ pub(crate) fn is_active(account: &Account) -> bool {
 }
 
 /// Returns the attributes that a client can change.
-pub(crate) fn writable(ProvisionedAccount { account, external_id }: &ProvisionedAccount) -> Object {
+pub(crate) fn writable(ProvisionedAccount { account, external_id, .. }: &ProvisionedAccount) -> Object {
     let mut object = Object::new();
     object.insert("userName".into(), json!(account.name));
     object.insert("active".into(), json!(is_active(account)));
@@ -64,7 +64,7 @@ pub(crate) fn account(
         (Some(true) | None, _) => ACTIVE.to_owned(),
     };
     let account = Account { id, name, email, status, version: AccountVersion::EARLIEST };
-    Ok(ProvisionedAccount { account, external_id })
+    Ok(ProvisionedAccount { account, external_id, created_at: before.and_then(|before| before.created_at) })
 }
 
 /// Returns the external id in a body, if there is one.

@@ -3,15 +3,16 @@
 use serde_json::{Value, json};
 use shared::authz::{Granted, Read};
 use shared::domain::{
-    AccountId, AccountName, AccountVersion, EmailTerm, Error, ExternalId, Limit, Missing, ProvisionedAccount,
-    Timestamp,
+    AccountId, AccountName, AccountVersion, EmailTerm, Error, ExternalId, Limit, Missing, ProvisionedAccount, Timestamp,
 };
 use shared::http::{Method, Reply, StatusCode};
 use shared::store::AccountFilter;
 
+use crate::attributes::projection;
+use crate::call::{Call, Kind, MEDIA_TYPE};
 use crate::error::ScimError;
 use crate::filter::{Condition, Field};
-use crate::{Call, Kind, MEDIA_TYPE, body, list, patch, user};
+use crate::{body, patch, user};
 
 /// How often a change is tried where others change the same account.
 const ATTEMPTS: usize = 16;
@@ -143,7 +144,8 @@ pub(crate) async fn find(
     Ok(found)
 }
 
-fn holds(Condition { field, value }: &Condition, ProvisionedAccount { account, external_id }: &ProvisionedAccount) -> bool {
+fn holds(Condition { field, value }: &Condition, provisioned: &ProvisionedAccount) -> bool {
+    let ProvisionedAccount { account, external_id, .. } = provisioned;
     match field {
         Field::Id => account.id.as_str() == value,
         Field::ExternalId => external_id.as_ref().is_some_and(|id| id.as_str() == value),
@@ -159,22 +161,22 @@ pub(crate) fn resource(call: &Call<'_>, provisioned: &ProvisionedAccount) -> Val
     let account = &provisioned.account;
     attributes.insert("schemas".into(), json!([Kind::User.schema()]));
     attributes.insert("id".into(), json!(account.id));
-    let last_modified = Timestamp::from(account.version.moment());
-    attributes.insert(
-        "meta".into(),
-        json!({
-            "resourceType": Kind::User.name(),
-            "lastModified": last_modified,
-            "location": location(call, provisioned),
-            "version": etag(provisioned),
-        }),
-    );
+    let mut meta = json!({
+        "resourceType": Kind::User.name(),
+        "lastModified": Timestamp::from(account.version.moment()),
+        "location": location(call, provisioned),
+        "version": etag(provisioned),
+    });
+    if let Some(created_at) = provisioned.created_at {
+        meta["created"] = json!(created_at);
+    }
+    attributes.insert("meta".into(), meta);
     attributes.into()
 }
 
 fn reply(call: &Call<'_>, status: StatusCode, account: &ProvisionedAccount) -> Result<Reply, ScimError> {
     let mut body = resource(call, account);
-    list::projection(call.request)?.apply(&mut body);
+    projection(call.request)?.apply(&mut body);
     Ok(Reply::document(status, MEDIA_TYPE, &body).tagged(&etag(account)))
 }
 

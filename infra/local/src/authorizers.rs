@@ -77,10 +77,7 @@ impl Authorizers {
 ///
 /// # Errors
 /// A variable is missing or malformed.
-pub fn accept_token(
-    token: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<AuthorizeTokenDeps, ConfigError> {
+pub fn accept_token(token: &str, variable: impl Fn(&str) -> Option<String>) -> Result<AuthorizeTokenDeps, ConfigError> {
     let digest: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
     let config = AuthorizeTokenConfig::from_variables(|name| match name {
         "TOKEN_DIGESTS" => Some(digest.clone()),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 pub use reject_request::PATHS;
 use shared::api::operation::Operation;
 use shared::app::{
-    App, ApplyEventsDeps, AuthorizeTokenDeps, AuthorizerFunction, ExpireMembersDeps, Function, PublishEventsDeps, QueueFunction, ScheduledFunction,
-    StreamFunction,
+    App, ApplyEventsDeps, AuthorizeTokenDeps, AuthorizerFunction, ExpireMembersDeps, Function, PublishEventsDeps,
+    QueueFunction, ScheduledFunction, StreamFunction,
 };
 
 use crate::Problem;

@@ -78,7 +78,8 @@ impl Gateway {
             // A test may give invocations more time than the template does.
             let timeout_seconds = timeout_seconds.max(template.timeout_seconds);
             let function = routed(&route.function);
-            let routed = function.map(|function| RoutedFunction { method, path, function, authorizer, timeout_seconds });
+            let routed =
+                function.map(|function| RoutedFunction { method, path, function, authorizer, timeout_seconds });
             // A part that takes the rest of the path is `{proxy+}` for the gateway, `{*proxy}` for the router.
             by_path.entry(route.path.replace("{proxy+}", "{*proxy}")).or_default().extend(routed);
         }
@@ -185,7 +186,8 @@ impl Gateway {
     /// Returns the route of a request and the values of the path's parameters.
     fn route(&self, parts: &Parts) -> Option<(&RoutedFunction, Vec<(String, String)>)> {
         let matched = self.router.at(parts.uri.path()).ok()?;
-        let routed = matched.value.iter().find(|routed| [parts.method.as_str(), "ANY"].contains(&routed.method.as_str()))?;
+        let routed =
+            matched.value.iter().find(|routed| [parts.method.as_str(), "ANY"].contains(&routed.method.as_str()))?;
         let parameters = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Some((routed, parameters.collect()))
     }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use groups_local::activity::Activity;
+use groups_local::authorizers::{Authorizers, accept_token};
 use groups_local::bus::Bus;
 use groups_local::demo::{self, Demo};
-use groups_local::authorizers::{Authorizers, accept_token};
 use groups_local::development_key::{DevelopmentKeys, long_lived_token};
 use groups_local::functions::{APPLY_EVENTS, EXPIRE_MEMBERS, PROPAGATE, PUBLISH_EVENTS};
 use groups_local::gateway::Gateway;
@@ -23,7 +23,9 @@ use groups_local::scheduler::Scheduler;
 use groups_local::template::{Template, root};
 use groups_local::verify::{VerifyArguments, verify};
 use groups_local::{Problem, data_file, openapi, table};
-use shared::app::{App, ApplyEventsDeps, AuthorizeTokenDeps, ExpireMembersDeps, PublishEventsDeps, REQUEST_TIME_BUDGET};
+use shared::app::{
+    App, ApplyEventsDeps, AuthorizeTokenDeps, ExpireMembersDeps, PublishEventsDeps, REQUEST_TIME_BUDGET,
+};
 use shared::authz::Role;
 use shared::aws::Connection;
 use shared::bus::{DeadLetters, EventBus};

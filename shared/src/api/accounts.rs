@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::requests::CheckMembershipsRequest;
 use super::responses::{GroupResponse, PageInfoResponse};
 use crate::domain::{
-    Account, AccountId, Actor, GroupId, GroupName, MembershipPath, MembershipType, Page, PathStep, ProvisionedAccount, Timestamp,
+    Account, AccountId, Actor, GroupId, GroupName, MembershipPath, MembershipType, Page, PathStep, ProvisionedAccount,
+    Timestamp,
 };
 
 /// An account, as the account system has it.

@@ -12,10 +12,10 @@ use super::run;
 use crate::telemetry::{Invocation, InvocationSummary, with_counters};
 
 /// The claims of a caller, by name, as the gateway's JWT authorizer would flatten them.
-pub type Claims = BTreeMap<String, String>;
+pub type CallerClaims = BTreeMap<String, String>;
 
 /// The handler of an authorizer. It returns the claims of the caller with this bearer token, or `None` to refuse it.
-type AuthorizerHandler<R> = for<'a> fn(&'a R, &'a str) -> Option<Claims>;
+type AuthorizerHandler<R> = for<'a> fn(&'a R, &'a str) -> Option<CallerClaims>;
 
 /// One Lambda authorizer: its handler, and its name, which is also that of its binary and folder.
 pub struct AuthorizerFunction<R> {

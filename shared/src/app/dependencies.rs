@@ -9,7 +9,9 @@ use tokio::time::Instant;
 use super::{ANSWER_TIME, App, REQUEST_TIME_BUDGET};
 use crate::aws::Connection;
 use crate::bus::{DeadLetters, EventBus};
-use crate::config::{ApplyEventsConfig, AuthorizeTokenConfig, Config, ConfigError, ExpireMembersConfig, PublishEventsConfig};
+use crate::config::{
+    ApplyEventsConfig, AuthorizeTokenConfig, Config, ConfigError, ExpireMembersConfig, PublishEventsConfig,
+};
 use crate::domain::clock::SystemClock;
 use crate::domain::{Clock, ExpiryNotice};
 use crate::store::Store;
@@ -102,7 +104,7 @@ impl Dependencies for ApplyEventsDeps {
 /// The dependencies of `authorize-token`. It reads no table.
 #[derive(Clone)]
 pub struct AuthorizeTokenDeps {
-    /// The tokens, and whom they stand for.
+    /// The accepted tokens, and the claims of a caller with one.
     pub config: Arc<AuthorizeTokenConfig>,
 }
 

@@ -17,7 +17,7 @@ use lambda_http::http::Method;
 use lambda_http::{Adapter, Request, RequestExt};
 use lambda_runtime::tower::{ServiceBuilder, service_fn};
 
-pub use self::authorizer::{AuthorizerFunction, Claims};
+pub use self::authorizer::{AuthorizerFunction, CallerClaims};
 pub use self::batch::{BatchFunction, BatchItem, QueueFunction, QueueMessage, StreamFunction};
 pub use self::dependencies::{ApplyEventsDeps, AuthorizeTokenDeps, Dependencies, ExpireMembersDeps, PublishEventsDeps};
 pub use self::scheduled::{DueItem, ScheduledFunction};
@@ -165,11 +165,11 @@ pub struct Function {
     /// The name: verb-noun.
     pub name: &'static str,
     handler: Handler,
-    error_reply: ErrorReply,
+    error_reply: MakeErrorReply,
 }
 
 /// Makes the reply to a failed request with this id.
-pub type ErrorReply = fn(&ApiError, &str) -> Reply;
+pub type MakeErrorReply = fn(&ApiError, &str) -> Reply;
 
 impl Function {
     /// The function of that name.
@@ -180,7 +180,7 @@ impl Function {
 
     /// The same function, whose errors are in the form of another protocol.
     #[must_use]
-    pub const fn with_error_reply(self, error_reply: ErrorReply) -> Self {
+    pub const fn with_error_reply(self, error_reply: MakeErrorReply) -> Self {
         Self { error_reply, ..self }
     }
 

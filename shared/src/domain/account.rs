@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{AccountId, ExternalId, Moment};
+use super::{AccountId, ExternalId, Moment, Timestamp};
 
 /// An account, as the account system last described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +25,15 @@ pub struct Account {
     pub version: AccountVersion,
 }
 
-/// An account, with its id in the system that provisions it. Account events say nothing of that id, so it stays when one arrives.
+/// An account, with what its row has besides. Account events say nothing of the external id, so it stays when one arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvisionedAccount {
     /// The account.
     pub account: Account,
     /// Its id in the system that provisions it. Two accounts may have the same.
     pub external_id: Option<ExternalId>,
+    /// When it was first described; `None` for an account of before this was recorded.
+    pub created_at: Option<Timestamp>,
 }
 
 impl ProvisionedAccount {

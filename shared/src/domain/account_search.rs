@@ -25,7 +25,7 @@ impl AccountTexts {
 
     /// Returns the texts of an account.
     #[must_use]
-    pub fn of(ProvisionedAccount { account, external_id }: &ProvisionedAccount) -> Self {
+    pub fn of(ProvisionedAccount { account, external_id, .. }: &ProvisionedAccount) -> Self {
         let (name, email) = (fold(&account.name), fold(&account.email));
         let all = words(&name).into_iter().chain(words(local_part(&email)));
         let mut words = BTreeSet::new();
@@ -186,7 +186,7 @@ mod tests {
             status: "active".into(),
             version: AccountVersion::EARLIEST,
         };
-        ProvisionedAccount { account, external_id: None }
+        ProvisionedAccount { account, external_id: None, created_at: None }
     }
 
     #[test]

@@ -18,7 +18,6 @@ mod pending;
 mod rows;
 mod stream;
 mod table;
-mod unique_names;
 
 use std::time::Duration;
 
@@ -36,11 +35,10 @@ pub use self::members::{DueMembership, MemberFilter};
 pub(crate) use self::members::{EdgeState, Inheritance, Reach};
 pub(crate) use self::pending::Pending;
 pub use self::pending::{ChangedMembers, DeletedGroup, Unsettled};
-pub use self::rows::{CountShard, GroupCounts, PendingName, ShardCounts};
+pub use self::rows::{CountShard, GroupCounts, NameReservation, PendingName, ShardCounts};
 pub(crate) use self::stream::{MemberRowChange, RowChange, RowId};
 pub use self::stream::{Record, read_records};
 use self::table::{Metering, Table};
-pub use self::unique_names::NameReservation;
 use crate::aws::retry::TimeLimit;
 use crate::aws::{Connection, OmitSdkHeaders, into_ping};
 use crate::config::Service;

@@ -8,7 +8,7 @@ use super::Store;
 use super::keys::{Attribute, Key};
 use super::rows::{AccountItem, State, account_texts, from_row};
 use super::table::{Attempt, Condition, ConflictLimit, Update, UpdateResult, replace_rows};
-use crate::domain::{Account, AccountId, AccountVersion, Actor, Error, ProvisionedAccount};
+use crate::domain::{Account, AccountId, AccountVersion, Actor, Error, ProvisionedAccount, Timestamp};
 
 impl Store {
     /// Stores an account as an event describes it, unless a newer version is stored: events arrive twice, late and out of order. Returns whether
@@ -41,6 +41,7 @@ impl Store {
                 .remove(Attribute::Email)
                 .remove(Attribute::Status)
                 .remove(Attribute::ExternalId)
+                .remove(Attribute::CreatedAt)
         };
         self.write_account(id, version, None, update).await
     }
@@ -65,11 +66,17 @@ impl Store {
                 None => Condition::row_absent(),
             };
             let before = read.and_then(|read| read.provisioned(id));
-            let external_id = before.as_ref().and_then(|before| before.external_id.clone());
-            let after = after.map(|account| ProvisionedAccount { account: account.clone(), external_id });
+            let is_new = before.is_none() && after.is_some();
+            let provisioned = |account: &Account| ProvisionedAccount {
+                account: account.clone(),
+                external_id: before.as_ref().and_then(|before| before.external_id.clone()),
+                created_at: None,
+            };
+            let after = after.map(provisioned);
             let rows = |account: Option<&ProvisionedAccount>| account.map(account_texts).unwrap_or_default();
             let mut writes = replace_rows(rows(before.as_ref()), rows(after.as_ref()));
             let update = update().when(unchanged);
+            let update = if is_new { created_with(update, version) } else { update };
             if writes.is_empty() {
                 let updated = self.table.update(update).await?;
                 return Ok(Attempt::when(matches!(updated, UpdateResult::Updated(_)), true));
@@ -79,6 +86,11 @@ impl Store {
         };
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
     }
+}
+
+/// Notes the moment of an account's first version.
+fn created_with(update: Update, version: AccountVersion) -> Update {
+    update.set(Attribute::CreatedAt, Timestamp::from(version.moment()))
 }
 
 fn new_version(id: &AccountId, version: AccountVersion, state: State, actor: &Actor) -> Update {

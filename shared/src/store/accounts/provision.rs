@@ -1,26 +1,22 @@
 //! Accounts that an administrator's system creates, changes and deletes by requests. The account system's events are the other source:
 //! whichever change is later wins.
 
-use crate::store::{NameReservation, Store};
-use crate::store::keys::{Attribute, Key, Named, Range};
-use crate::store::rows::{AccountItem, State, account_texts, from_row};
-use crate::store::table::{Condition, QuerySpec, replace_rows};
-use super::new_version;
+use super::{created_with, new_version};
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::{
     AccountId, AccountName, AccountVersion, Error, ExternalId, Missing, Moment, ProvisionedAccount, Timestamp,
 };
+use crate::store::Store;
+use crate::store::keys::{Attribute, Key, Named, Range};
+use crate::store::rows::{AccountItem, NameReservation, State, account_texts, from_row};
+use crate::store::table::{Condition, QuerySpec, replace_rows};
 
 impl Store {
     /// Returns an account. One `GetItem`.
     ///
     /// # Errors
     /// [`Missing::Account`].
-    pub async fn provisioned_account(
-        &self,
-        _: &Granted<Read>,
-        id: &AccountId,
-    ) -> Result<ProvisionedAccount, Error> {
+    pub async fn provisioned_account(&self, _: &Granted<Read>, id: &AccountId) -> Result<ProvisionedAccount, Error> {
         let read = self.table.get(&Key::account(id)).await?.map(from_row::<AccountItem>).transpose()?;
         let account = read.and_then(|(_, item)| item.provisioned(id));
         account.ok_or_else(|| Missing::Account(id.to_string()).into())
@@ -62,6 +58,13 @@ impl Store {
             .set(Attribute::Email, &*after.account.email)
             .set(Attribute::Status, &*after.account.status)
             .set_or_remove(Attribute::ExternalId, Some(after.external_id.as_ref().map(ExternalId::as_str)));
+        let update = match before {
+            Some(_) => update,
+            None => {
+                after.created_at = Some(after.account.version.moment().into());
+                created_with(update, after.account.version)
+            }
+        };
         writes.push(update.when(unchanged).into());
         let is_done = self.table.transact(writes).await?.is_done();
         Ok(is_done.then_some(after))
@@ -110,7 +113,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<NameReservation, Error> {
         let text = name.sort_key();
-        let reservation = self.read_unique_name(Key::unique_name(Named::Account, &text), now).await?;
+        let key = Key::unique_name(Named::Account, &text);
+        let reservation = NameReservation::read(&self.table, key, now).await?;
         let range = Range::AccountsNamed(text);
         let places = self.all_places(QuerySpec::all(&range)).await?;
         let named = self.find_accounts(&places).await?.into_values().map(|it| it.account);

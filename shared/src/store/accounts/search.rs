@@ -37,7 +37,7 @@ const MOST_ROWS: usize = 1_100;
 const MOST_ROWS_IN_ALL: usize = 5_000;
 
 impl AccountFilter {
-    fn matches(&self, ProvisionedAccount { account, external_id }: &ProvisionedAccount) -> bool {
+    fn matches(&self, ProvisionedAccount { account, external_id, .. }: &ProvisionedAccount) -> bool {
         self.term.as_ref().is_none_or(|term| term.matches(account))
             && self.name.as_ref().is_none_or(|name| name.matches(account))
             && self.email.as_ref().is_none_or(|email| email.matches(account))

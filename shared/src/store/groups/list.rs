@@ -2,12 +2,15 @@
 
 use std::collections::HashSet;
 
-use crate::authz::{Granted, Read};
-use crate::domain::{Cursor, Error, ExternalId, FoldedText, Group, GroupFilter, GroupSelection, Limit, Page};
+use crate::authz::{Administer, Granted, Read};
+use crate::domain::{
+    Cursor, Error, ExternalId, FoldedText, Group, GroupFilter, GroupId, GroupName, GroupSelection, Limit, Page,
+    Timestamp,
+};
 use crate::store::Store;
-use crate::store::keys::{Key, Range};
+use crate::store::keys::{Key, Named, Range};
 use crate::store::pagination::{Place, Scope, cut_page};
-use crate::store::rows::{ExternalIdItem, ListEntryItem, from_row};
+use crate::store::rows::{ExternalIdItem, ListEntryItem, NameReservation, from_row};
 use crate::store::table::{QuerySpec, Row, unreadable};
 
 /// A list whose rows have the places of groups, and no more.
@@ -52,7 +55,8 @@ impl Store {
     ) -> Result<(Vec<Group>, usize), Error> {
         let range = Range::Groups(GroupFilter::default());
         let all = self.table.query(QuerySpec::all(&range)).await?;
-        let place = |row| Key::from_row(row).and_then(|key| key.as_list_entry()).ok_or_else(|| unreadable("list entry"));
+        let place =
+            |row| Key::from_row(row).and_then(|key| key.as_list_entry()).ok_or_else(|| unreadable("list entry"));
         let places: Vec<Place> = all.iter().skip(skip).take(count).map(place).collect::<Result<_, _>>()?;
         let mut groups = self.find_groups(places.iter().map(|(_, id)| *id)).await?;
         Ok((places.iter().filter_map(|(_, id)| groups.remove(id)).collect(), all.len()))
@@ -78,6 +82,28 @@ impl Store {
             return Err(Error::ForeignCursor);
         }
         self.page_of_groups(GroupList::Named(name), selection, limit, &scope, after).await
+    }
+
+    /// Finds out that no group but this one has the name, apart from case. One `GetItem`, then the requests of
+    /// [`Store::list_groups_named`].
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`].
+    pub async fn reserve_group_name(
+        &self,
+        granted: &Granted<Administer>,
+        name: &GroupName,
+        except: Option<&GroupId>,
+        now: Timestamp,
+    ) -> Result<NameReservation, Error> {
+        let key = Key::unique_name(Named::Group, &name.sort_key());
+        let reservation = NameReservation::read(&self.table, key, now).await?;
+        let (name, selection) = (name.folded(), GroupSelection::default());
+        let named = self.list_groups_named(&granted.to_read(), &name, selection, Limit::DEFAULT, None).await?;
+        match named.items.iter().find(|group| Some(&group.id) != except) {
+            Some(other) => Err(Error::NameTaken(format!("the group {}", other.id))),
+            None => Ok(reservation),
+        }
     }
 
     /// Lists the group with this external id, if there is one, the filter selects it, and its name contains `term`. One `GetItem`,

@@ -12,14 +12,14 @@ use crate::domain::{
     Actor, Error, ExternalId, Group, GroupChanges, GroupEmail, GroupId, GroupName, GroupType, Guarded, Job, JobKind,
     Missing, Precondition, Timestamp, Version,
 };
-use crate::store::{NameReservation, Store};
+use crate::store::Store;
 use crate::store::group_snapshot::GroupSnapshot;
 use crate::store::jobs::put_job;
 use crate::store::keys::{Attribute, Attributes, Key};
 use crate::store::pending::{DeletedGroup, Pending, Unsettled};
 use crate::store::rows::{
-    ExternalIdItem, GroupItem, IdempotencyItem, PendingName, State, external_id_row, from_row, list_entries,
-    read_group, search_rows, to_row,
+    ExternalIdItem, GroupItem, IdempotencyItem, NameReservation, PendingName, State, external_id_row, from_row,
+    list_entries, read_group, search_rows, to_row,
 };
 use crate::store::table::{
     Attempt, Commit, Condition, ConflictLimit, MAX_ACTIONS, Update, UpdateResult, Write, random_text,

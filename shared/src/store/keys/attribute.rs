@@ -37,6 +37,8 @@ pub enum Attribute {
     NestedGroupCount,
     /// Counts the changes of the groups nested directly in a group.
     NestingRevision,
+    /// When an account was first described.
+    CreatedAt,
     /// When a group's profile was last written.
     UpdatedAt,
     /// A group's or an account's version.
@@ -146,6 +148,7 @@ impl Attribute {
             Self::DirectMembers => "direct_members",
             Self::NestedGroupCount => "nested_group_count",
             Self::NestingRevision => "nesting_revision",
+            Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
             Self::Version => "version",
             Self::AccountVersion => "account_version",

@@ -1,6 +1,7 @@
 //! The one place that spells keys and attributes. Pure.
 
 mod attribute;
+mod job;
 mod key;
 mod range;
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //! escaped twice.
 
 use crate::domain::{
-    Account, Actor, ExternalId, Group, GroupEmail, GroupId, HistoryChange, HistoryEntry, Member, Membership, ProvisionedAccount,
-    MembershipType, PastGroup, PastMembership,
+    Account, Actor, ExternalId, Group, GroupEmail, GroupId, HistoryChange, HistoryEntry, Member, Membership,
+    MembershipType, PastGroup, PastMembership, ProvisionedAccount,
 };
 
 /// An item of a page.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::State;
-use crate::domain::{Account, AccountId, AccountVersion, Actor, ExternalId, ProvisionedAccount};
+use crate::domain::{Account, AccountId, AccountVersion, Actor, ExternalId, ProvisionedAccount, Timestamp};
 
 /// An account. A deleted one keeps its versions only.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub(in crate::store) struct AccountItem {
     status: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_at: Option<Timestamp>,
     pub(in crate::store) version: AccountVersion,
     pub(in crate::store) state: State,
     /// The system that announced this version.
@@ -48,6 +50,6 @@ impl AccountItem {
     /// The same, with its id in the system that provisions it.
     pub(in crate::store) fn provisioned(&self, id: &AccountId) -> Option<ProvisionedAccount> {
         let external_id = self.external_id.as_deref().and_then(|id| ExternalId::parse(id).ok());
-        Some(ProvisionedAccount { account: self.active(id)?, external_id })
+        Some(ProvisionedAccount { account: self.active(id)?, external_id, created_at: self.created_at })
     }
 }

@@ -41,4 +41,4 @@ pub(super) use self::nesting::{ChildItem, NestingItem};
 pub(super) use self::search::{ListEntryItem, SearchItem, list_entries, search_rows, selects_search_rows};
 pub(super) use self::snapshot::Snapshot;
 pub(super) use self::state::State;
-pub(super) use self::unique_name::UniqueNameItem;
+pub use self::unique_name::NameReservation;

@@ -1,8 +1,10 @@
 //! Configuration from environment variables.
 
-use std::collections::BTreeMap;
+mod token;
+
 use std::time::Duration;
 
+pub use self::token::AuthorizeTokenConfig;
 use crate::authz::{Policy, Role};
 use crate::domain::{ExpiryNotice, HistoryRetention};
 
@@ -37,15 +39,6 @@ pub struct ApplyEventsConfig {
     pub request_time_budget: Duration,
     /// `PRIVILEGED_SOURCES` (comma-separated, may be empty): the event sources that may change members of privileged groups.
     pub privileged_sources: Vec<String>,
-}
-
-/// The configuration of authorize-token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuthorizeTokenConfig {
-    /// `TOKEN_DIGESTS` (comma-separated, may be empty): the SHA-256 of each accepted token, in hexadecimal digits.
-    pub digests: Vec<[u8; 32]>,
-    /// `ACTOR_CLAIM` with `TOKEN_ACTOR`, and `ROLES_CLAIM` with `TOKEN_ROLES` (comma-separated): the claims of a caller with such a token.
-    pub claims: BTreeMap<String, String>,
 }
 
 /// The additional configuration of expire-members.
@@ -227,45 +220,6 @@ impl ApplyEventsConfig {
         let privileged_sources = list(&sources).map(str::to_owned).collect();
         Ok(Self { dead_letter_queue_url, request_time_budget: Duration::from_secs(seconds), privileged_sources })
     }
-}
-
-impl AuthorizeTokenConfig {
-    /// Reads the environment variables of the process.
-    ///
-    /// # Errors
-    /// The first variable that is missing or malformed.
-    pub fn from_environment() -> Result<Self, ConfigError> {
-        Self::from_variables(environment)
-    }
-
-    /// Reads the variables that `get` returns.
-    ///
-    /// # Errors
-    /// The first variable that is missing or malformed.
-    pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let name = "TOKEN_DIGESTS";
-        let digests = get(name).ok_or(ConfigError { name, reason: "is not set" })?;
-        let digests: Option<Vec<[u8; 32]>> = list(&digests).map(parse_digest).collect();
-        let malformed = ConfigError { name, reason: "holds a text that is not 64 hexadecimal digits" };
-        let name = "TOKEN_ROLES";
-        let roles = non_blank(&get, name)?;
-        let roles: Option<Vec<Role>> = list(&roles).map(Role::parse).collect();
-        let roles = roles.ok_or(ConfigError { name, reason: "holds a role with a space or a bracket" })?;
-        let roles: Vec<&str> = roles.iter().map(Role::as_str).collect();
-        let claims = BTreeMap::from([
-            (non_blank(&get, "ROLES_CLAIM")?, format!("[{}]", roles.join(" "))),
-            (non_blank(&get, "ACTOR_CLAIM")?, non_blank(&get, "TOKEN_ACTOR")?),
-        ]);
-        Ok(Self { digests: digests.ok_or(malformed)?, claims })
-    }
-}
-
-/// Parses 64 hexadecimal digits.
-fn parse_digest(text: &str) -> Option<[u8; 32]> {
-    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let byte = |index: usize| u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok();
-    let bytes: Vec<u8> = (0..32).filter_map(byte).collect();
-    bytes.try_into().ok().filter(|_| is_digest)
 }
 
 impl ExpireMembersConfig {

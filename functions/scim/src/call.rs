@@ -1,0 +1,100 @@
+//! A request, with the parts that every operation needs.
+
+use shared::app::App;
+use shared::authz::{Administer, Granted, Read};
+use shared::http::Request;
+use shared::http::header::{self, HeaderName};
+
+use crate::error::ScimError;
+
+/// The media type of every body.
+pub(crate) const MEDIA_TYPE: &str = "application/scim+json";
+
+/// The resource types that clients create.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    User,
+    Group,
+}
+
+/// The largest body of a response, in bytes: Lambda carries 6 MB, in which quotes are escaped.
+pub(crate) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
+
+/// A request.
+pub(crate) struct Call<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) request: &'a Request,
+    /// The URL that locations begin with, up to and including `/scim/v2`.
+    pub(crate) base: String,
+}
+
+impl<'a> Call<'a> {
+    /// Returns the call of a request, and the path below `/scim/v2`.
+    pub(crate) fn new(app: &'a App, request: &'a Request) -> (Self, String) {
+        let (base, path) = split_url(request);
+        (Self { app, request, base }, path)
+    }
+
+    pub(crate) fn read(&self) -> Result<Granted<Read>, ScimError> {
+        Ok(self.app.authorize(self.request)?)
+    }
+
+    pub(crate) fn write(&self) -> Result<Granted<Administer>, ScimError> {
+        Ok(self.app.authorize(self.request)?)
+    }
+
+    /// Whether `If-None-Match` has this entity tag.
+    pub(crate) fn has_current(&self, tag: &str) -> bool {
+        self.tags(header::IF_NONE_MATCH)
+            .is_some_and(|mut tags| tags.any(|it| it == "*" || it.trim_start_matches("W/") == tag))
+    }
+
+    /// Whether `If-Match` is absent or has this entity tag.
+    pub(crate) fn permits(&self, tag: &str) -> bool {
+        self.tags(header::IF_MATCH).is_none_or(|mut tags| tags.any(|it| it == "*" || it == tag))
+    }
+
+    fn tags(&self, name: HeaderName) -> Option<impl Iterator<Item = &str>> {
+        let tags = self.request.headers().get(name)?.to_str().ok()?;
+        Some(tags.split(',').map(str::trim))
+    }
+
+    pub(crate) fn location(&self, kind: Kind, id: &str) -> String {
+        format!("{}/{}/{id}", self.base, kind.endpoint())
+    }
+}
+
+impl Kind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::User => "User",
+            Self::Group => "Group",
+        }
+    }
+
+    pub(crate) const fn endpoint(self) -> &'static str {
+        match self {
+            Self::User => "Users",
+            Self::Group => "Groups",
+        }
+    }
+
+    pub(crate) const fn schema(self) -> &'static str {
+        match self {
+            Self::User => "urn:ietf:params:scim:schemas:core:2.0:User",
+            Self::Group => "urn:ietf:params:scim:schemas:core:2.0:Group",
+        }
+    }
+}
+
+/// Splits the URL after `/scim/v2`: the base of locations, and the path below it.
+fn split_url(request: &Request) -> (String, String) {
+    const ROOT: &str = "/scim/v2";
+    let uri = request.uri();
+    let (before, below) = uri.path().split_once(ROOT).unwrap_or_default();
+    let origin = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => format!("{scheme}://{authority}"),
+        _ => String::new(),
+    };
+    (format!("{origin}{before}{ROOT}"), below.to_owned())
+}
