@@ -39,6 +39,8 @@ impl Process {
         }
         // Long enough for the table when all tests run at once.
         command.env("SETTLE_BUDGET_MS", "5000");
+        // SHA-256 of "recorded-token".
+        command.env("TOKEN_DIGEST", "96dcd29bf442f4b510c4e6a88e095d3f9b492825c9d00bab9ebe6df81f2c6004");
         command.env("METRICS_NAMESPACE", "groups-test");
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -82,6 +84,28 @@ fn one_after_the_other() -> Vec<Endpoint> {
         (operation.access != Access::Readers, function.name == "delete-group")
     });
     endpoints
+}
+
+/// The authorizer's reply has the claims that the gateway puts into the event of `scim`.
+#[tokio::test(flavor = "multi_thread")]
+async fn identity_provider_is_authorized_and_answered() {
+    let api = Api::start().await;
+    demo::fill(&api.store, &config("any").policy, Demo::Small).await.unwrap();
+    let authorizer = Process::start("authorize-token", &api).await;
+    let reply = authorizer.deliver(recorded("authorize-token")).await;
+    let event = recorded("scim");
+    let claims = &event["requestContext"]["authorizer"]["lambda"];
+    assert_eq!(reply, json!({ "isAuthorized": true, "context": claims }));
+    let mut other = recorded("authorize-token");
+    other["identitySource"] = json!(["Bearer another"]);
+    assert_eq!(authorizer.deliver(other).await["isAuthorized"], json!(false));
+    assert_discreet(&authorizer.end().0, &api);
+
+    let process = Process::start("scim", &api).await;
+    let (status, headers, body) = process.invoke(event).await;
+    assert_eq!((status, &headers["content-type"]), (200, &json!("application/scim+json")));
+    assert_eq!((&body["totalResults"], &body["Resources"][0]["userName"]), (&json!(1), &json!("john.doe")));
+    assert_discreet(&process.end().0, &api);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,8 @@ fn assert_calls_answer_as_shown(document: &str, expected_calls: usize) {
     assert!(calls.len() >= expected_calls, "{document} shows {} calls", calls.len());
     // More than the embedded table needs when all tests run at once.
     let server = Server::start_with(&[], &[("SETTLE_BUDGET_MS", "5000")]);
+    let scim_token = crate::cargo_local::command(&["scim-token"]).output().unwrap().stdout;
+    let scim_token = String::from_utf8(scim_token).unwrap().trim().to_owned();
     for (command, shown) in calls.iter().chain(&calls) {
         let command = command.replace("http://127.0.0.1:3000", &server.base);
         let output = Command::new("sh")
@@ -45,6 +47,8 @@ fn assert_calls_answer_as_shown(document: &str, expected_calls: usize) {
             .env("ADMIN", &server.administrator)
             .env("READER", &server.reader)
             .env("API", format!("{}/api/v1/groups", server.base))
+            .env("SCIM", format!("{}/scim/v2", server.base))
+            .env("SCIM_TOKEN", &scim_token)
             .env("TEAM", "grp-018d0cab-c440-7000-8000-000000000001")
             .env("FINANCE", "grp-018d0cab-c440-7000-8000-000000000006")
             .env("NEWSLETTER", "grp-018d0cab-c440-7000-8000-000000000007")
@@ -53,6 +57,11 @@ fn assert_calls_answer_as_shown(document: &str, expected_calls: usize) {
         let output = String::from_utf8(output.stdout).unwrap().replace('\r', "");
         assert!(is_as_shown(shown.trim_end(), output.trim_end()), "{command}\nprinted\n{output}\nnot\n{shown}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_the_scim_guide_answers_as_shown() {
+    assert_calls_answer_as_shown("docs/scim.md", 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

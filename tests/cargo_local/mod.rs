@@ -25,7 +25,7 @@ use crate::harness::{Answer, numbered};
 
 const ENGINEERING_TEAM: &str = "grp-018d0cab-c440-7000-8000-000000000001";
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary("groups-local"));
     command.current_dir(root()).args(arguments).stdin(Stdio::null());
     command

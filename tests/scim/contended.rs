@@ -45,7 +45,9 @@ async fn filling_a_large_group_goes_on_where_it_stopped() {
     let (seconds, load) = (begun.elapsed().as_secs_f32(), contention.take());
     let written: f64 = load.units.values().map(|units| units.write).sum();
     let (requests, conflicts) = (load.requests, load.conflicts);
-    println!("{count} members in {seconds:.1} s, {unfinished} answers with 503; {requests:?}, {conflicts} conflicts, {written} write units");
+    println!(
+        "{count} members in {seconds:.1} s, {unfinished} answers with 503; {requests:?}, {conflicts} conflicts, {written} write units"
+    );
     assert!(unfinished > 0 || !is_short);
     Pump::of(api).await.drain(&api.app).await;
     assert_eq!(members(api, &chain[1]).await, ids);

@@ -77,10 +77,9 @@ async fn locations_are_below_the_path_of_the_request() {
 #[tokio::test]
 async fn two_tokens_are_accepted_while_one_replaces_the_other() {
     // SHA-256 of "first" and of "second".
-    let digests = "a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e,\
-                   16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4";
     let config = AuthorizeTokenConfig::from_variables(|name| match name {
-        "TOKEN_DIGESTS" => Some(digests.to_owned()),
+        "TOKEN_DIGEST" => Some("a7937b64b8caa58f03721bb6bacf5c78cb235febe0e70b1b84cd99541461a08e".to_owned()),
+        "FORMER_TOKEN_DIGEST" => Some("16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4".to_owned()),
         name => Some(name.to_lowercase()),
     });
     let dependencies = AuthorizeTokenDeps { config: config.unwrap().into() };

@@ -18,7 +18,7 @@ pub(crate) type MakeEvents = fn(&Local, usize) -> Vec<String>;
 pub(crate) type Function = (&'static str, MakeEvents);
 
 /// Functions whose release binaries are measured. `bare`, the first, has no budget.
-pub(crate) const MEASURED: [Function; 7] = [
+pub(crate) const MEASURED: [Function; 9] = [
     ("bare", get_group),
     ("get-group", get_group),
     ("list-members", |_, count| vec![recorded("list-members"); count]),
@@ -26,6 +26,8 @@ pub(crate) const MEASURED: [Function; 7] = [
     // The groups above already have this member: nearly always the write itself has reached them.
     ("propagate", |_, count| vec![record("propagate", 0).replace("acc-146", "acc-125"); count]),
     ("apply-events", |local, count| additions(&record("apply-events", 1), [ON_CALL, "acc-123"], local, count)),
+    ("scim", |_, count| vec![recorded("scim"); count]),
+    ("authorize-token", |_, count| vec![recorded("authorize-token"); count]),
     ("publish-events", |_, count| vec![record("publish-events", 1); count]),
 ];
 

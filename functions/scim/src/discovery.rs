@@ -15,9 +15,9 @@ pub(crate) fn reply(call: &Call<'_>, segments: &[&str]) -> Result<Reply, ScimErr
     call.read()?;
     let body = match segments {
         ["ServiceProviderConfig"] => service_provider_config(call),
-        ["ResourceTypes"] => list(resource_types(call)),
+        ["ResourceTypes"] => list(&resource_types(call)),
         ["ResourceTypes", id] => one(resource_types(call), id)?,
-        ["Schemas"] => list(schemas(call)),
+        ["Schemas"] => list(&schemas(call)),
         ["Schemas", id] => one(schemas(call), id)?,
         _ => return Err(ScimError::no_path()),
     };
@@ -82,7 +82,7 @@ fn schemas(call: &Call<'_>) -> Vec<Value> {
 }
 
 /// A list, which is never filtered and has one page (RFC 7644, section 4).
-fn list(resources: Vec<Value>) -> Value {
+fn list(resources: &[Value]) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": resources.len(),

@@ -47,7 +47,7 @@ impl MembersEdit {
     }
 
     /// Removes members. An id that no member can have is ignored.
-    pub(crate) fn remove(&mut self, ids: Vec<String>) {
+    pub(crate) fn remove(&mut self, ids: &[String]) {
         self.is_member.extend(ids.iter().filter_map(|text| MemberId::parse(text)).map(|id| (id, false)));
     }
 

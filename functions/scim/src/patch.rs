@@ -302,7 +302,7 @@ fn change_members(operation: &Operation, members: &mut MembersEdit) -> Result<()
             members.add(body::member_ids(value)?)?;
         }
         (Change::Remove, None) if value.is_null() => members.remove_all(),
-        (Change::Remove, None) => members.remove(body::member_ids(value)?),
+        (Change::Remove, None) => members.remove(&body::member_ids(value)?),
         (Change::Remove, Some(filter)) => {
             let mut ids = Vec::new();
             values_of(filter, &mut ids).ok_or_else(|| {
@@ -310,7 +310,7 @@ fn change_members(operation: &Operation, members: &mut MembersEdit) -> Result<()
                     r#"a path of members must have the form members[value eq "id"], or several of these joined by or"#;
                 ScimError::bad_request("invalidFilter", detail)
             })?;
-            members.remove(ids);
+            members.remove(&ids);
         }
         (Change::Add | Change::Replace, Some(_)) => {
             let detail = "only an operation that removes can have a filter in the path of members";

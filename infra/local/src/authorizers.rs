@@ -80,7 +80,7 @@ impl Authorizers {
 pub fn accept_token(token: &str, variable: impl Fn(&str) -> Option<String>) -> Result<AuthorizeTokenDeps, ConfigError> {
     let digest: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
     let config = AuthorizeTokenConfig::from_variables(|name| match name {
-        "TOKEN_DIGESTS" => Some(digest.clone()),
+        "TOKEN_DIGEST" => Some(digest.clone()),
         name => variable(name),
     })?;
     Ok(AuthorizeTokenDeps { config: Arc::new(config) })

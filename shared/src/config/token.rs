@@ -8,7 +8,7 @@ use crate::authz::Role;
 /// The configuration of authorize-token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizeTokenConfig {
-    /// `TOKEN_DIGESTS` (comma-separated, may be empty): the SHA-256 of each accepted token, in hexadecimal digits.
+    /// `TOKEN_DIGEST` and `FORMER_TOKEN_DIGEST` (each may be empty): the SHA-256 of each accepted token, in hexadecimal digits.
     pub digests: Vec<[u8; 32]>,
     /// `ACTOR_CLAIM` with `TOKEN_ACTOR`, and `ROLES_CLAIM` with `TOKEN_ROLES` (comma-separated): the claims of a caller with such a token.
     pub claims: BTreeMap<String, String>,
@@ -28,10 +28,14 @@ impl AuthorizeTokenConfig {
     /// # Errors
     /// The first variable that is missing or malformed.
     pub fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let name = "TOKEN_DIGESTS";
-        let digests = get(name).ok_or(ConfigError { name, reason: "is not set" })?;
-        let digests: Option<Vec<[u8; 32]>> = list(&digests).map(parse_digest).collect();
-        let malformed = ConfigError { name, reason: "holds a text that is not 64 hexadecimal digits" };
+        let mut digests = Vec::new();
+        for name in ["TOKEN_DIGEST", "FORMER_TOKEN_DIGEST"] {
+            match get(name).ok_or(ConfigError { name, reason: "is not set" })?.trim() {
+                "" => {}
+                text => digests
+                    .push(parse_digest(text).ok_or(ConfigError { name, reason: "is not 64 hexadecimal digits" })?),
+            }
+        }
         let name = "TOKEN_ROLES";
         let roles = non_blank(&get, name)?;
         let roles: Option<Vec<Role>> = list(&roles).map(Role::parse).collect();
@@ -41,7 +45,7 @@ impl AuthorizeTokenConfig {
             (non_blank(&get, "ROLES_CLAIM")?, format!("[{}]", roles.join(" "))),
             (non_blank(&get, "ACTOR_CLAIM")?, non_blank(&get, "TOKEN_ACTOR")?),
         ]);
-        Ok(Self { digests: digests.ok_or(malformed)?, claims })
+        Ok(Self { digests, claims })
     }
 }
 
@@ -59,9 +63,10 @@ mod tests {
 
     const DIGEST: &str = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08";
 
-    fn read(digests: Option<&str>, roles: &str) -> Result<AuthorizeTokenConfig, String> {
+    fn read(digest: Option<&str>, roles: &str) -> Result<AuthorizeTokenConfig, String> {
         let variable = |name: &str| match name {
-            "TOKEN_DIGESTS" => digests.map(str::to_owned),
+            "TOKEN_DIGEST" => Some(DIGEST.to_owned()),
+            "FORMER_TOKEN_DIGEST" => digest.map(str::to_owned),
             "TOKEN_ROLES" => Some(roles.to_owned()),
             "TOKEN_ACTOR" => Some("scim".to_owned()),
             "ROLES_CLAIM" => Some("roles".to_owned()),
@@ -73,21 +78,21 @@ mod tests {
 
     #[test]
     fn digests_and_claims_are_read() {
-        let config = read(Some(&format!("{DIGEST},")), "Administrator, Guardian").unwrap();
+        let config = read(Some(""), "Administrator, Guardian").unwrap();
         assert_eq!(config.digests.len(), 1, "an empty parameter adds none");
         assert_eq!((config.digests[0][0], config.digests[0][31]), (0x9f, 0x08));
         assert_eq!(config.claims["roles"], "[Administrator Guardian]");
         assert_eq!(config.claims["sub"], "scim");
-        assert!(read(Some(","), "Administrator").unwrap().digests.is_empty());
+        assert_eq!(read(Some(DIGEST), "Administrator").unwrap().digests.len(), 2);
     }
 
     #[test]
     fn malformed_digest_or_role_is_named() {
         for text in ["abc", &DIGEST[1..], &format!("{DIGEST}0"), &DIGEST.replace('F', "g")] {
             let error = read(Some(text), "Administrator").unwrap_err();
-            assert_eq!(error, "environment variable TOKEN_DIGESTS holds a text that is not 64 hexadecimal digits");
+            assert_eq!(error, "environment variable FORMER_TOKEN_DIGEST is not 64 hexadecimal digits");
         }
-        assert_eq!(read(None, "a").unwrap_err(), "environment variable TOKEN_DIGESTS is not set");
+        assert_eq!(read(None, "a").unwrap_err(), "environment variable FORMER_TOKEN_DIGEST is not set");
         assert_eq!(
             read(Some(""), "a b").unwrap_err(),
             "environment variable TOKEN_ROLES holds a role with a space or a bracket"

@@ -81,21 +81,7 @@ impl Store {
         if let Some(idempotency) = idempotency {
             writes.push(idempotency.insert(granted.actor(), &group)?);
         }
-        let group = match (self.table.transact(writes).await?, idempotency) {
-            (Commit::ConditionFailed(mut found), Some(idempotency)) if found.last().is_some_and(Option::is_some) => {
-                let row = found.pop().flatten().ok_or_else(row_not_returned)?;
-                first_response(row, &hex(&idempotency.request_digest), group)?
-            }
-            (Commit::ConditionFailed(found), _) => {
-                // A row with this id is from an earlier attempt whose response was lost.
-                if !found.iter().flatten().any(|row| Key::from_row(row) == Some(Key::group(&group.id))) {
-                    require_own_external_id(&found, &group.id)?;
-                    NameReservation::require_free(&found)?;
-                }
-                group
-            }
-            (Commit::Done, _) => group,
-        };
+        let group = created(self.table.transact(writes).await?, group, idempotency)?;
         let pending = || Pending::Effects(PendingName { group: group.clone(), former_name: None });
         let pending = if name_pending { pending() } else { Pending::Nothing };
         Ok(Unsettled::new(group, pending))
@@ -361,6 +347,21 @@ impl Store {
         let group = read_group(row.clone())?.ok_or(Missing::Group)?;
         Ok((require_version(group, only_at)?, PendingName::read(row)?))
     }
+}
+
+/// The group that a creation wrote, or that the first request with the same key wrote.
+fn created(commit: Commit, group: Group, idempotency: Option<IdempotencyKey<'_>>) -> Result<Group, Error> {
+    let Commit::ConditionFailed(mut found) = commit else { return Ok(group) };
+    if let Some(idempotency) = idempotency.filter(|_| found.last().is_some_and(Option::is_some)) {
+        let row = found.pop().flatten().ok_or_else(row_not_returned)?;
+        return first_response(row, &hex(&idempotency.request_digest), group);
+    }
+    // A row with this id is from an earlier attempt whose response was lost.
+    if !found.iter().flatten().any(|row| Key::from_row(row) == Some(Key::group(&group.id))) {
+        require_own_external_id(&found, &group.id)?;
+        NameReservation::require_free(&found)?;
+    }
+    Ok(group)
 }
 
 fn require_version(group: Group, only_at: Option<&[Version]>) -> Result<Group, Error> {

@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 use super::attribute::Attribute;
 use super::job::{job_text, parse_job};
 use crate::domain::{
-    AccountId, ExternalId, FoldedText, GroupFilter, GroupId, GroupType, JobKind, SortKey,
-    Suffix, Timestamp,
+    AccountId, ExternalId, FoldedText, GroupFilter, GroupId, GroupType, JobKind, SortKey, Suffix, Timestamp,
 };
 
 /// A row, or its key, in the SDK's form.
