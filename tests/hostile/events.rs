@@ -12,13 +12,14 @@ use crate::harness::exchange::{T3, account_event, hand, request_event};
 use crate::harness::workspace::recorded;
 
 /// Values that the gateway sets itself for any request. The adapter trusts them, so they stay as recorded.
-const SET_BY_GATEWAY: [&str; 7] = [
+const SET_BY_GATEWAY: [&str; 8] = [
     "/headers/host",
     "/headers/x-forwarded-proto",
     "/rawPath",
     "/requestContext/domainName",
     "/requestContext/http/path",
-    // The log has it.
+    // The log has these two.
+    "/requestContext/requestId",
     "/requestContext/routeKey",
     "/requestContext/stage",
 ];

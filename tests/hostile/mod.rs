@@ -5,6 +5,7 @@ mod bodies;
 mod events;
 mod material;
 mod rows;
+mod scim;
 mod spelled_out;
 mod texts;
 

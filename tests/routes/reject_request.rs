@@ -112,7 +112,7 @@ async fn group_id_in_capitals_finds_the_group() {
 #[test]
 fn catch_all_function_knows_the_paths_and_methods_of_the_template() {
     let mut routes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for route in &template().routes {
+    for route in template().routes.iter().filter(|route| !route.is_greedy()) {
         routes.entry(&route.path).or_default().insert(&route.method);
     }
     let routes: Vec<(&str, String)> =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::api::{FieldError, ValidationErrors};
-use shared::domain::{Error, InvalidValue};
+use shared::domain::{Error, GroupId, InvalidValue};
 use shared::http::{ApiError, Reply, StatusCode};
 
 use crate::call::MEDIA_TYPE;
@@ -14,6 +14,13 @@ use crate::call::MEDIA_TYPE;
 pub(crate) enum ScimError {
     /// The request breaks a rule of SCIM.
     Request(RequestError),
+    /// The time of the invocation ended before all members were changed. The same request, sent again, goes on.
+    Unfinished {
+        /// The members that are changed.
+        done: usize,
+        /// The members to change.
+        all: usize,
+    },
     /// As the other endpoints.
     Api(ApiError),
 }
@@ -25,8 +32,6 @@ pub(crate) struct RequestError {
     scim_type: Option<&'static str>,
     detail: String,
     allow: Option<&'static str>,
-    /// Whether the same request, sent again, goes on.
-    is_unfinished: bool,
 }
 
 impl<E: Into<ApiError>> From<E> for ScimError {
@@ -57,13 +62,8 @@ impl ScimError {
 
     pub(crate) fn method(allow: &'static str) -> Self {
         let detail = format!("the path has no such method, only {allow}");
-        let error = RequestError {
-            status: StatusCode::METHOD_NOT_ALLOWED,
-            scim_type: None,
-            detail,
-            allow: Some(allow),
-            is_unfinished: false,
-        };
+        let error =
+            RequestError { status: StatusCode::METHOD_NOT_ALLOWED, scim_type: None, detail, allow: Some(allow) };
         Self::Request(error)
     }
 
@@ -75,15 +75,15 @@ impl ScimError {
         )
     }
 
-    /// The time of an invocation ended before all members were changed.
-    pub(crate) fn unfinished(done: usize, all: usize) -> Self {
-        let detail = format!("{done} of {all} members are changed; send the same request again for the others");
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self::Request(RequestError { status, scim_type: None, detail, allow: None, is_unfinished: true })
+    /// 503 for a group that is created, but lacks members.
+    pub(crate) fn created_in_part(id: &GroupId, done: usize, all: usize) -> Self {
+        let detail =
+            format!("the group {id} is created with {done} of {all} members; send the others to it by PUT or PATCH");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, None, detail)
     }
 
     fn new(status: StatusCode, scim_type: Option<&'static str>, detail: impl Into<String>) -> Self {
-        Self::Request(RequestError { status, scim_type, detail: detail.into(), allow: None, is_unfinished: false })
+        Self::Request(RequestError { status, scim_type, detail: detail.into(), allow: None })
     }
 }
 
@@ -92,10 +92,18 @@ impl RequestError {
         let reply = Reply::document(self.status, MEDIA_TYPE, &body(self.status, self.scim_type, &self.detail));
         match self.allow {
             Some(allow) => reply.allowing(allow),
-            None if self.is_unfinished => reply.retry_after(Duration::from_secs(1)),
             None => reply,
         }
     }
+}
+
+/// Returns the reply to a request that is to be sent again.
+pub(crate) fn unfinished_reply(done: usize, all: usize) -> Reply {
+    let (status, detail) = (
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("{done} of {all} members are changed; send the same request again for the others"),
+    );
+    Reply::document(status, MEDIA_TYPE, &body(status, None, &detail)).retry_after(Duration::from_secs(1))
 }
 
 /// Returns the reply to a request that failed as on other endpoints.

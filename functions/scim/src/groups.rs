@@ -64,7 +64,12 @@ pub(crate) async fn create(call: &Call<'_>) -> Result<Reply, ScimError> {
     let group = Group::new(call.app.new_group_id(), profile, call.app.clock.now());
     let created = call.app.store.create_group(&granted, group, None, unique_name.as_ref()).await?;
     let (group, _) = call.app.settle(&granted, created).await;
-    members::change(call.app, &granted, &group.id, &edit.members, Precondition::NONE).await?;
+    let added = members::change(call.app, &granted, &group.id, &edit.members, Precondition::NONE).await;
+    added.map_err(|error| match error {
+        // The same request again would find the name taken.
+        ScimError::Unfinished { done, all } => ScimError::created_in_part(&group.id, done, all),
+        error => error,
+    })?;
     let location = call.location(Kind::Group, &group.id.to_string());
     Ok(reply(call, &granted.to_read(), StatusCode::CREATED, &group.id).await?.location(location))
 }

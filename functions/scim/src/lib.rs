@@ -21,7 +21,7 @@ use shared::app::{App, Function};
 use shared::http::{ApiError, Method, Reply, Request};
 
 use self::call::{Call, Kind};
-use self::error::{ScimError, error_reply};
+use self::error::{ScimError, error_reply, unfinished_reply};
 use self::list::Listing;
 
 /// This endpoint.
@@ -33,6 +33,7 @@ pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     match route(app, &request).await {
         Ok(reply) => Ok(reply),
         Err(ScimError::Request(error)) => Ok(error.into_reply()),
+        Err(ScimError::Unfinished { done, all }) => Ok(unfinished_reply(done, all)),
         Err(ScimError::Api(error)) => Err(error),
     }
 }

@@ -119,7 +119,7 @@ pub(crate) async fn change(
         let (outcomes, _) = app.settle(&granted, changed).await;
         let done = index * CHANGES_TOGETHER + outcomes.iter().filter(|it| **it != ChangeOutcome::Retry).count();
         if outcomes.contains(&ChangeOutcome::Retry) {
-            return Err(ScimError::unfinished(done, accounts.len()));
+            return Err(ScimError::Unfinished { done, all: accounts.len() });
         }
         let is_unknown = |outcome: &ChangeOutcome| *outcome == ChangeOutcome::Add(AddOutcome::UnknownAccount);
         let deleted = changes.iter().zip(&outcomes).filter(|(_, outcome)| is_unknown(outcome));

@@ -88,12 +88,17 @@ async fn change(
 /// Deletes a user, 204. Its memberships end with it.
 async fn delete(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
     let granted = call.write()?;
-    let account = require(call, &granted.to_read(), id).await?;
-    if !call.permits(&etag(&account)) {
-        return Err(Error::AccountChanged.into());
+    for _ in 0..ATTEMPTS {
+        let account = require(call, &granted.to_read(), id).await?;
+        if !call.permits(&etag(&account)) {
+            return Err(Error::AccountChanged.into());
+        }
+        // Not where another source has described it meanwhile.
+        if call.app.store.delete_provisioned(&granted, &account, call.app.moment()).await? {
+            return Ok(Reply::no_content());
+        }
     }
-    call.app.store.delete_provisioned(&granted, &account, call.app.moment()).await?;
-    Ok(Reply::no_content())
+    Err(busy())
 }
 
 async fn require(call: &Call<'_>, granted: &Granted<Read>, id: &str) -> Result<ProvisionedAccount, ScimError> {

@@ -70,11 +70,11 @@ impl Store {
         Ok(is_done.then_some(after))
     }
 
-    /// Deletes an account, whichever version it has. Returns whether it existed. One `GetItem`, then the requests of
-    /// [`Store::delete_account`].
+    /// Deletes an account, unless a version much later than the one that was read is stored. Returns whether it is deleted. The requests
+    /// of [`Store::delete_account`].
     ///
     /// # Errors
-    /// [`Missing::Account`].
+    /// The table did not respond.
     pub async fn delete_provisioned(
         &self,
         granted: &Granted<Administer>,

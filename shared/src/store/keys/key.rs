@@ -36,11 +36,8 @@ const GROUPS: &str = "GROUPS";
 /// The partition of the list of all accounts.
 pub(super) const ACCOUNTS: &str = "ACCOUNTS";
 
-/// Partitions of e-mail addresses, so that an import of accounts does not write to one alone.
+/// Partitions of e-mail addresses, and of external ids, so that an import of accounts does not write to one alone.
 const EMAIL_PARTITIONS: usize = 64;
-
-/// Partitions of the ids of accounts in the system that provisions them.
-const EXTERNAL_PARTITIONS: usize = 64;
 
 /// Returns the partition of a text, from 0 to `partitions - 1`, by a fixed hash. Stored keys depend on it.
 #[must_use]
@@ -448,7 +445,7 @@ impl AccountList {
             Self::All => ACCOUNTS.to_owned(),
             Self::Emails => format!("EMAIL#{}", spread(text, EMAIL_PARTITIONS)),
             Self::Words => format!("WORD#{}", text.chars().take(1).collect::<String>()),
-            Self::ExternalIds => format!("PROVISIONED#{}", spread(text, EXTERNAL_PARTITIONS)),
+            Self::ExternalIds => format!("PROVISIONED#{}", spread(text, EMAIL_PARTITIONS)),
         }
     }
 }

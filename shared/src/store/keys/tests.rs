@@ -163,10 +163,22 @@ fn rows_of_a_later_version_are_unknown() {
         Key::account_text(AccountList::All, &SortKey::cut("a#b"), &account("acc-1")),
         Key::account_text(AccountList::Emails, &SortKey::cut("a"), &account("acc-1")),
         Key::account_text(AccountList::Words, &SortKey::cut("#"), &account("acc-1")),
+        Key::account_text(AccountList::ExternalIds, &SortKey::cut("#"), &account("acc-1")),
+        Key::unique_name(Named::Account, &SortKey::cut("#")),
     ] {
         assert!(known.is_known(), "{known:?}");
     }
     assert_eq!(key(&format!("GROUP#{GROUP}"), "NAME#00001").as_first_design_name(), Some(group()));
+}
+
+#[test]
+fn keys_of_provisioned_names_and_ids_are_spelled_as_the_data_model_says() {
+    let key = Key::unique_name(Named::Account, &SortKey::cut("a#b"));
+    assert_eq!(stored(&key), ("UNIQUE#ACCOUNT#a#b".to_owned(), "UNIQUE".to_owned()));
+    let key = Key::unique_name(Named::Group, &SortKey::cut("a"));
+    assert_eq!(stored(&key), ("UNIQUE#GROUP#a".to_owned(), "UNIQUE".to_owned()));
+    let key = Key::account_text(AccountList::ExternalIds, &SortKey::cut("e-1"), &account("acc-1"));
+    assert_eq!(stored(&key), ("PROVISIONED#49".to_owned(), "e-1\u{1}acc-1".to_owned()));
 }
 
 #[test]
@@ -186,6 +198,7 @@ fn each_key_is_parsed_back_as_its_own_kind_only() {
         Key::account_text(AccountList::All, &SortKey::cut("a"), &acc),
         Key::account_text(AccountList::Emails, &SortKey::cut("a"), &acc),
         Key::account_text(AccountList::Words, &SortKey::cut("a"), &acc),
+        Key::account_text(AccountList::ExternalIds, &SortKey::cut("a"), &acc),
     ];
     // Each `as_…` method returns the ids for the one key of its kind, and `None` for all others.
     let parsed = |is: &dyn Fn(&Key) -> bool| keys.iter().map(is).collect::<Vec<_>>();
