@@ -85,6 +85,12 @@ async fn patches_that_make_no_sense_change_nothing() {
         (&of_user, json!({ "op": "remove", "path": "userName" }), "mutability"),
         (&of_user, json!({ "op": "replace", "path": "active", "value": 5 }), "invalidValue"),
         (&of_user, json!({ "op": "replace", "path": "emails", "value": 5 }), "invalidValue"),
+        (
+            &of_user,
+            json!({ "op": "add", "path": "emails", "value": vec![json!({ "value": "a@b" }); 101] }),
+            "invalidValue",
+        ),
+        (&of_user, json!({ "op": "replace", "path": "emails", "value": vec!["a@b"; 101] }), "invalidValue"),
         (&of_group, json!({ "op": "remove", "path": "displayName" }), "mutability"),
         (&of_group, json!({ "op": "replace", "path": "displayName", "value": 5 }), "invalidValue"),
         (&of_group, json!({ "op": "add", "path": "members", "value": 5 }), "invalidValue"),

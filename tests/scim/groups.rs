@@ -158,6 +158,10 @@ async fn cycle_is_refused_before_accounts_are_added() {
     let answer = patch(&api, &format!("/Groups/{child}"), add).await;
     assert!(refused(&answer, 409, None).contains("cycle"));
     assert_eq!(members(&api, &child).await, [""; 0]);
+    // Nor is the name changed.
+    let body = json!({ "displayName": "Renamed", "members": [{ "value": child }] });
+    refused(&put(&api, &format!("/Groups/{child}"), body).await, 409, None);
+    assert_eq!(get(&api, &format!("/Groups/{child}")).await.body["displayName"], json!("Child"));
 }
 
 /// Two clients push members of the same group at the same time: neither loses one.

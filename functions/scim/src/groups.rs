@@ -57,7 +57,7 @@ async fn get(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
 pub(crate) async fn create(call: &Call<'_>) -> Result<Reply, ScimError> {
     let granted = call.write()?;
     let edit = GroupEdit::of_body(&body::object(call.request)?)?;
-    members::require_known(call.app, &granted.to_read(), &edit.members).await?;
+    members::require_possible(call.app, &granted, None, &edit.members).await?;
     let Some(name) = edit.name else { return Err(ScimError::bad_request("invalidValue", "displayName is required")) };
     let unique_name = reserve(call.app, &granted, &name, None).await?;
     let profile = GroupProfile { external_id: edit.external_id.flatten(), ..GroupProfile::named(name) };
@@ -84,7 +84,7 @@ async fn change(
     let (app, mut precondition) = (call.app, precondition(call.request)?);
     let before = require(app, &granted.to_read(), id).await?;
     precondition.check(before.tag())?;
-    members::require_known(app, &granted.to_read(), &edit.members).await?;
+    members::require_possible(app, granted, Some(&before.id), &edit.members).await?;
     let name = edit.name.clone().filter(|name| *name != before.profile.name);
     let external_id = edit.external_id.clone().filter(|id| *id != before.profile.external_id);
     let changes = GroupChanges { name, external_id, ..GroupChanges::default() };

@@ -42,6 +42,11 @@ async fn route(app: &App, request: &Request) -> Result<Reply, ScimError> {
     let (call, path) = Call::new(app, request);
     let call = &call;
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    // Before anything is parsed. A search is a `POST` that reads.
+    match (request.method(), segments.last()) {
+        (&Method::GET | &Method::HEAD, _) | (_, Some(&".search")) => drop(call.read()?),
+        _ => drop(call.write()?),
+    }
     let kind = match segments.first() {
         Some(&"Users") => Kind::User,
         Some(&"Groups") => Kind::Group,

@@ -68,24 +68,35 @@ struct Plan {
     removed: Vec<MemberId>,
 }
 
-/// Checks that every account and group exists that an edit makes a member.
-pub(crate) async fn require_known(app: &App, granted: &Granted<Read>, edit: &MembersEdit) -> Result<(), ScimError> {
+/// Checks that every account and group exists that an edit makes a member, and that the groups may be nested in the group, where it
+/// exists already. So that nothing is written of a request that is refused.
+pub(crate) async fn require_possible(
+    app: &App,
+    granted: &Granted<Administer>,
+    group: Option<&GroupId>,
+    edit: &MembersEdit,
+) -> Result<(), ScimError> {
     let added = edit.is_member.iter().filter(|(_, is_member)| **is_member).map(|(id, _)| id);
-    let (mut accounts, mut groups) = (Vec::new(), Vec::new());
+    let (mut accounts, mut missing) = (Vec::new(), Vec::new());
     for id in added {
-        match id {
-            MemberId::Account(id) => accounts.push(id.clone()),
-            MemberId::Group(id) => groups.push(*id),
+        let nested = match (id, group) {
+            (MemberId::Account(id), _) => {
+                accounts.push(id.clone());
+                continue;
+            }
+            (MemberId::Group(id), Some(group)) => {
+                app.store.plan_edge(granted, group, id, &Precondition::NONE, app.clock.now()).await.map(drop)
+            }
+            (MemberId::Group(id), None) => app.store.require_group(&granted.to_read(), id).await.map(drop),
+        };
+        match (nested, id) {
+            (Err(Error::Missing(Missing::Group | Missing::NestedGroup(_))), MemberId::Group(id)) => {
+                missing.push(id.to_string());
+            }
+            (nested, _) => nested?,
         }
     }
-    let mut missing: Vec<String> = Vec::new();
-    for id in groups {
-        match app.store.require_group(granted, &id).await {
-            Err(Error::Missing(Missing::Group)) => missing.push(id.to_string()),
-            found => drop(found?),
-        }
-    }
-    missing.extend(app.store.unknown_accounts(granted, &accounts).await?.iter().map(AccountId::to_string));
+    missing.extend(app.store.unknown_accounts(&granted.to_read(), &accounts).await?.iter().map(AccountId::to_string));
     if missing.is_empty() { Ok(()) } else { Err(unknown(missing)) }
 }
 

@@ -15,6 +15,9 @@ use crate::{filter, user};
 /// The most operations of a patch: each may name many members.
 const MAX_OPERATIONS: usize = 1_000;
 
+/// The most addresses at a time, of which one is kept in the end.
+const MAX_EMAILS: usize = 100;
+
 /// One change of one attribute.
 #[derive(Debug)]
 pub(crate) struct Operation {
@@ -43,7 +46,7 @@ struct Target {
 }
 
 /// Attributes of RFC 7643 that are not kept. Naming one changes nothing.
-const IGNORED: [&str; 21] = [
+const IGNORED: [&str; 18] = [
     "name",
     "displayname",
     "nickname",
@@ -62,9 +65,6 @@ const IGNORED: [&str; 21] = [
     "entitlements",
     "roles",
     "x509certificates",
-    "schemas",
-    "meta",
-    "externalid",
 ];
 
 /// Parses the body of a patch.
@@ -136,13 +136,10 @@ impl Operation {
         }
         Err(ScimError::bad_request("invalidPath", format!("path {name} is no attribute here; there are {kept}")))
     }
+}
 
-    fn required(&self, attribute: &str) -> ScimError {
-        ScimError::bad_request(
-            "mutability",
-            format!("{attribute} is required and cannot be {:?}d", self.change).to_lowercase(),
-        )
-    }
+fn required(attribute: &str) -> ScimError {
+    ScimError::bad_request("mutability", format!("{attribute} is required and cannot be removed"))
 }
 
 /// Applies a patch to the attributes of a user.
@@ -154,7 +151,7 @@ pub(crate) fn apply_to_user(patch: &[Operation], before: &ProvisionedAccount) ->
         let whole = sub.is_none() && filter.is_none() && !is_of_extension;
         let mut set = |attribute: &str, value: Value| drop(object.insert(attribute.to_owned(), value));
         match name.as_str() {
-            "username" if whole && is_removal => return Err(operation.required("userName")),
+            "username" if whole && is_removal => return Err(required("userName")),
             "username" if whole => set("userName", operation.value.clone()),
             "externalid" if whole && is_removal => set("externalId", Value::Null),
             "externalid" if whole => set("externalId", operation.value.clone()),
@@ -178,16 +175,16 @@ fn change_emails(operation: &Operation, mut emails: Vec<Object>) -> Result<Vec<O
     let sub_value = |sub: &str| Object::from_iter([(sub.to_owned(), value.clone())]);
     match (change, sub) {
         (Change::Remove, None) if filter.is_none() && !value.is_null() => {
-            let removed = body::objects(value)?;
+            let removed = addresses(value)?;
             emails.retain(|email| !removed.iter().any(|other| same_value(other, email)));
         }
         (Change::Remove, None) => emails.retain(|email| !is_target(email)),
         // An address without its value is none.
         (Change::Remove, Some(sub)) if sub == "value" => emails.retain(|email| !is_target(email)),
         (Change::Remove, Some(sub)) => emails.iter_mut().filter(|it| is_target(it)).for_each(|it| drop(it.remove(sub))),
-        (Change::Replace, None) if filter.is_none() => emails = body::objects(value)?,
+        (Change::Replace, None) if filter.is_none() => emails = addresses(value)?,
         (Change::Add, None) if filter.is_none() => {
-            for new in body::objects(value)? {
+            for new in addresses(value)? {
                 emails.retain(|email| !same_value(&new, email));
                 if body::get(&new, "primary").is_some_and(|it| body::truth("primary", it).unwrap_or_default()) {
                     emails.iter_mut().for_each(|email| drop(email.remove("primary")));
@@ -198,20 +195,30 @@ fn change_emails(operation: &Operation, mut emails: Vec<Object>) -> Result<Vec<O
         (Change::Add | Change::Replace, _) => {
             let new = match sub {
                 Some(sub) => vec![sub_value(sub)],
-                None => body::objects(value)?,
+                None => addresses(value)?,
             };
-            if !emails.iter().any(is_target) {
+            let mut targets: Vec<usize> = (0..emails.len()).filter(|index| is_target(&emails[*index])).collect();
+            if targets.is_empty() {
                 // Microsoft Entra names an address to create by its type.
+                targets.push(emails.len());
                 emails.push(filter.as_ref().map(equalities).unwrap_or_default());
             }
-            let last = emails.len() - 1;
-            let none_matched = !emails[..last].iter().any(is_target) && filter.is_some();
-            for (index, email) in emails.iter_mut().enumerate() {
-                if is_target(email) || (none_matched && index == last) {
-                    new.iter().for_each(|new| email.extend(new.clone()));
-                }
+            for index in targets {
+                new.iter().for_each(|new| emails[index].extend(new.clone()));
             }
         }
+    }
+    at_most_100(emails)
+}
+
+/// The addresses in the value of an operation.
+fn addresses(value: &Value) -> Result<Vec<Object>, ScimError> {
+    at_most_100(body::objects(value)?)
+}
+
+fn at_most_100(emails: Vec<Object>) -> Result<Vec<Object>, ScimError> {
+    if emails.len() > MAX_EMAILS {
+        return Err(ScimError::bad_request("invalidValue", "emails must be at most 100"));
     }
     Ok(emails)
 }
@@ -276,7 +283,7 @@ pub(crate) fn changes_of_group(patch: &[Operation], own_id: &str) -> Result<Grou
         let is_removal = operation.change == Change::Remove || operation.value.is_null();
         let whole = sub.is_none() && filter.is_none() && !is_of_extension;
         match name.as_str() {
-            "displayname" if whole && is_removal => return Err(operation.required("displayName")),
+            "displayname" if whole && is_removal => return Err(required("displayName")),
             "displayname" if whole => edit.set_name(&Object::from_iter([(name.clone(), operation.value.clone())]))?,
             "externalid" if whole => {
                 let value = if is_removal { Value::Null } else { operation.value.clone() };

@@ -98,11 +98,11 @@ impl Store {
         Ok(self.table.transact(writes).await?.attempt(nesting.nested))
     }
 
-    /// Returns the edge by which a group is nested in another, or would be.
+    /// Returns the edge by which a group is nested in another, or would be. The reads of [`Store::nest_group`].
     ///
     /// # Errors
-    /// Those of [`Store::nest_group`].
-    pub(in crate::store) async fn plan_edge(
+    /// Those of that change.
+    pub async fn plan_edge(
         &self,
         granted: &Granted<Administer>,
         parent: &GroupId,
