@@ -1,7 +1,7 @@
 //! SCIM 2.0: what Okta and Microsoft Entra send, and what RFC 7644 requires.
 
 mod bad_input;
-mod contended;
+mod contention;
 mod groups;
 mod lists;
 mod random;
