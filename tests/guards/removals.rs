@@ -3,7 +3,7 @@
 /// A rule, a text in one of the templates, and its replacement, which breaks the rule.
 pub(super) type Removal = (&'static str, &'static str, &'static str);
 
-pub(super) const REMOVALS: [Removal; 47] = [
+pub(super) const REMOVALS: [Removal; 48] = [
     ("role_names_its_actions", "- dynamodb:GetItem", "- dynamodb:*"),
     ("role_names_its_actions", "- sqs:SendMessage", "- \"*\""),
     (
@@ -71,6 +71,11 @@ pub(super) const REMOVALS: [Removal; 47] = [
         "route_requires_a_token",
         "            Method: GET\n",
         "            Method: GET\n            Auth: { Authorizer: NONE }\n",
+    ),
+    (
+        "long_lived_token_is_for_its_own_routes",
+        "            Path: /scim/v2/{proxy+}\n",
+        "            Path: /api/v1/{proxy+}\n",
     ),
     ("stream_source_bisects", "            BisectBatchOnFunctionError: true\n", ""),
     (
