@@ -13,11 +13,11 @@ type Group = usize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
     /// The transaction requires the row as it was read.
-    RowUnchanged,
+    UnchangedRow,
     /// The row is read before the name is looked up.
-    RowBeforeName,
+    ReadBeforeLookup,
     /// The row differs each time, also for the same group.
-    RowDiffers,
+    FreshRow,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,17 +91,17 @@ impl Model for Names {
             Progress::Begun
         };
         *progress = match *progress {
-            Progress::Begun if self.has(Rule::RowBeforeName) => Progress::Row(state.row),
+            Progress::Begun if self.has(Rule::ReadBeforeLookup) => Progress::Row(state.row),
             Progress::Begun | Progress::Row(_) if !is_free => end(requests),
             Progress::Begun => Progress::Free,
             Progress::Row(row) => Progress::Ready(row),
             Progress::Free => Progress::Ready(state.row),
             // It is refused, or tried again from the beginning.
-            Progress::Ready(row) if row != state.row && self.has(Rule::RowUnchanged) => Progress::Begun,
+            Progress::Ready(row) if row != state.row && self.has(Rule::UnchangedRow) => Progress::Begun,
             Progress::Ready(_) => {
                 next.has_name[group] = true;
                 next.given += 1;
-                next.row = match self.has(Rule::RowDiffers) {
+                next.row = match self.has(Rule::FreshRow) {
                     true => next.given,
                     false => 1 + u8::try_from(group).unwrap(),
                 };
@@ -140,15 +140,15 @@ fn at_most_one_group_has_a_unique_name() {
 
 #[test]
 fn creation_without_condition_on_the_names_row_gives_a_name_twice() {
-    assert_needed(Rule::RowUnchanged);
+    assert_needed(Rule::UnchangedRow);
 }
 
 #[test]
 fn name_looked_up_before_its_row_is_read_is_given_twice() {
-    assert_needed(Rule::RowBeforeName);
+    assert_needed(Rule::ReadBeforeLookup);
 }
 
 #[test]
 fn row_with_the_same_content_for_the_same_group_gives_a_name_twice() {
-    assert_needed(Rule::RowDiffers);
+    assert_needed(Rule::FreshRow);
 }

@@ -68,7 +68,7 @@ mod tests {
             "TOKEN_DIGEST" => Some(DIGEST.to_owned()),
             "FORMER_TOKEN_DIGEST" => digest.map(str::to_owned),
             "TOKEN_ROLES" => Some(roles.to_owned()),
-            "TOKEN_ACTOR" => Some("scim".to_owned()),
+            "TOKEN_ACTOR" => Some("robot".to_owned()),
             "ROLES_CLAIM" => Some("roles".to_owned()),
             "ACTOR_CLAIM" => Some("sub".to_owned()),
             _ => None,
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(config.digests.len(), 1, "an empty parameter adds none");
         assert_eq!((config.digests[0][0], config.digests[0][31]), (0x9f, 0x08));
         assert_eq!(config.claims["roles"], "[Administrator Guardian]");
-        assert_eq!(config.claims["sub"], "scim");
+        assert_eq!(config.claims["sub"], "robot");
         assert_eq!(read(Some(DIGEST), "Administrator").unwrap().digests.len(), 2);
     }
 
