@@ -14,7 +14,7 @@ use crate::harness::workspace::root;
 
 /// Functions that have a folder in `functions`, but no endpoint: event-triggered ones, that of the catch-all route, the Lambda
 /// authorizer, and the one of another protocol.
-const WITHOUT_ENDPOINT: [&str; 7] = [
+pub(crate) const WITHOUT_ENDPOINT: [&str; 7] = [
     APPLY_EVENTS.name,
     AUTHORIZE_TOKEN.name,
     EXPIRE_MEMBERS.name,

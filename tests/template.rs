@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use groups_local::functions::{
-    APPLY_EVENTS, AUTHORIZE_TOKEN, EXPIRE_MEMBERS, FUNCTIONS, PROPAGATE, PUBLISH_EVENTS, REJECT_REQUEST, SCIM,
-    check_routes,
-};
+use groups_local::functions::{FUNCTIONS, check_routes};
 use groups_local::pattern::matches;
 use groups_local::template::{Template, document};
 use reqwest::Method;
@@ -14,6 +11,7 @@ use serde_json::{Value, json};
 use shared::authz::Role;
 use shared::domain::{Account, GroupId, MemberChange, Precondition};
 
+use crate::endpoints::WITHOUT_ENDPOINT;
 use crate::harness::clock::{TestClock, later};
 use crate::harness::exchange::{T1, T2, T3, account_event, request_event};
 use crate::harness::faults::Faults;
@@ -45,15 +43,7 @@ fn every_function_is_a_package_of_the_same_name() {
     let folder = root().join("functions");
     let folders: BTreeSet<String> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let names = FUNCTIONS.iter().map(|function| function.name).chain([
-        APPLY_EVENTS.name,
-        AUTHORIZE_TOKEN.name,
-        EXPIRE_MEMBERS.name,
-        PROPAGATE.name,
-        PUBLISH_EVENTS.name,
-        REJECT_REQUEST.name,
-        SCIM.name,
-    ]);
+    let names = FUNCTIONS.iter().map(|function| function.name).chain(WITHOUT_ENDPOINT);
     assert_eq!(folders, names.map(str::to_owned).collect());
 }
 

@@ -31,7 +31,6 @@ pub(crate) struct RequestError {
     status: StatusCode,
     scim_type: Option<&'static str>,
     detail: String,
-    allow: Option<&'static str>,
 }
 
 impl<E: Into<ApiError>> From<E> for ScimError {
@@ -61,10 +60,7 @@ impl ScimError {
     }
 
     pub(crate) fn method(allow: &'static str) -> Self {
-        let detail = format!("the path has no such method, only {allow}");
-        let error =
-            RequestError { status: StatusCode::METHOD_NOT_ALLOWED, scim_type: None, detail, allow: Some(allow) };
-        Self::Request(error)
+        Self::Api(ApiError::MethodNotAllowed(allow.to_owned()))
     }
 
     pub(crate) fn not_implemented() -> Self {
@@ -83,17 +79,13 @@ impl ScimError {
     }
 
     fn new(status: StatusCode, scim_type: Option<&'static str>, detail: impl Into<String>) -> Self {
-        Self::Request(RequestError { status, scim_type, detail: detail.into(), allow: None })
+        Self::Request(RequestError { status, scim_type, detail: detail.into() })
     }
 }
 
 impl RequestError {
     pub(crate) fn into_reply(self) -> Reply {
-        let reply = Reply::document(self.status, MEDIA_TYPE, &body(self.status, self.scim_type, &self.detail));
-        match self.allow {
-            Some(allow) => reply.allowing(allow),
-            None => reply,
-        }
+        Reply::document(self.status, MEDIA_TYPE, &body(self.status, self.scim_type, &self.detail))
     }
 }
 

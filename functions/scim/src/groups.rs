@@ -17,6 +17,7 @@ use crate::call::{Call, Kind, MAX_RESPONSE_BYTES, MEDIA_TYPE};
 use crate::error::ScimError;
 use crate::filter::{Condition, Field};
 use crate::group::GroupEdit;
+use crate::pages::all_pages;
 use crate::{body, members, patch};
 
 /// Groups of a list whose members are read side by side.
@@ -29,13 +30,13 @@ pub(crate) async fn answer(call: &Call<'_>, method: &Method, id: &str) -> Result
         Method::PUT => {
             let (granted, edit) = (call.write()?, GroupEdit::of_body(&body::object(call.request)?)?);
             let id = change(call, &granted, id, &edit).await?;
-            reply(call, &granted.to_read(), StatusCode::OK, &id).await
+            present(call, &granted, StatusCode::OK, &id).await
         }
         Method::PATCH => {
             let (granted, patch) = (call.write()?, patch::parse(&body::object(call.request)?)?);
             let id = change(call, &granted, id, &patch::changes_of_group(&patch, id)?).await?;
             if projection(call.request)?.is_chosen() {
-                return reply(call, &granted.to_read(), StatusCode::OK, &id).await;
+                return present(call, &granted, StatusCode::OK, &id).await;
             }
             Ok(Reply::no_content())
         }
@@ -48,9 +49,9 @@ async fn get(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
     let granted = call.read()?;
     let group = require(call.app, &granted, id).await?;
     if call.has_current(&etag(&group)) {
-        return Ok(Reply::no_change(&etag(&group)));
+        return Ok(Reply::not_modified(group.tag()));
     }
-    reply(call, &granted, StatusCode::OK, &group.id).await
+    reply(call, &granted, StatusCode::OK, &group).await
 }
 
 /// Creates a group, 201. 409 when another one has the name or the external id.
@@ -71,7 +72,7 @@ pub(crate) async fn create(call: &Call<'_>) -> Result<Reply, ScimError> {
         error => error,
     })?;
     let location = call.location(Kind::Group, &group.id.to_string());
-    Ok(reply(call, &granted.to_read(), StatusCode::CREATED, &group.id).await?.location(location))
+    Ok(present(call, &granted, StatusCode::CREATED, &group.id).await?.location(location))
 }
 
 /// Changes a group: its own attributes, then its members. Each member's change is atomic.
@@ -124,11 +125,15 @@ async fn reserve(
 }
 
 async fn require(app: &App, granted: &Granted<Read>, id: &str) -> Result<Group, ScimError> {
-    let unknown = || ScimError::no_resource("group", id);
-    let id = GroupId::parse_in_any_case(id).ok_or_else(unknown)?;
+    look_up(app, granted, id).await?.ok_or_else(|| ScimError::no_resource("group", id))
+}
+
+/// Returns the group with this id, if there is one.
+async fn look_up(app: &App, granted: &Granted<Read>, id: &str) -> Result<Option<Group>, ScimError> {
+    let Some(id) = GroupId::parse_in_any_case(id) else { return Ok(None) };
     match app.store.require_group(granted, &id).await {
-        Err(Error::Missing(Missing::Group)) => Err(unknown()),
-        group => Ok(group?),
+        Err(Error::Missing(Missing::Group)) => Ok(None),
+        group => Ok(Some(group?)),
     }
 }
 
@@ -140,30 +145,21 @@ pub(crate) async fn find(
 ) -> Result<Vec<Group>, ScimError> {
     let value = |field| conditions.iter().find(|it| it.field == field).map(|it| it.value.as_str());
     let (store, selection) = (&call.app.store, GroupSelection::default());
-    let mut found = Vec::new();
-    if let Some(id) = value(Field::Id) {
-        match GroupId::parse_in_any_case(id) {
-            Some(id) => match store.require_group(granted, &id).await {
-                Err(Error::Missing(Missing::Group)) => {}
-                group => found.push(group?),
-            },
-            None => return Ok(found),
-        }
+    let mut found = if let Some(id) = value(Field::Id) {
+        Vec::from_iter(look_up(call.app, granted, id).await?)
     } else if let Some(id) = value(Field::ExternalId) {
-        let Ok(id) = ExternalId::parse(id) else { return Ok(found) };
-        found = store.list_groups_by_external_id(granted, &id, None, selection, None).await?.items;
+        let Ok(id) = ExternalId::parse(id) else { return Ok(Vec::new()) };
+        store.list_groups_by_external_id(granted, &id, None, selection, None).await?.items
     } else if let Some(name) = value(Field::DisplayName) {
-        let Ok(name) = GroupName::parse(name) else { return Ok(found) };
-        let (name, mut after) = (name.folded(), None);
-        loop {
-            let page = store.list_groups_named(granted, &name, selection, Limit::MAX_GROUPS, after.as_ref()).await?;
-            found.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
+        let Ok(name) = GroupName::parse(name) else { return Ok(Vec::new()) };
+        let name = &name.folded();
+        all_pages(|after| async move {
+            store.list_groups_named(granted, name, selection, Limit::MAX_GROUPS, after.as_ref()).await
+        })
+        .await?
+    } else {
+        Vec::new()
+    };
     found.retain(|group| conditions.iter().all(|condition| holds(condition, group)));
     Ok(found)
 }
@@ -222,18 +218,33 @@ async fn resource(
     Ok(body)
 }
 
-/// Returns a group as it is now.
-async fn reply(call: &Call<'_>, granted: &Granted<Read>, status: StatusCode, id: &GroupId) -> Result<Reply, ScimError> {
+/// Returns a group as it is after a change.
+async fn present(
+    call: &Call<'_>,
+    granted: &Granted<Administer>,
+    status: StatusCode,
+    id: &GroupId,
+) -> Result<Reply, ScimError> {
+    let granted = granted.to_read();
+    let group = require(call.app, &granted, &id.to_string()).await?;
+    reply(call, &granted, status, &group).await
+}
+
+async fn reply(
+    call: &Call<'_>,
+    granted: &Granted<Read>,
+    status: StatusCode,
+    group: &Group,
+) -> Result<Reply, ScimError> {
     let projection = projection(call.request)?;
-    let group = require(call.app, granted, &id.to_string()).await?;
-    let mut body = resource(call, granted, &group, &projection).await?;
+    let mut body = resource(call, granted, group, &projection).await?;
     projection.apply(&mut body);
     let reply = Reply::document(status, MEDIA_TYPE, &body);
     if reply.body_bytes() > MAX_RESPONSE_BYTES {
         let detail = "the group with its members is larger than 4 MiB; ask for it with excludedAttributes=members";
         return Err(ScimError::bad_request("tooMany", detail));
     }
-    Ok(reply.tagged(&etag(&group)))
+    Ok(reply.etag(group.tag()))
 }
 
 fn etag(group: &Group) -> String {

@@ -13,6 +13,7 @@ mod group;
 mod groups;
 mod list;
 mod members;
+mod pages;
 mod patch;
 mod user;
 mod users;

@@ -5,27 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::app::App;
 use shared::authz::{Administer, Granted, Read};
 use shared::domain::{
-    AccountId, AddOutcome, ChangeOutcome, Error, GroupId, Limit, MemberChange, MembershipType, Missing, Precondition,
+    Account, AccountId, AddOutcome, ChangeOutcome, Error, Group, GroupId, Limit, MemberChange, MembershipType, Missing,
+    Precondition, PrincipalId,
 };
 use shared::store::MemberFilter;
 
 use crate::error::ScimError;
+use crate::pages::all_pages;
 
 /// Members that are changed in one call of the store.
 const CHANGES_TOGETHER: usize = 500;
-
-/// A member of a group.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum MemberId {
-    Account(AccountId),
-    Group(GroupId),
-}
-
-impl MemberId {
-    fn parse(text: &str) -> Option<Self> {
-        GroupId::parse_in_any_case(text).map(Self::Group).or_else(|| AccountId::parse(text).map(Self::Account))
-    }
-}
 
 /// Changes of members, of which the last one of a member counts.
 #[derive(Debug, Default)]
@@ -33,14 +22,14 @@ pub(crate) struct MembersEdit {
     /// Whether all members are removed first.
     replaces_all: bool,
     /// For each member that is named, whether it is one in the end.
-    is_member: BTreeMap<MemberId, bool>,
+    is_member: BTreeMap<PrincipalId, bool>,
 }
 
 impl MembersEdit {
     /// Adds members. An id that no member can have is an error.
     pub(crate) fn add(&mut self, ids: Vec<String>) -> Result<(), ScimError> {
         for text in ids {
-            let Some(id) = MemberId::parse(&text) else { return Err(unknown([text])) };
+            let Some(id) = PrincipalId::parse(&text) else { return Err(unknown([text])) };
             self.is_member.insert(id, true);
         }
         Ok(())
@@ -48,7 +37,7 @@ impl MembersEdit {
 
     /// Removes members. An id that no member can have is ignored.
     pub(crate) fn remove(&mut self, ids: &[String]) {
-        self.is_member.extend(ids.iter().filter_map(|text| MemberId::parse(text)).map(|id| (id, false)));
+        self.is_member.extend(ids.iter().filter_map(|text| PrincipalId::parse(text)).map(|id| (id, false)));
     }
 
     pub(crate) fn remove_all(&mut self) {
@@ -64,8 +53,8 @@ impl MembersEdit {
 /// Changes that are to be made.
 #[derive(Default)]
 struct Plan {
-    added: Vec<MemberId>,
-    removed: Vec<MemberId>,
+    added: Vec<PrincipalId>,
+    removed: Vec<PrincipalId>,
 }
 
 /// Checks that every account and group exists that an edit makes a member, and that the groups may be nested in the group, where it
@@ -80,17 +69,17 @@ pub(crate) async fn require_possible(
     let (mut accounts, mut missing) = (Vec::new(), Vec::new());
     for id in added {
         let nested = match (id, group) {
-            (MemberId::Account(id), _) => {
+            (PrincipalId::Account(id), _) => {
                 accounts.push(id.clone());
                 continue;
             }
-            (MemberId::Group(id), Some(group)) => {
+            (PrincipalId::Group(id), Some(group)) => {
                 app.store.plan_edge(granted, group, id, &Precondition::NONE, app.clock.now()).await.map(drop)
             }
-            (MemberId::Group(id), None) => app.store.require_group(&granted.to_read(), id).await.map(drop),
+            (PrincipalId::Group(id), None) => app.store.require_group(&granted.to_read(), id).await.map(drop),
         };
         match (nested, id) {
-            (Err(Error::Missing(Missing::Group | Missing::NestedGroup(_))), MemberId::Group(id)) => {
+            (Err(Error::Missing(Missing::Group | Missing::NestedGroup(_))), PrincipalId::Group(id)) => {
                 missing.push(id.to_string());
             }
             (nested, _) => nested?,
@@ -115,9 +104,9 @@ pub(crate) async fn change(
     let mut accounts = Vec::new();
     for (id, is_added) in plan.removed.iter().map(|id| (id, false)).chain(plan.added.iter().map(|id| (id, true))) {
         match id {
-            MemberId::Account(id) if is_added => accounts.push(MemberChange::add(id.clone())),
-            MemberId::Account(id) => accounts.push(MemberChange::Remove(id.clone())),
-            MemberId::Group(child) => {
+            PrincipalId::Account(id) if is_added => accounts.push(MemberChange::add(id.clone())),
+            PrincipalId::Account(id) => accounts.push(MemberChange::Remove(id.clone())),
+            PrincipalId::Group(child) => {
                 nest(app, granted, group, child, is_added, &std::mem::take(&mut precondition)).await?;
             }
         }
@@ -160,30 +149,25 @@ async fn plan(
     Ok(plan)
 }
 
-async fn direct_members(app: &App, granted: &Granted<Read>, group: &GroupId) -> Result<BTreeSet<MemberId>, ScimError> {
-    let accounts = accounts(app, granted, group).await?;
-    let nested = nested_groups(app, granted, group).await?;
-    let accounts = accounts.into_iter().map(|account| MemberId::Account(account.id));
-    Ok(accounts.chain(nested.into_iter().map(|group| MemberId::Group(group.id))).collect())
-}
-
-/// Returns the accounts that are direct members, in pages of up to 10,000.
-pub(crate) async fn accounts(
+async fn direct_members(
     app: &App,
     granted: &Granted<Read>,
     group: &GroupId,
-) -> Result<Vec<shared::domain::Account>, ScimError> {
-    let filter = MemberFilter { membership_type: Some(MembershipType::Direct), ..MemberFilter::default() };
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let list = app.store.list_members(granted, group, &filter, Limit::MAX_MEMBERS, after.as_ref());
-        let (page, _) = list.await?;
-        found.extend(page.items.into_iter().map(|member| member.account));
-        after = page.next;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
+) -> Result<BTreeSet<PrincipalId>, ScimError> {
+    let accounts = accounts(app, granted, group).await?;
+    let nested = nested_groups(app, granted, group).await?;
+    let accounts = accounts.into_iter().map(|account| PrincipalId::Account(account.id));
+    Ok(accounts.chain(nested.into_iter().map(|group| PrincipalId::Group(group.id))).collect())
+}
+
+/// Returns the accounts that are direct members, in pages of up to 10,000.
+pub(crate) async fn accounts(app: &App, granted: &Granted<Read>, group: &GroupId) -> Result<Vec<Account>, ScimError> {
+    let filter = &MemberFilter { membership_type: Some(MembershipType::Direct), ..MemberFilter::default() };
+    let members = all_pages(|after| async move {
+        let list = app.store.list_members(granted, group, filter, Limit::MAX_MEMBERS, after.as_ref());
+        list.await.map(|(page, _)| page)
+    });
+    Ok(members.await?.into_iter().map(|member| member.account).collect())
 }
 
 /// Returns the groups nested directly in a group.
@@ -191,16 +175,10 @@ pub(crate) async fn nested_groups(
     app: &App,
     granted: &Granted<Read>,
     group: &GroupId,
-) -> Result<Vec<shared::domain::Group>, ScimError> {
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = app.store.list_nested_groups(granted, group, Limit::MAX_GROUPS, after.as_ref()).await?;
-        found.extend(page.items);
-        after = page.next;
-        if after.is_none() {
-            return Ok(found);
-        }
-    }
+) -> Result<Vec<Group>, ScimError> {
+    let groups =
+        all_pages(async |after| app.store.list_nested_groups(granted, group, Limit::MAX_GROUPS, after.as_ref()).await);
+    Ok(groups.await?)
 }
 
 /// Nests a group, or removes it. Neither is an error where it is so already.

@@ -4,28 +4,19 @@
 //! `/Schemas` does not list them.
 
 use serde_json::{Value, json};
-use shared::domain::{Account, AccountId, AccountVersion, ExternalId, InvalidValue, ProvisionedAccount};
+use shared::domain::{Account, AccountId, AccountVersion, ExternalId, ProvisionedAccount};
 
 use crate::body::{self, Object};
 use crate::error::ScimError;
 
-/// The status of an account that may sign in, and the one that a client sets for one that may not.
-const ACTIVE: &str = "active";
+/// The status that a client sets for an account that may not sign in.
 const INACTIVE: &str = "inactive";
-
-/// The longest name and the longest address, in characters, as in account events.
-const MAX_CHARS: usize = 256;
-
-/// Whether the account may sign in.
-pub(crate) fn is_active(account: &Account) -> bool {
-    account.status == ACTIVE
-}
 
 /// Returns the attributes that a client can change.
 pub(crate) fn writable(ProvisionedAccount { account, external_id, .. }: &ProvisionedAccount) -> Object {
     let mut object = Object::new();
     object.insert("userName".into(), json!(account.name));
-    object.insert("active".into(), json!(is_active(account)));
+    object.insert("active".into(), json!(account.is_active()));
     if !account.email.is_empty() {
         object.insert("emails".into(), json!([{ "value": account.email, "type": "work", "primary": true }]));
     }
@@ -59,9 +50,9 @@ pub(crate) fn account(
     let status = match (active, before) {
         // A status that another source chose, such as suspended, says more than inactive.
         (None, Some(before)) => before.account.status.clone(),
-        (Some(active), Some(before)) if active == is_active(&before.account) => before.account.status.clone(),
+        (Some(active), Some(before)) if active == before.account.is_active() => before.account.status.clone(),
         (Some(false), _) => INACTIVE.to_owned(),
-        (Some(true) | None, _) => ACTIVE.to_owned(),
+        (Some(true) | None, _) => Account::ACTIVE.to_owned(),
     };
     let account = Account { id, name, email, status, version: AccountVersion::EARLIEST };
     Ok(ProvisionedAccount { account, external_id, created_at: before.and_then(|before| before.created_at) })
@@ -74,11 +65,7 @@ pub(crate) fn external_id(body: &Object) -> Result<Option<ExternalId>, ScimError
 }
 
 fn parse_text(attribute: &str, text: &str) -> Result<String, ScimError> {
-    let text = text.trim();
-    let expected = "1 to 256 characters without control characters";
-    let fits = (1..=MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    let invalid = InvalidValue::new("is empty, longer than 256 characters or has a control character", expected);
-    if fits { Ok(text.to_owned()) } else { Err(ScimError::invalid_value(attribute, invalid)) }
+    Account::parse_text(text.trim()).map_err(|invalid| ScimError::invalid_value(attribute, invalid))
 }
 
 /// Chooses the address to keep: the primary one, else the one for work, else the first.

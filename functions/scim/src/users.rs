@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::authz::{Granted, Read};
-use shared::domain::{
-    AccountId, AccountName, AccountVersion, EmailTerm, Error, ExternalId, Limit, Missing, ProvisionedAccount, Timestamp,
-};
+use shared::domain::{AccountId, AccountName, EmailTerm, Error, ExternalId, Limit, ProvisionedAccount, Timestamp};
 use shared::http::{Method, Reply, StatusCode};
 use shared::store::AccountFilter;
 
@@ -12,6 +10,7 @@ use crate::attributes::projection;
 use crate::call::{Call, Kind, MEDIA_TYPE};
 use crate::error::ScimError;
 use crate::filter::{Condition, Field};
+use crate::pages::all_pages;
 use crate::{body, patch, user};
 
 /// How often a change is tried where others change the same account.
@@ -41,7 +40,7 @@ pub(crate) async fn answer(call: &Call<'_>, method: &Method, id: &str) -> Result
 async fn get(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
     let account = require(call, &call.read()?, id).await?;
     if call.has_current(&etag(&account)) {
-        return Ok(Reply::no_change(&etag(&account)));
+        return Ok(Reply::not_modified(account.account.version));
     }
     reply(call, StatusCode::OK, &account)
 }
@@ -102,11 +101,15 @@ async fn delete(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
 }
 
 async fn require(call: &Call<'_>, granted: &Granted<Read>, id: &str) -> Result<ProvisionedAccount, ScimError> {
-    let unknown = || ScimError::no_resource("user", id);
-    let id = AccountId::parse(id).ok_or_else(unknown)?;
+    look_up(call, granted, id).await?.ok_or_else(|| ScimError::no_resource("user", id))
+}
+
+/// Returns the user with this id, if there is one.
+async fn look_up(call: &Call<'_>, granted: &Granted<Read>, id: &str) -> Result<Option<ProvisionedAccount>, ScimError> {
+    let Some(id) = AccountId::parse(id) else { return Ok(None) };
     match call.app.store.provisioned_account(granted, &id).await {
-        Err(Error::Missing(_)) => Err(unknown()),
-        account => Ok(account?),
+        Err(Error::Missing(_)) => Ok(None),
+        account => Ok(Some(account?)),
     }
 }
 
@@ -117,34 +120,21 @@ pub(crate) async fn find(
     conditions: &[Condition],
 ) -> Result<Vec<ProvisionedAccount>, ScimError> {
     let value = |field| conditions.iter().find(|it| it.field == field).map(|it| it.value.as_str());
-    let mut found = Vec::new();
-    if let Some(id) = value(Field::Id) {
-        let Some(id) = AccountId::parse(id) else { return Ok(found) };
-        match call.app.store.provisioned_account(granted, &id).await {
-            Err(Error::Missing(Missing::Account(_))) => {}
-            account => found.push(account?),
-        }
+    let mut found = if let Some(id) = value(Field::Id) {
+        Vec::from_iter(look_up(call, granted, id).await?)
     } else {
-        let parsed = (
-            value(Field::ExternalId).map(ExternalId::parse).transpose(),
-            value(Field::Email).map(EmailTerm::parse).transpose(),
-        );
+        let external_id = value(Field::ExternalId).map(ExternalId::parse).transpose();
+        let email = value(Field::Email).map(EmailTerm::parse).transpose();
         // No user has a value that none can have, nor a display name.
-        let (Ok(external_id), Ok(email), None) = (parsed.0, parsed.1, value(Field::DisplayName)) else {
-            return Ok(found);
+        let (Ok(external_id), Ok(email), None) = (external_id, email, value(Field::DisplayName)) else {
+            return Ok(Vec::new());
         };
         let name = value(Field::UserName).map(AccountName::of);
-        let filter = AccountFilter { name, email, external_id, ..AccountFilter::default() };
-        let mut after = None;
-        loop {
-            let page = call.app.store.list_accounts(granted, &filter, Limit::MAX_GROUPS, after.as_ref()).await?;
-            found.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-    }
+        let filter = &AccountFilter { name, email, external_id, ..AccountFilter::default() };
+        let store = &call.app.store;
+        all_pages(|after| async move { store.list_accounts(granted, filter, Limit::MAX_GROUPS, after.as_ref()).await })
+            .await?
+    };
     found.retain(|account| conditions.iter().all(|condition| holds(condition, account)));
     Ok(found)
 }
@@ -182,7 +172,7 @@ pub(crate) fn resource(call: &Call<'_>, provisioned: &ProvisionedAccount) -> Val
 fn reply(call: &Call<'_>, status: StatusCode, account: &ProvisionedAccount) -> Result<Reply, ScimError> {
     let mut body = resource(call, account);
     projection(call.request)?.apply(&mut body);
-    Ok(Reply::document(status, MEDIA_TYPE, &body).tagged(&etag(account)))
+    Ok(Reply::document(status, MEDIA_TYPE, &body).etag(account.account.version))
 }
 
 fn location(call: &Call<'_>, account: &ProvisionedAccount) -> String {
@@ -190,8 +180,7 @@ fn location(call: &Call<'_>, account: &ProvisionedAccount) -> String {
 }
 
 fn etag(account: &ProvisionedAccount) -> String {
-    let version: AccountVersion = account.account.version;
-    format!("\"{version}\"")
+    format!("\"{}\"", account.account.version)
 }
 
 fn busy() -> ScimError {

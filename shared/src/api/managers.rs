@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::managers::{Manager, ManagerId};
-use crate::domain::{Actor, Timestamp};
+use crate::domain::managers::Manager;
+use crate::domain::{Actor, PrincipalId, Timestamp};
 
 /// The managers of a group.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,8 +43,8 @@ enum ManagerKind {
 impl<'a> From<&'a Manager> for ManagerResponse<'a> {
     fn from(manager: &'a Manager) -> Self {
         let kind = match &manager.id {
-            ManagerId::Account(_) => ManagerKind::Account,
-            ManagerId::Group(_) => ManagerKind::Group,
+            PrincipalId::Account(_) => ManagerKind::Account,
+            PrincipalId::Group(_) => ManagerKind::Group,
         };
         Self {
             id: manager.id.to_string(),

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{AccountId, ExternalId, Moment, Timestamp};
+use super::{AccountId, ExternalId, InvalidValue, Moment, Timestamp};
 
 /// An account, as the account system last described it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,41 @@ pub struct Account {
     pub version: AccountVersion,
 }
 
+impl Account {
+    /// The status of an account with all its rights.
+    pub const ACTIVE: &'static str = "active";
+    /// The rule for its texts, to follow "must be" in a message. The address may be empty.
+    pub const TEXT_EXPECTED: &'static str = "1 to 256 characters without control characters";
+
+    /// Checks a text of an account, such as its name.
+    ///
+    /// # Errors
+    /// The text breaks the rule.
+    pub fn parse_text(text: &str) -> Result<String, InvalidValue> {
+        if text.is_empty() {
+            return Err(InvalidValue::new("is empty", Self::TEXT_EXPECTED));
+        }
+        Self::parse_possibly_empty(text, Self::TEXT_EXPECTED)
+    }
+
+    /// Checks a text of an account that may be empty, as its address. `expected` is the rule for it.
+    ///
+    /// # Errors
+    /// The text is longer than 256 characters, or has a control character.
+    pub fn parse_possibly_empty(text: &str, expected: &'static str) -> Result<String, InvalidValue> {
+        if text.chars().count() > 256 || text.chars().any(char::is_control) {
+            return Err(InvalidValue::new("is longer than 256 characters or has a control character", expected));
+        }
+        Ok(text.to_owned())
+    }
+
+    /// Whether the account has all its rights.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.status == Self::ACTIVE
+    }
+}
+
 /// An account, with what its row has besides. Account events say nothing of the external id, so it stays when one arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvisionedAccount {
@@ -37,7 +72,7 @@ pub struct ProvisionedAccount {
 }
 
 impl ProvisionedAccount {
-    /// Whether both say the same of the account, at whatever versions.
+    /// Whether both say the same of the account. Their versions are not compared.
     #[must_use]
     pub fn describes_the_same(&self, other: &Self) -> bool {
         let fields = |it: &Self| {
@@ -74,8 +109,6 @@ const ORDERED_BASE64: GeneralPurpose = GeneralPurpose::new(&CRYPT, NO_PAD);
 impl AccountVersion {
     /// Sorts before every other version.
     pub const EARLIEST: Self = Self::at(Moment::EARLIEST);
-    /// The status of an account with all its rights.
-    const ACTIVE: &'static str = "active";
 
     /// Returns the lowest version of a moment.
     #[must_use]
@@ -92,7 +125,7 @@ impl AccountVersion {
     pub fn described(at: Moment, by: DescribedBy, name: &str, email: &str, status: &str) -> Self {
         let digest = Sha256::new_with_prefix([name, email, status].join("\0")).finalize();
         let [a, b, c, d, ..] = digest[..] else { return Self::at(at) };
-        let rank = u32::from(by == DescribedBy::Update) << 30 | u32::from(status != Self::ACTIVE) << 29;
+        let rank = u32::from(by == DescribedBy::Update) << 30 | u32::from(status != Account::ACTIVE) << 29;
         Self { at, tie: rank | (u32::from_be_bytes([a, b, c, d]) >> 3) }
     }
 

@@ -126,6 +126,32 @@ impl TryFrom<String> for AccountId {
     }
 }
 
+/// The id of an account or of a group, where either can stand: of a manager of a group, or of a direct member.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PrincipalId {
+    /// An account.
+    Account(AccountId),
+    /// A group.
+    Group(GroupId),
+}
+
+impl PrincipalId {
+    /// Parses an id: that of a group, in any case, where it has the form of one, else that of an account.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        GroupId::parse_in_any_case(text).map(Self::Group).or_else(|| AccountId::parse(text).map(Self::Account))
+    }
+}
+
+impl fmt::Display for PrincipalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(id) => id.fmt(f),
+            Self::Group(id) => id.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

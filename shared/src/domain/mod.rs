@@ -29,7 +29,7 @@ pub use group::{
     Version,
 };
 pub use history::{HistoryChange, HistoryEntry, HistoryRetention, PastGroup, PastMembership, Period};
-pub use ids::{AccountId, GroupId};
+pub use ids::{AccountId, GroupId, PrincipalId};
 pub use invalid_value::InvalidValue;
 pub use job::{Job, JobKind};
 pub use member::{

@@ -47,7 +47,6 @@ enum Kind {
 }
 
 const DETAIL_TYPES: &str = "Account Created, Account Updated, Account Deleted or Group Membership Requested";
-const TEXT: &str = "1 to 256 characters without control characters";
 /// May be empty: some accounts have no address.
 const EMAIL: &str = "at most 256 characters without control characters";
 const EVENT_ID: &str = "1 to 128 visible ASCII characters";
@@ -92,7 +91,7 @@ impl IncomingEvent {
         };
         let kind = envelope.required("detail-type", DETAIL_TYPES, kind);
         let id = envelope.required("id", EVENT_ID, event_id);
-        let source = envelope.required("source", TEXT, text);
+        let source = envelope.required("source", Account::TEXT_EXPECTED, Account::parse_text);
         let time = envelope.required("time", TIME, Moment::parse);
         let detail = envelope.take("detail").unwrap_or_default();
         let header = (|| Some((kind?, id?, source?, time?)))();
@@ -114,9 +113,9 @@ fn deletion(detail: &mut Fields) -> Option<AccountEvent> {
 
 fn description(detail: &mut Fields, by: DescribedBy) -> Option<AccountEvent> {
     let (id, at) = (account_id(detail, "id"), updated_at(detail));
-    let name = detail.required("name", TEXT, text);
+    let name = detail.required("name", Account::TEXT_EXPECTED, Account::parse_text);
     let email = detail.required("email", EMAIL, address);
-    let status = detail.required("status", TEXT, text);
+    let status = detail.required("status", Account::TEXT_EXPECTED, Account::parse_text);
     let (name, email, status) = (name?, email?, status?);
     let version = AccountVersion::described(at?, by, &name, &email, &status);
     Some(AccountEvent::Described(Account { id: id?, name, email, status, version }))
@@ -132,7 +131,7 @@ fn request(detail: &mut Fields, id: String, time: Moment, source: String) -> Opt
         "remove" => Ok(false),
         _ => Err(InvalidValue::new("is no action", ACTION)),
     });
-    let requested_by = detail.required("requested_by", TEXT, text);
+    let requested_by = detail.required("requested_by", Account::TEXT_EXPECTED, Account::parse_text);
     let requested_at = detail.optional("requested_at", TIME, Moment::parse).unwrap_or(time);
     let change = if is_addition? { MemberChange::add(account?) } else { MemberChange::Remove(account?) };
     let request = MembershipRequest { id, requested_at, group: group?, change };
@@ -153,17 +152,6 @@ fn event_id(text: &str) -> Result<String, InvalidValue> {
     fits.then(|| text.to_owned()).ok_or(InvalidValue::new("is no event's id", EVENT_ID))
 }
 
-fn text(text: &str) -> Result<String, InvalidValue> {
-    if text.is_empty() { Err(InvalidValue::new("is empty", TEXT)) } else { possibly_empty_text(text, TEXT) }
-}
-
 fn address(text: &str) -> Result<String, InvalidValue> {
-    possibly_empty_text(text, EMAIL)
-}
-
-fn possibly_empty_text(text: &str, expected: &'static str) -> Result<String, InvalidValue> {
-    if text.chars().count() > 256 || text.chars().any(char::is_control) {
-        return Err(InvalidValue::new("is longer than 256 characters or has a control character", expected));
-    }
-    Ok(text.to_owned())
+    Account::parse_possibly_empty(text, EMAIL)
 }

@@ -95,6 +95,8 @@ pub struct ErrorReply {
     pub message: String,
     /// The time after which to retry; only with 503.
     pub retry_after: Option<Duration>,
+    /// The methods of the path; only with 405.
+    pub allow: Option<String>,
 }
 
 impl ApiError {
@@ -152,7 +154,14 @@ impl ApiError {
             Self::Store(error) => store_reply(error),
         };
         let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(1));
-        ErrorReply { status, code, message, retry_after }
+        ErrorReply { status, code, message, retry_after, allow: self.allow() }
+    }
+
+    fn allow(&self) -> Option<String> {
+        match self {
+            Self::MethodNotAllowed(methods) => Some(methods.clone()),
+            _ => None,
+        }
     }
 }
 

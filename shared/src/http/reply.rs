@@ -1,5 +1,6 @@
 //! Replies of the handlers.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use lambda_http::Body;
@@ -12,11 +13,10 @@ use serde::Serialize;
 use super::error::ErrorReply;
 use super::{ApiError, HttpResponse};
 use crate::api::responses::{ErrorBody, ErrorDetail, ErrorResponse, PreviewResponse};
+use crate::domain::GroupId;
 use crate::domain::preview::Preview;
-use crate::domain::{GroupId, GroupTag};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
-const PREVIEW: HeaderValue = HeaderValue::from_static(PREVIEW_MEDIA_TYPE);
 const MEMBERSHIP_SETTLED: HeaderName = HeaderName::from_static("membership-settled");
 
 /// The media type of the reply to a dry run. It has its own, so that a client never takes it for the reply to a change.
@@ -39,15 +39,13 @@ impl Reply {
     /// Returns 200 with the effects that a change would have.
     #[must_use]
     pub fn preview(preview: &Preview) -> Self {
-        let mut reply = Self::ok(&PreviewResponse::from(preview));
-        reply.headers.insert(CONTENT_TYPE, PREVIEW);
-        reply
+        Self::document(StatusCode::OK, PREVIEW_MEDIA_TYPE, &PreviewResponse::from(preview))
     }
 
     /// Returns 201 with a body, and the URL of the new group in `Location`.
     pub fn created(body: &impl Serialize, id: &GroupId) -> Self {
         let reply = Self::json(StatusCode::CREATED, body);
-        reply.header(LOCATION, format!("/api/v1/groups/{id}"))
+        reply.location(format!("/api/v1/groups/{id}"))
     }
 
     /// Returns 204 without a body.
@@ -59,7 +57,7 @@ impl Reply {
     /// Returns 204 with the methods of a path.
     #[must_use]
     pub fn allow(methods: &str) -> Self {
-        Self::no_content().allowing(methods)
+        Self::no_content().header(ALLOW, methods.to_owned())
     }
 
     /// Returns a body of this JSON media type.
@@ -84,22 +82,10 @@ impl Reply {
         Self { status, headers: HeaderMap::from_iter([(CONTENT_TYPE, JSON)]), body: Body::Text(text) }
     }
 
-    /// Returns 304: the client has the group in this state already.
+    /// Returns 304: the client has this state already.
     #[must_use]
-    pub fn not_modified(tag: GroupTag) -> Self {
-        Self::no_change(&quoted(tag))
-    }
-
-    /// Returns 304: the client has the resource with this entity tag already.
-    #[must_use]
-    pub fn no_change(tag: &str) -> Self {
-        Self { status: StatusCode::NOT_MODIFIED, ..Self::no_content() }.tagged(tag)
-    }
-
-    /// Adds an entity tag, in its quotes, as `ETag`.
-    #[must_use]
-    pub fn tagged(self, tag: &str) -> Self {
-        self.header(ETAG, tag.to_owned())
+    pub fn not_modified(state: impl Display) -> Self {
+        Self { status: StatusCode::NOT_MODIFIED, ..Self::no_content() }.etag(state)
     }
 
     /// Adds the URL of a new resource as `Location`.
@@ -108,19 +94,16 @@ impl Reply {
         self.header(LOCATION, url)
     }
 
-    /// Adds the methods of a path.
-    #[must_use]
-    pub fn allowing(self, methods: &str) -> Self {
-        self.header(ALLOW, methods.to_owned())
-    }
-
     /// Adds the headers that belong to an error reply.
     #[must_use]
     pub fn with_headers_of(self, error: &ErrorReply) -> Self {
-        let reply = match error.status {
-            StatusCode::UNAUTHORIZED => self.header(WWW_AUTHENTICATE, "Bearer".into()),
-            _ => self,
-        };
+        let mut reply = self;
+        if error.status == StatusCode::UNAUTHORIZED {
+            reply = reply.header(WWW_AUTHENTICATE, "Bearer".into());
+        }
+        if let Some(methods) = &error.allow {
+            reply = reply.header(ALLOW, methods.clone());
+        }
         match error.retry_after {
             Some(after) => reply.retry_after(after),
             None => reply,
@@ -133,10 +116,10 @@ impl Reply {
         self.header(RETRY_AFTER, after.as_secs().to_string())
     }
 
-    /// Adds the group's state as `ETag`.
+    /// Adds the state as `ETag`.
     #[must_use]
-    pub fn etag(self, tag: GroupTag) -> Self {
-        self.tagged(&quoted(tag))
+    pub fn etag(self, state: impl Display) -> Self {
+        self.header(ETAG, format!("\"{state}\""))
     }
 
     /// Returns the same reply without its body, as to `HEAD`.
@@ -172,16 +155,8 @@ impl Reply {
             _ => Vec::new(),
         };
         let body = ErrorBody { code: reply.code, message: &reply.message, details, request_id };
-        let response = Self::json(reply.status, &ErrorResponse { error: body }).with_headers_of(&reply);
-        match error {
-            ApiError::MethodNotAllowed(allow) => response.allowing(allow),
-            _ => response,
-        }
+        Self::json(reply.status, &ErrorResponse { error: body }).with_headers_of(&reply)
     }
-}
-
-fn quoted(tag: GroupTag) -> String {
-    format!("\"{tag}\"")
 }
 
 impl From<Reply> for HttpResponse {

@@ -9,10 +9,10 @@ use super::ApiError;
 use crate::api::fields::unknown_name;
 use crate::api::{FieldError, RequestedAccount, ValidationErrors};
 use crate::authz::{Caller, read_roles_claim};
-use crate::domain::managers::ManagerId;
 use crate::domain::preview::Precautions;
 use crate::domain::{
-    AccountId, Cursor, GroupFilter, GroupId, GroupSelection, GroupType, InvalidValue, Missing, Order, Period, Timestamp,
+    AccountId, Cursor, GroupFilter, GroupId, GroupSelection, GroupType, InvalidValue, Missing, Order, Period,
+    PrincipalId, Timestamp,
 };
 
 /// The largest body, in bytes. 500 account ids of 128 characters fit, even with each character escaped.
@@ -117,10 +117,10 @@ pub fn child_id(request: &Request) -> Result<GroupId, String> {
 ///
 /// # Errors
 /// The text itself when it is the id of neither an account nor a group.
-pub fn manager_id(request: &Request) -> Result<ManagerId, String> {
+pub fn manager_id(request: &Request) -> Result<PrincipalId, String> {
     let parameters = request.path_parameters();
     let text = parameters.first("managerId").unwrap_or_default();
-    ManagerId::parse(text).ok_or_else(|| text.to_owned())
+    PrincipalId::parse(text).ok_or_else(|| text.to_owned())
 }
 
 /// Returns the account id in the path.

@@ -8,10 +8,9 @@ use clap::ValueEnum;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use shared::authz::{Administer, Caller, Granted, Policy};
 use shared::domain::group::Description;
-use shared::domain::managers::ManagerId;
 use shared::domain::{
     Account, AccountId, AccountVersion, Actor, ChangeOutcome, Error, Group, GroupId, GroupName, GroupProfile, JobKind,
-    MemberChange, Moment, Precondition, Timestamp,
+    MemberChange, Moment, Precondition, PrincipalId, Timestamp,
 };
 use shared::propagation::Propagation;
 use shared::store::Store;
@@ -101,7 +100,7 @@ async fn write(store: &Store, granted: &Granted<Administer>, demo: Demo) -> Resu
         nest_groups(store, granted, index, demo).await?;
     }
     for (group, manager) in MANAGERS.into_iter().filter(|(group, _)| *group < groups.len()) {
-        store.add_manager(granted, &group_id(group), &ManagerId::Group(group_id(manager)), created_at()).await?;
+        store.add_manager(granted, &group_id(group), &PrincipalId::Group(group_id(manager)), created_at()).await?;
     }
     let fill = groups.iter().enumerate().map(|(index, demo)| add_members(store, granted, index, demo));
     stream::iter(fill).buffer_unordered(SIDE_BY_SIDE).try_collect::<()>().await?;

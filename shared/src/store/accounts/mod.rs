@@ -7,7 +7,7 @@ pub use self::search::AccountFilter;
 use super::Store;
 use super::keys::{Attribute, Key};
 use super::rows::{AccountItem, State, account_texts, from_row};
-use super::table::{Attempt, Condition, ConflictLimit, Update, UpdateResult, replace_rows};
+use super::table::{Attempt, Condition, ConflictLimit, Update, UpdateResult, Write, replace_rows};
 use crate::domain::{Account, AccountId, AccountVersion, Actor, Error, ProvisionedAccount, Timestamp};
 
 impl Store {
@@ -19,12 +19,7 @@ impl Store {
     /// The table did not respond.
     pub async fn put_account(&self, actor: &Actor, account: &Account) -> Result<bool, Error> {
         // `deleted_version` stays: memberships from before a deletion have ended.
-        let update = || {
-            new_version(&account.id, account.version, State::Active, actor)
-                .set(Attribute::Name, &*account.name)
-                .set(Attribute::Email, &*account.email)
-                .set(Attribute::Status, &*account.status)
-        };
+        let update = || described(account, actor);
         self.write_account(&account.id, account.version, Some(account), update).await
     }
 
@@ -56,8 +51,7 @@ impl Store {
     ) -> Result<bool, Error> {
         let update = &update;
         let attempt = || async move {
-            let read = self.table.get(&Key::account(id)).await?.map(from_row::<AccountItem>).transpose()?;
-            let read = read.map(|(_, item)| item);
+            let read = self.account_item(id).await?;
             if read.as_ref().is_some_and(|read| read.version >= version) {
                 return Ok(Attempt::Done(false));
             }
@@ -73,8 +67,7 @@ impl Store {
                 created_at: None,
             };
             let after = after.map(provisioned);
-            let rows = |account: Option<&ProvisionedAccount>| account.map(account_texts).unwrap_or_default();
-            let mut writes = replace_rows(rows(before.as_ref()), rows(after.as_ref()));
+            let mut writes = replace_texts(before.as_ref(), after.as_ref());
             let update = update().when(unchanged);
             let update = if is_new { created_with(update, version) } else { update };
             if writes.is_empty() {
@@ -86,6 +79,26 @@ impl Store {
         };
         self.table.retry_on_conflict(ConflictLimit::MANY_GROUPS, attempt).await
     }
+
+    /// Reads the row of an account, which may be deleted. One `GetItem`.
+    async fn account_item(&self, id: &AccountId) -> Result<Option<AccountItem>, Error> {
+        let row = self.table.get(&Key::account(id)).await?;
+        Ok(row.map(from_row::<AccountItem>).transpose()?.map(|(_, item)| item))
+    }
+}
+
+/// The writes that replace the rows by which an account is listed and found.
+fn replace_texts(before: Option<&ProvisionedAccount>, after: Option<&ProvisionedAccount>) -> Vec<Write> {
+    let [before, after] = [before, after].map(|account| account.map(account_texts).unwrap_or_default());
+    replace_rows(before, after)
+}
+
+/// Writes the fields of an account at its version.
+fn described(account: &Account, actor: &Actor) -> Update {
+    new_version(&account.id, account.version, State::Active, actor)
+        .set(Attribute::Name, &*account.name)
+        .set(Attribute::Email, &*account.email)
+        .set(Attribute::Status, &*account.status)
 }
 
 /// Notes the moment of an account's first version.

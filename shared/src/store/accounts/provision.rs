@@ -1,15 +1,15 @@
 //! Accounts that an administrator's system creates, changes and deletes by requests. The account system's events are the other source:
 //! whichever change is later wins.
 
-use super::{created_with, new_version};
+use super::{created_with, described, replace_texts};
 use crate::authz::{Administer, Granted, Read};
 use crate::domain::{
     AccountId, AccountName, AccountVersion, Error, ExternalId, Missing, Moment, ProvisionedAccount, Timestamp,
 };
 use crate::store::Store;
 use crate::store::keys::{Attribute, Key, Named, Range};
-use crate::store::rows::{AccountItem, NameReservation, State, account_texts, from_row};
-use crate::store::table::{Condition, QuerySpec, replace_rows};
+use crate::store::rows::NameReservation;
+use crate::store::table::{Condition, QuerySpec};
 
 impl Store {
     /// Returns an account. One `GetItem`.
@@ -17,8 +17,7 @@ impl Store {
     /// # Errors
     /// [`Missing::Account`].
     pub async fn provisioned_account(&self, _: &Granted<Read>, id: &AccountId) -> Result<ProvisionedAccount, Error> {
-        let read = self.table.get(&Key::account(id)).await?.map(from_row::<AccountItem>).transpose()?;
-        let account = read.and_then(|(_, item)| item.provisioned(id));
+        let account = self.account_item(id).await?.and_then(|item| item.provisioned(id));
         account.ok_or_else(|| Missing::Account(id.to_string()).into())
     }
 
@@ -43,8 +42,7 @@ impl Store {
         let account = &mut after.account;
         account.version = AccountVersion::provisioned(earlier.moment_after(now), account);
         let id = &after.account.id;
-        let rows = |account: Option<&ProvisionedAccount>| account.map(account_texts).unwrap_or_default();
-        let mut writes = replace_rows(rows(before), rows(Some(&after)));
+        let mut writes = replace_texts(before, Some(&after));
         let name = AccountName::of(&after.account.name);
         if before.is_none_or(|before| AccountName::of(&before.account.name) != name) {
             writes.push(self.reserve_account_name(&name, id, now.into()).await?.write()?);
@@ -53,10 +51,7 @@ impl Store {
             Some(before) => Condition::equals(Attribute::Version, before.account.version),
             None => Condition::row_absent(),
         };
-        let update = new_version(id, after.account.version, State::Active, granted.actor())
-            .set(Attribute::Name, &*after.account.name)
-            .set(Attribute::Email, &*after.account.email)
-            .set(Attribute::Status, &*after.account.status)
+        let update = described(&after.account, granted.actor())
             .set_or_remove(Attribute::ExternalId, Some(after.external_id.as_ref().map(ExternalId::as_str)));
         let update = match before {
             Some(_) => update,
@@ -90,19 +85,8 @@ impl Store {
     /// # Errors
     /// The table did not respond.
     pub async fn unknown_accounts(&self, _: &Granted<Read>, ids: &[AccountId]) -> Result<Vec<AccountId>, Error> {
-        let keys: Vec<Key> = ids.iter().map(Key::account).collect();
-        let rows = self.table.batch_get(&keys).await?;
-        let is_active = |id: &AccountId| -> Result<bool, Error> {
-            let row = rows.get(&Key::account(id)).cloned().map(from_row::<AccountItem>).transpose()?;
-            Ok(row.is_some_and(|(_, item)| item.state == State::Active))
-        };
-        let mut unknown = Vec::new();
-        for id in ids {
-            if !is_active(id)? {
-                unknown.push(id.clone());
-            }
-        }
-        Ok(unknown)
+        let known = self.find_accounts(ids).await?;
+        Ok(ids.iter().filter(|id| !known.contains_key(id)).cloned().collect())
     }
 
     /// Finds out that no account but this one has the name.
@@ -117,7 +101,7 @@ impl Store {
         let reservation = NameReservation::read(&self.table, key, now).await?;
         let range = Range::AccountsNamed(text);
         let places = self.all_places(QuerySpec::all(&range)).await?;
-        let named = self.find_accounts(&places).await?.into_values().map(|it| it.account);
+        let named = self.find_accounts(places.iter().map(|(_, id)| id)).await?.into_values().map(|it| it.account);
         let other = named.filter(|account| name.matches(account)).find(|account| account.id != *id);
         match other {
             Some(other) => Err(Error::NameTaken(format!("the account {}", other.id))),

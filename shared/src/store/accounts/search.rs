@@ -119,7 +119,7 @@ impl Store {
             (places, there_are_more) = self.account_places(list, &range, after.as_ref(), most).await?;
             rows += places.len();
             after = places.last().cloned().or(after);
-            let mut accounts = self.find_accounts(&places).await?;
+            let mut accounts = self.find_accounts(places.iter().map(|(_, id)| id)).await?;
             for place in places {
                 let here = |it: &ProvisionedAccount| filter.is_at(it, list, &place) && filter.matches(it);
                 if accounts.get(&place.1).is_some_and(here) {
@@ -165,17 +165,17 @@ impl Store {
         count: usize,
     ) -> Result<(Vec<ProvisionedAccount>, usize), Error> {
         let all = self.all_places(QuerySpec::all(&Range::Accounts)).await?;
-        let places: Vec<AccountPlace> = all.iter().skip(skip).take(count).cloned().collect();
-        let mut accounts = self.find_accounts(&places).await?;
-        Ok((places.iter().filter_map(|(_, id)| accounts.remove(id)).collect(), all.len()))
+        let ids = || all.iter().skip(skip).take(count).map(|(_, id)| id);
+        let mut accounts = self.find_accounts(ids()).await?;
+        Ok((ids().filter_map(|id| accounts.remove(id)).collect(), all.len()))
     }
 
-    /// The accounts at these places, without those that were deleted.
+    /// Those of the accounts that exist, which are not deleted. Each is read once.
     pub(super) async fn find_accounts(
         &self,
-        places: &[AccountPlace],
+        ids: impl IntoIterator<Item = &AccountId>,
     ) -> Result<HashMap<AccountId, ProvisionedAccount>, Error> {
-        let ids: BTreeSet<&AccountId> = places.iter().map(|(_, id)| id).collect();
+        let ids: BTreeSet<&AccountId> = ids.into_iter().collect();
         let keys: Vec<Key> = ids.into_iter().map(Key::account).collect();
         let account = |row| {
             let (key, item): (_, AccountItem) = from_row(row)?;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::authz::{Administer, Granted, Read};
-use crate::domain::managers::{MAX_MANAGERS, Manager, ManagerId};
-use crate::domain::{AccountId, AccountVersion, Error, GroupId, Missing, Moment, Timestamp};
+use crate::domain::managers::{MAX_MANAGERS, Manager};
+use crate::domain::{AccountId, AccountVersion, Error, GroupId, Missing, Moment, PrincipalId, Timestamp};
 use crate::store::Store;
 use crate::store::keys::{Attribute, Key};
 use crate::store::rows::{AccountItem, ManagerEntry, ManagersItem, Snapshot, State, to_row};
@@ -27,14 +27,14 @@ impl Store {
         }
         let ids = managers.ids()?;
         // An account whose id has the form of a group's is none of them.
-        let is_listed = ids.contains(&ManagerId::Account(account.clone()));
+        let is_listed = ids.contains(&PrincipalId::Account(account.clone()));
         let entry = managers.managers.get(account.as_str()).filter(|_| is_listed);
         if entry.is_some_and(|entry| is_current(entry, Some(read))) {
             return Ok(true);
         }
         let groups = ids.iter().filter_map(|id| match id {
-            ManagerId::Group(group) => Some(*group),
-            ManagerId::Account(_) => None,
+            PrincipalId::Group(group) => Some(*group),
+            PrincipalId::Account(_) => None,
         });
         let groups: Vec<GroupId> = groups.collect();
         let keys: Vec<Key> = groups.iter().flat_map(|it| [Key::group(it), Key::member(it, account)]).collect();
@@ -65,7 +65,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::Manager`].
-    pub async fn require_manager(&self, _: &Granted<Read>, group: &GroupId, id: &ManagerId) -> Result<Manager, Error> {
+    pub async fn require_manager(
+        &self,
+        _: &Granted<Read>,
+        group: &GroupId,
+        id: &PrincipalId,
+    ) -> Result<Manager, Error> {
         let mut managers = self.managers_of(group).await?;
         managers.managers.retain(|text, _| *text == id.to_string());
         Ok(self.named(managers).await?.into_iter().next().ok_or(Missing::Manager)?)
@@ -79,7 +84,7 @@ impl Store {
         &self,
         granted: &Granted<Administer>,
         group: &GroupId,
-        id: &ManagerId,
+        id: &PrincipalId,
         now: Timestamp,
     ) -> Result<Manager, Error> {
         let keys = [Key::group(group), Key::managers(group), key_of(id)];
@@ -89,14 +94,14 @@ impl Store {
             let name = name_of(id, &rows)?;
             if name.is_none() {
                 return Err(match id {
-                    ManagerId::Account(account) => Missing::Account(account.to_string()).into(),
-                    ManagerId::Group(manager) => Missing::ManagingGroup(manager.to_string()).into(),
+                    PrincipalId::Account(account) => Missing::Account(account.to_string()).into(),
+                    PrincipalId::Group(manager) => Missing::ManagingGroup(manager.to_string()).into(),
                 });
             }
             let read = rows.managers(group)?;
             let account = match id {
-                ManagerId::Account(account) => rows.account(account)?,
-                ManagerId::Group(_) => None,
+                PrincipalId::Account(account) => rows.account(account)?,
+                PrincipalId::Group(_) => None,
             };
             if let Some(entry) = read.managers.get(&id.to_string()).filter(|entry| is_current(entry, account)) {
                 return Ok(Attempt::Done(entry.clone().manager(id.clone(), name)));
@@ -117,7 +122,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Missing::Group`], [`Missing::Manager`].
-    pub async fn remove_manager(&self, _: &Granted<Administer>, group: &GroupId, id: &ManagerId) -> Result<(), Error> {
+    pub async fn remove_manager(
+        &self,
+        _: &Granted<Administer>,
+        group: &GroupId,
+        id: &PrincipalId,
+    ) -> Result<(), Error> {
         let remove = || async {
             let read = self.managers_of(group).await?;
             let mut managers = read.managers.clone();
@@ -148,14 +158,14 @@ impl Store {
 }
 
 impl ManagersItem {
-    fn ids(&self) -> Result<Vec<ManagerId>, Error> {
-        let ids = self.managers.keys().map(|id| ManagerId::parse(id).ok_or_else(|| unreadable("managers row")));
+    fn ids(&self) -> Result<Vec<PrincipalId>, Error> {
+        let ids = self.managers.keys().map(|id| PrincipalId::parse(id).ok_or_else(|| unreadable("managers row")));
         ids.collect()
     }
 }
 
 impl ManagerEntry {
-    fn manager(self, id: ManagerId, name: Option<String>) -> Manager {
+    fn manager(self, id: PrincipalId, name: Option<String>) -> Manager {
         let Self { added_at, added_by } = self;
         Manager { id, name, added_at, added_by }
     }
@@ -168,18 +178,18 @@ fn is_current(entry: &ManagerEntry, account: Option<&AccountItem>) -> bool {
 }
 
 /// The row of a manager.
-fn key_of(id: &ManagerId) -> Key {
+fn key_of(id: &PrincipalId) -> Key {
     match id {
-        ManagerId::Account(id) => Key::account(id),
-        ManagerId::Group(id) => Key::group(id),
+        PrincipalId::Account(id) => Key::account(id),
+        PrincipalId::Group(id) => Key::group(id),
     }
 }
 
 /// The name of a manager that exists.
-fn name_of(id: &ManagerId, rows: &Snapshot) -> Result<Option<String>, Error> {
+fn name_of(id: &PrincipalId, rows: &Snapshot) -> Result<Option<String>, Error> {
     Ok(match id {
-        ManagerId::Account(id) => rows.account(id)?.and_then(|item| item.active(id)).map(|account| account.name),
-        ManagerId::Group(id) => rows.group(id)?.map(|group| group.profile.name.as_str().to_owned()),
+        PrincipalId::Account(id) => rows.account(id)?.and_then(|item| item.active(id)).map(|account| account.name),
+        PrincipalId::Group(id) => rows.group(id)?.map(|group| group.profile.name.as_str().to_owned()),
     })
 }
 
