@@ -93,7 +93,8 @@ where
         if Instant::now() >= deadline {
             return Err(Error::Unavailable { operation });
         }
-        let response = timeout_at(deadline, send()).await;
+        // Boxed: the SDK's future nests deep, and the compiler limits how deep futures that contain it may.
+        let response = timeout_at(deadline, Box::pin(send())).await;
         let mut why = Retry::Busy;
         let cause = match response.map_err(|_| Error::Unavailable { operation })? {
             Ok(output) => return Ok(Ok(output)),
