@@ -1,9 +1,10 @@
 //! A request, with the parts that every operation needs.
 
+use serde_json::Value;
 use shared::app::App;
 use shared::authz::{Administer, Granted, Read};
-use shared::http::Request;
 use shared::http::header::{self, HeaderName};
+use shared::http::{Reply, Request, StatusCode};
 
 use crate::error::ScimError;
 
@@ -18,7 +19,7 @@ pub(crate) enum Kind {
 }
 
 /// The largest body of a response, in bytes: Lambda carries 6 MB, in which quotes are escaped.
-pub(crate) const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A request.
 pub(crate) struct Call<'a> {
@@ -85,6 +86,15 @@ impl Kind {
             Self::Group => "urn:ietf:params:scim:schemas:core:2.0:Group",
         }
     }
+}
+
+/// Returns a body. One that is too large is an error, and `instead` says what to ask for.
+pub(crate) fn bounded(status: StatusCode, body: &Value, instead: &str) -> Result<Reply, ScimError> {
+    let reply = Reply::document(status, MEDIA_TYPE, body);
+    if reply.body_bytes() > MAX_RESPONSE_BYTES {
+        return Err(ScimError::bad_request("tooMany", instead));
+    }
+    Ok(reply)
 }
 
 /// Splits the URL after `/scim/v2`: the base of locations, and the path below it.

@@ -13,7 +13,7 @@ use shared::http::{Method, Reply, StatusCode};
 use shared::store::NameReservation;
 
 use crate::attributes::{Projection, projection};
-use crate::call::{Call, Kind, MAX_RESPONSE_BYTES, MEDIA_TYPE};
+use crate::call::{Call, Kind, bounded};
 use crate::error::ScimError;
 use crate::filter::{Condition, Field};
 use crate::group::GroupEdit;
@@ -153,7 +153,7 @@ pub(crate) async fn find(
     } else if let Some(name) = value(Field::DisplayName) {
         let Ok(name) = GroupName::parse(name) else { return Ok(Vec::new()) };
         let name = &name.folded();
-        all_pages(|after| async move {
+        all_pages(async |after| {
             store.list_groups_named(granted, name, selection, Limit::MAX_GROUPS, after.as_ref()).await
         })
         .await?
@@ -239,12 +239,8 @@ async fn reply(
     let projection = projection(call.request)?;
     let mut body = resource(call, granted, group, &projection).await?;
     projection.apply(&mut body);
-    let reply = Reply::document(status, MEDIA_TYPE, &body);
-    if reply.body_bytes() > MAX_RESPONSE_BYTES {
-        let detail = "the group with its members is larger than 4 MiB; ask for it with excludedAttributes=members";
-        return Err(ScimError::bad_request("tooMany", detail));
-    }
-    Ok(reply.etag(group.tag()))
+    let instead = "the group with its members is larger than 4 MiB; ask for it with excludedAttributes=members";
+    Ok(bounded(status, &body, instead)?.etag(group.tag()))
 }
 
 fn etag(group: &Group) -> String {

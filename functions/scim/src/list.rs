@@ -8,7 +8,7 @@ use shared::domain::{Cursor, Error, Limit};
 use shared::http::{Reply, Request, StatusCode, request};
 
 use crate::attributes::{Projection, projection};
-use crate::call::{Call, Kind, MAX_RESPONSE_BYTES, MEDIA_TYPE};
+use crate::call::{Call, Kind, bounded};
 use crate::error::ScimError;
 use crate::filter::{self, Condition};
 use crate::{body, groups, users};
@@ -112,12 +112,8 @@ pub(crate) async fn reply(call: &Call<'_>, kinds: &[Kind], listing: &Listing) ->
         (Place::Cursor(_), Some(Cursor(next))) => body["nextCursor"] = json!(next),
         (Place::Cursor(_), None) => {}
     }
-    let reply = Reply::document(StatusCode::OK, MEDIA_TYPE, &body);
-    if reply.body_bytes() > MAX_RESPONSE_BYTES {
-        let detail = "the page is larger than 4 MiB; ask for fewer resources with count, or leave members out with excludedAttributes=members";
-        return Err(ScimError::bad_request("tooMany", detail));
-    }
-    Ok(reply)
+    let instead = "the page is larger than 4 MiB; ask for fewer resources with count, or leave members out with excludedAttributes=members";
+    bounded(StatusCode::OK, &body, instead)
 }
 
 /// The resources that meet all conditions. There are few: each condition is an equality.

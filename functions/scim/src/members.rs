@@ -163,7 +163,7 @@ async fn direct_members(
 /// Returns the accounts that are direct members, in pages of up to 10,000.
 pub(crate) async fn accounts(app: &App, granted: &Granted<Read>, group: &GroupId) -> Result<Vec<Account>, ScimError> {
     let filter = &MemberFilter { membership_type: Some(MembershipType::Direct), ..MemberFilter::default() };
-    let members = all_pages(|after| async move {
+    let members = all_pages(async |after| {
         let list = app.store.list_members(granted, group, filter, Limit::MAX_MEMBERS, after.as_ref());
         list.await.map(|(page, _)| page)
     });

@@ -132,8 +132,7 @@ pub(crate) async fn find(
         let name = value(Field::UserName).map(AccountName::of);
         let filter = &AccountFilter { name, email, external_id, ..AccountFilter::default() };
         let store = &call.app.store;
-        all_pages(|after| async move { store.list_accounts(granted, filter, Limit::MAX_GROUPS, after.as_ref()).await })
-            .await?
+        all_pages(async |after| store.list_accounts(granted, filter, Limit::MAX_GROUPS, after.as_ref()).await).await?
     };
     found.retain(|account| conditions.iter().all(|condition| holds(condition, account)));
     Ok(found)

@@ -174,8 +174,7 @@ impl Table {
     {
         let mut backoff = Backoff::new(OPERATION, self.deadline());
         for _ in 0..limit.attempts {
-            // Boxed: the compiler lays out nested futures only up to some depth.
-            if let Attempt::Done(value) = Box::pin(attempt()).await? {
+            if let Attempt::Done(value) = attempt().await? {
                 return Ok(value);
             }
             backoff.pause().await?;
