@@ -12,7 +12,8 @@ use crate::store::table::unreadable;
 /// A record of the stream. Each is decoded by itself: an unreadable one does not block the others.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// Identifies the record in the stream, and in the report of failures to Lambda.
+    /// Identifies the record in the stream, in logs, and in the report of failures to Lambda: decimal digits. Empty for anything else,
+    /// which is not logged; Lambda retries the whole batch of one that fails.
     pub sequence_number: String,
     /// When the change was made, in milliseconds since 1970. The stream has seconds.
     pub happened_at: Option<u64>,
@@ -62,7 +63,9 @@ pub fn read_records(mut event: Value) -> Result<Vec<Record>, Error> {
 
 impl Record {
     fn read(record: Value) -> Self {
-        let sequence_number = record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned();
+        let number =
+            record["dynamodb"]["SequenceNumber"].as_str().filter(|it| it.bytes().all(|it| it.is_ascii_digit()));
+        let sequence_number = number.unwrap_or_default().to_owned();
         let keys = serde_json::from_value(record["dynamodb"]["Keys"].clone()).ok();
         let seconds = record["dynamodb"]["ApproximateCreationDateTime"].as_f64();
         let happened_at = seconds.map(|seconds| (seconds * 1_000.0) as u64);
@@ -85,4 +88,22 @@ impl Record {
 
 fn key(keys: Item) -> Option<Key> {
     Key::from_row(&keys.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn sequence_number(text: &str) -> String {
+        let event = json!({ "Records": [{ "dynamodb": { "SequenceNumber": text } }] });
+        read_records(event).unwrap().remove(0).sequence_number
+    }
+
+    #[test]
+    fn only_digits_are_a_sequence_number() {
+        assert_eq!(sequence_number("4421584500000000017450439091"), "4421584500000000017450439091");
+        assert_eq!(sequence_number("GROUP#x"), "");
+    }
 }
