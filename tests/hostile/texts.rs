@@ -123,30 +123,33 @@ fn every_query_gets_an_answer_of_the_contract() {
     });
 }
 
-#[test]
-fn every_cursor_continues_its_list_or_is_refused() {
-    let account = numbered(1);
-    let at = now().to_string();
-    let lists: [(String, &str, Vec<&str>); 18] = [
+/// Each list that has pages: its path, its name, and the values that narrow it.
+fn lists<'a>(account: &'a str, at: &'a str) -> [(String, &'static str, Vec<&'a str>); 18] {
+    [
         ("?".into(), "groups", vec![]),
         ("?search=team&".into(), "search", vec!["team"]),
         ("?group_type=security&".into(), "groups", vec!["security", "", ""]),
         ("?search=team&sort=-name&".into(), "search", vec!["team", "", "", "descending"]),
         (format!("/{TEAM}/history?"), "history of group", vec![TEAM, "", "", ""]),
-        (format!("/{TEAM}/history?account_id={account}&"), "history of group", vec![TEAM, &account, "", ""]),
-        (format!("/api/v1/accounts/{account}/history?"), "history of account", vec![&account, "", ""]),
-        (format!("/{TEAM}/members?at={at}&"), "members of group at", vec![TEAM, &at, ""]),
-        (format!("?member={account}&"), "groups of account", vec![&account]),
+        (format!("/{TEAM}/history?account_id={account}&"), "history of group", vec![TEAM, account, "", ""]),
+        (format!("/api/v1/accounts/{account}/history?"), "history of account", vec![account, "", ""]),
+        (format!("/{TEAM}/members?at={at}&"), "members of group at", vec![TEAM, at, ""]),
+        (format!("?member={account}&"), "groups of account", vec![account]),
         (format!("/{TEAM}/members?"), "members", vec![TEAM, ""]),
         (format!("/{TEAM}/members?membership_type=direct&"), "members", vec![TEAM, "direct"]),
         (format!("/{TEAM}/groups?"), "nested groups", vec![TEAM]),
         (format!("/{TEAM}/parents?transitive=true&"), "groups above", vec![TEAM, "transitive"]),
-        (format!("/api/v1/accounts/{account}/groups?"), "groups of account", vec![&account]),
-        (format!("/api/v1/accounts/{account}/groups?fields=id&"), "group ids of account", vec![&account, ""]),
+        (format!("/api/v1/accounts/{account}/groups?"), "groups of account", vec![account]),
+        (format!("/api/v1/accounts/{account}/groups?fields=id&"), "group ids of account", vec![account, ""]),
         ("/api/v1/accounts?".into(), "accounts", vec!["", "", ""]),
         ("/api/v1/accounts?search=name&".into(), "accounts", vec!["name", "", ""]),
         ("/api/v1/accounts?email=a@b&".into(), "accounts", vec!["", "a@b", ""]),
-    ];
+    ]
+}
+
+#[test]
+fn every_cursor_continues_its_list_or_is_refused() {
+    let account = numbered(1);
     let bytes = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..1_200),
         text().prop_map(|text| [b"acc-1 ".as_slice(), text.as_bytes()].concat()),
@@ -157,10 +160,12 @@ fn every_cursor_continues_its_list_or_is_refused() {
     let world = async || {
         let world = World::start().await;
         world.api.members(TEAM, 0..5).await;
-        world
+        // After these changes: nothing here writes the history that an earlier time needs.
+        (world, now().to_string())
     };
-    fuzz(250, (0..lists.len(), bytes, 0..4_u8), world, async |world, (list, bytes, form)| {
-        let (path, name, narrowed_by) = &lists[list];
+    let count = lists("", "").len();
+    fuzz(250, (0..count, bytes, 0..4_u8), world, async |(world, at), (list, bytes, form)| {
+        let (path, name, narrowed_by) = &lists(&account, at)[list];
         let bytes = &bytes[..bytes.len().min(4_000)];
         let cursor = match form {
             0 => percent_encoded(&String::from_utf8_lossy(&bytes[..bytes.len().min(1_500)])),
