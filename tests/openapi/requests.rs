@@ -13,7 +13,7 @@ use shared::domain::group::Description;
 use shared::domain::{
     AccountId, EmailTerm, ExternalId, FoldedText, GroupEmail, GroupId, GroupName, Limit, MembershipType, Timestamp,
 };
-use shared::http::condition::{ReadCondition, precondition};
+use shared::http::condition::{Conditions, precondition};
 use shared::http::request::idempotency_key;
 
 use crate::harness::contract::{document, operations, validator};
@@ -103,7 +103,7 @@ fn header_fits_its_schema_exactly_when_accepted() {
     type Accepts = fn(&Request) -> bool;
     let schemas: [(&str, &str, Accepts); 4] = [
         ("IfMatch", "If-Match", |request| precondition(request).is_ok()),
-        ("IfNoneMatch", "If-None-Match", |request| ReadCondition::of(request).is_ok()),
+        ("IfNoneMatch", "If-None-Match", |request| Conditions::of(request).is_ok()),
         ("IfNew", "If-None-Match", |request| precondition(request).is_ok()),
         ("IdempotencyKey", "Idempotency-Key", |request| idempotency_key(request).is_ok()),
     ];

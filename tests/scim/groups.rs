@@ -99,7 +99,11 @@ async fn entity_tags_guard_changes() {
         let request = request(&api, method, &path).header(header, value);
         Answer::to(if body.is_null() { request } else { request.body(body.to_string()) }).await
     };
-    assert_eq!(with(Method::GET, "if-none-match", &tag, &Value::Null).await.status, StatusCode::NOT_MODIFIED);
+    for same in [&tag, &format!("W/{tag}"), &format!("\"1-7\", {tag}")] {
+        assert_eq!(with(Method::GET, "if-none-match", same, &Value::Null).await.status, StatusCode::NOT_MODIFIED);
+    }
+    refused(&with(Method::GET, "if-match", "\"9-9\"", &Value::Null).await, 412, None);
+    refused(&with(Method::GET, "if-none-match", "9-9", &Value::Null).await, 400, Some("invalidValue"));
     refused(&with(Method::PATCH, "if-match", "\"9-9\"", &add).await, 412, None);
     assert_eq!(with(Method::PATCH, "if-match", &tag, &add).await.status, StatusCode::NO_CONTENT);
     refused(&with(Method::PUT, "if-match", &tag, &json!({ "displayName": "Team" })).await, 412, None);

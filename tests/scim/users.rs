@@ -190,7 +190,14 @@ async fn entity_tags_guard_changes() {
     assert_eq!(detail, "the account has changed since the ETag in If-Match");
     assert_eq!(with(Method::PUT, "if-match", &tag).await.status, StatusCode::OK);
     refused(&with(Method::DELETE, "if-match", &tag).await, 412, None);
+    refused(&with(Method::GET, "if-match", &tag).await, 412, None);
     assert_eq!(with(Method::GET, "if-none-match", &tag).await.status, StatusCode::OK);
+    let detail = refused(&with(Method::PUT, "if-none-match", "*").await, 412, None).to_owned();
+    assert_eq!(detail, "it exists already, and If-None-Match requires that it does not");
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let detail = refused(&with(method, "if-match", "1").await, 400, Some("invalidValue")).to_owned();
+        assert_eq!(detail, "If-Match must be an ETag, up to 20 of them, or *");
+    }
     assert_eq!(with(Method::DELETE, "if-match", "*").await.status, StatusCode::NO_CONTENT);
 }
 

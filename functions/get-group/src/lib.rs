@@ -7,7 +7,8 @@ use shared::api::operation::{Access, Content, Operation, Success, Tag, link};
 use shared::api::responses::GroupResponse;
 use shared::app::{App, Function};
 use shared::authz::Read;
-use shared::http::condition::ReadCondition;
+use shared::domain::Error;
+use shared::http::condition::Conditions;
 use shared::http::request::group_id;
 use shared::http::{ApiError, Reply, Request};
 
@@ -31,9 +32,9 @@ pub const OPERATION: Operation = Operation {
 pub async fn handler(app: &App, request: Request) -> Result<Reply, ApiError> {
     let granted = app.authorize::<Read>(&request)?;
     let id = group_id(&request)?;
-    let condition = ReadCondition::of(&request)?;
+    let conditions = Conditions::of(&request)?;
     let group = app.store.require_group(&granted, &id).await?;
-    if condition.is_not_modified(group.tag())? {
+    if conditions.is_not_modified(group.tag(), Error::VersionMismatch)? {
         return Ok(Reply::not_modified(group.tag()));
     }
     Ok(Reply::ok(&GroupResponse::from(&group)).etag(group.tag()))

@@ -3,7 +3,6 @@
 use serde_json::Value;
 use shared::app::App;
 use shared::authz::{Administer, Granted, Read};
-use shared::http::header::{self, HeaderName};
 use shared::http::{Reply, Request, StatusCode};
 
 use crate::error::ScimError;
@@ -42,22 +41,6 @@ impl<'a> Call<'a> {
 
     pub(crate) fn write(&self) -> Result<Granted<Administer>, ScimError> {
         Ok(self.app.authorize(self.request)?)
-    }
-
-    /// Whether `If-None-Match` has this entity tag.
-    pub(crate) fn has_current(&self, tag: &str) -> bool {
-        self.tags(header::IF_NONE_MATCH)
-            .is_some_and(|mut tags| tags.any(|it| it == "*" || it.trim_start_matches("W/") == tag))
-    }
-
-    /// Whether `If-Match` is absent or has this entity tag.
-    pub(crate) fn permits(&self, tag: &str) -> bool {
-        self.tags(header::IF_MATCH).is_none_or(|mut tags| tags.any(|it| it == "*" || it == tag))
-    }
-
-    fn tags(&self, name: HeaderName) -> Option<impl Iterator<Item = &str>> {
-        let tags = self.request.headers().get(name)?.to_str().ok()?;
-        Some(tags.split(',').map(str::trim))
     }
 
     pub(crate) fn location(&self, kind: Kind, id: &str) -> String {

@@ -8,7 +8,7 @@ use shared::domain::{
     Error, ExternalId, Group, GroupChanges, GroupId, GroupName, GroupProfile, GroupSelection, Limit, Missing,
     Precondition,
 };
-use shared::http::condition::precondition;
+use shared::http::condition::{Conditions, precondition};
 use shared::http::{Method, Reply, StatusCode};
 use shared::store::NameReservation;
 
@@ -46,9 +46,9 @@ pub(crate) async fn answer(call: &Call<'_>, method: &Method, id: &str) -> Result
 }
 
 async fn get(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
-    let granted = call.read()?;
+    let (granted, conditions) = (call.read()?, Conditions::of(call.request)?);
     let group = require(call.app, &granted, id).await?;
-    if call.has_current(&etag(&group)) {
+    if conditions.is_not_modified(group.tag(), Error::VersionMismatch)? {
         return Ok(Reply::not_modified(group.tag()));
     }
     reply(call, &granted, StatusCode::OK, &group).await
@@ -200,7 +200,7 @@ async fn resource(
             "created": group.created_at,
             "lastModified": group.updated_at,
             "location": call.location(Kind::Group, &group.id.to_string()),
-            "version": etag(group),
+            "version": format!("\"{}\"", group.tag()),
         },
     });
     if let Some(id) = &group.profile.external_id {
@@ -241,8 +241,4 @@ async fn reply(
     projection.apply(&mut body);
     let instead = "the group with its members is larger than 4 MiB; ask for it with excludedAttributes=members";
     Ok(bounded(status, &body, instead)?.etag(group.tag()))
-}
-
-fn etag(group: &Group) -> String {
-    format!("\"{}\"", group.tag())
 }

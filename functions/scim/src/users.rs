@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use shared::authz::{Granted, Read};
 use shared::domain::{AccountId, AccountName, EmailTerm, Error, ExternalId, Limit, ProvisionedAccount, Timestamp};
+use shared::http::condition::Conditions;
 use shared::http::{Method, Reply, StatusCode};
 use shared::store::AccountFilter;
 
@@ -38,8 +39,9 @@ pub(crate) async fn answer(call: &Call<'_>, method: &Method, id: &str) -> Result
 }
 
 async fn get(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
-    let account = require(call, &call.read()?, id).await?;
-    if call.has_current(&etag(&account)) {
+    let (granted, conditions) = (call.read()?, Conditions::of(call.request)?);
+    let account = require(call, &granted, id).await?;
+    if conditions.is_not_modified(account.account.version, Error::AccountChanged)? {
         return Ok(Reply::not_modified(account.account.version));
     }
     reply(call, StatusCode::OK, &account)
@@ -69,12 +71,10 @@ async fn change(
     id: &str,
     change: impl Fn(&ProvisionedAccount) -> Result<ProvisionedAccount, ScimError>,
 ) -> Result<Reply, ScimError> {
-    let granted = call.write()?;
+    let (granted, conditions) = (call.write()?, Conditions::of(call.request)?);
     for _ in 0..ATTEMPTS {
         let before = require(call, &granted.to_read(), id).await?;
-        if !call.permits(&etag(&before)) {
-            return Err(Error::AccountChanged.into());
-        }
+        conditions.check(before.account.version, Error::AccountChanged)?;
         let after = change(&before)?;
         let written = call.app.store.write_provisioned(&granted, Some(&before), &after, call.app.moment()).await?;
         if let Some(account) = written {
@@ -86,12 +86,10 @@ async fn change(
 
 /// Deletes a user, 204. Its memberships end with it.
 async fn delete(call: &Call<'_>, id: &str) -> Result<Reply, ScimError> {
-    let granted = call.write()?;
+    let (granted, conditions) = (call.write()?, Conditions::of(call.request)?);
     for _ in 0..ATTEMPTS {
         let account = require(call, &granted.to_read(), id).await?;
-        if !call.permits(&etag(&account)) {
-            return Err(Error::AccountChanged.into());
-        }
+        conditions.check(account.account.version, Error::AccountChanged)?;
         // Not where another source has described it meanwhile.
         if call.app.store.delete_provisioned(&granted, &account, call.app.moment()).await? {
             return Ok(Reply::no_content());
@@ -159,7 +157,7 @@ pub(crate) fn resource(call: &Call<'_>, provisioned: &ProvisionedAccount) -> Val
         "resourceType": Kind::User.name(),
         "lastModified": Timestamp::from(account.version.moment()),
         "location": location(call, provisioned),
-        "version": etag(provisioned),
+        "version": format!("\"{}\"", account.version),
     });
     if let Some(created_at) = provisioned.created_at {
         meta["created"] = json!(created_at);
@@ -176,10 +174,6 @@ fn reply(call: &Call<'_>, status: StatusCode, account: &ProvisionedAccount) -> R
 
 fn location(call: &Call<'_>, account: &ProvisionedAccount) -> String {
     call.location(Kind::User, account.account.id.as_str())
-}
-
-fn etag(account: &ProvisionedAccount) -> String {
-    format!("\"{}\"", account.account.version)
 }
 
 fn busy() -> ScimError {

@@ -18,7 +18,7 @@ pub enum Error {
     #[error("the group has changed since the ETag in If-Match")]
     VersionMismatch,
     /// The request was to create something that exists.
-    #[error("it exists already, and If-None-Match: * requires that it does not")]
+    #[error("it exists already, and If-None-Match requires that it does not")]
     Exists,
     /// The precondition of a nesting does not fit one transaction beside the checks of so many ancestors.
     #[error("If-Match is not possible below {0} groups; leave it out")]

@@ -1,4 +1,6 @@
-//! Reads preconditions on the state of a group: `If-Match` and `If-None-Match` (RFC 9110, section 13.1).
+//! Reads preconditions on the state of a resource: `If-Match` and `If-None-Match` (RFC 9110, section 13.1).
+
+use std::fmt::Display;
 
 use lambda_http::Request;
 use lambda_http::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
@@ -18,21 +20,21 @@ enum Tags {
 }
 
 impl Tags {
-    fn contain(&self, state: GroupTag, weakly: bool) -> bool {
+    fn contain(&self, state: &str, weakly: bool) -> bool {
         match self {
             Self::Any => true,
-            Self::Some(tags) => tags.iter().any(|it| it.tag == Some(state) && (weakly || !it.is_weak)),
+            Self::Some(tags) => tags.iter().any(|it| it.text == state && (weakly || !it.is_weak)),
         }
     }
 }
 
 struct EntityTag {
     is_weak: bool,
-    /// `None` for a tag that no group ever has.
-    tag: Option<GroupTag>,
+    /// Without the quotes.
+    text: String,
 }
 
-/// Returns the preconditions of a writing request.
+/// Returns the preconditions of a request that writes to a group.
 ///
 /// # Errors
 /// `If-Match` is not a list of up to 20 entity tags, or `If-None-Match` is not `*`.
@@ -40,7 +42,10 @@ pub fn precondition(request: &Request) -> Result<Precondition, ValidationErrors>
     let only_at = match tags(request, &IF_MATCH)? {
         None | Some(Tags::Any) => None,
         // A weak tag never matches (RFC 9110, section 13.1.1).
-        Some(Tags::Some(tags)) => Some(tags.into_iter().filter(|it| !it.is_weak).filter_map(|it| it.tag).collect()),
+        Some(Tags::Some(tags)) => {
+            let strong = tags.iter().filter(|it| !it.is_weak);
+            Some(strong.filter_map(|it| GroupTag::parse(&it.text)).collect())
+        }
     };
     let only_new = match tags(request, &IF_NONE_MATCH)? {
         None => false,
@@ -65,13 +70,13 @@ pub fn require_creation(request: &Request) -> Result<(), ApiError> {
     }
 }
 
-/// The preconditions of a request that reads a group.
-pub struct ReadCondition {
+/// The preconditions of a request on the state that a resource has when it is read.
+pub struct Conditions {
     only_at: Option<Tags>,
     only_unless_at: Option<Tags>,
 }
 
-impl ReadCondition {
+impl Conditions {
     /// Reads `If-Match` and `If-None-Match`.
     ///
     /// # Errors
@@ -80,15 +85,24 @@ impl ReadCondition {
         Ok(Self { only_at: tags(request, &IF_MATCH)?, only_unless_at: tags(request, &IF_NONE_MATCH)? })
     }
 
-    /// Returns whether the client already has the group in this state.
+    /// Returns whether the client of a request that reads already has the resource in this state.
     ///
     /// # Errors
-    /// [`Error::VersionMismatch`] when `If-Match` names other states.
-    pub fn is_not_modified(&self, state: GroupTag) -> Result<bool, Error> {
-        if self.only_at.as_ref().is_some_and(|tags| !tags.contain(state, false)) {
-            return Err(Error::VersionMismatch);
+    /// `changed`, when `If-Match` names other states.
+    pub fn is_not_modified(&self, state: impl Display, changed: Error) -> Result<bool, Error> {
+        let state = state.to_string();
+        if self.only_at.as_ref().is_some_and(|tags| !tags.contain(&state, false)) {
+            return Err(changed);
         }
-        Ok(self.only_unless_at.as_ref().is_some_and(|tags| tags.contain(state, true)))
+        Ok(self.only_unless_at.as_ref().is_some_and(|tags| tags.contain(&state, true)))
+    }
+
+    /// Checks that a request may write to the resource in this state.
+    ///
+    /// # Errors
+    /// `changed`, when `If-Match` names other states; [`Error::Exists`], when `If-None-Match` names this one.
+    pub fn check(&self, state: impl Display, changed: Error) -> Result<(), Error> {
+        if self.is_not_modified(state, changed)? { Err(Error::Exists) } else { Ok(()) }
     }
 }
 
@@ -122,7 +136,7 @@ fn entity_tags(text: &str) -> Option<Vec<EntityTag>> {
         }
         let is_weak = rest.starts_with("W/");
         let (opaque, after) = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
-        tags.push(EntityTag { is_weak, tag: GroupTag::parse(opaque) });
+        tags.push(EntityTag { is_weak, text: opaque.to_owned() });
         rest = after.trim_start();
         if !rest.is_empty() && !rest.starts_with(',') {
             return None;
