@@ -111,7 +111,14 @@ async fn entity_tags_guard_changes() {
     assert_eq!(members(&api, &team).await, [anna]);
     let tag = get(&api, &path).await.header("etag").unwrap().to_owned();
     let rename = json!({ "displayName": "Renamed", "members": [] });
-    assert_eq!(with(Method::PUT, "if-match", &tag, &rename).await.status, StatusCode::OK);
+    let renamed = with(Method::PUT, "if-match", &tag, &rename).await;
+    assert_eq!(renamed.status, StatusCode::OK);
+    assert_eq!(renamed.body["meta"]["version"].as_str(), renamed.header("etag"));
+    // Lists do not read the revision: rather no version than one that `If-Match` refuses.
+    for query in ["/Groups", "/Groups?cursor=", "/Groups?filter=displayName%20eq%20Renamed"] {
+        let list = get(&api, query).await.body;
+        assert_eq!(list["Resources"][0]["meta"].get("version"), None, "{query}");
+    }
 }
 
 /// The guard of privileged groups holds for an identity provider, too.

@@ -40,11 +40,10 @@ impl Field {
 
 /// Parses a filter. All of its conditions must hold.
 pub(crate) fn conditions(text: &str) -> Result<Vec<Condition>, ScimError> {
-    let invalid = |reason: &str| ScimError::bad_request("invalidFilter", format!("filter {reason}"));
-    let filter: Filter =
-        quote_bare_words(text).parse().map_err(|error| invalid(&format!("cannot be parsed: {error}")))?;
+    let invalid = |filter: &str| ScimError::bad_request("invalidFilter", format!("{filter} must have {ANSWERED}"));
+    let filter: Filter = quote_bare_words(text).parse().map_err(|_| invalid("filter cannot be parsed; it"))?;
     let mut conditions = Vec::new();
-    collect(filter, &mut conditions).ok_or_else(|| invalid(&format!("must have {ANSWERED}")))?;
+    collect(filter, &mut conditions).ok_or_else(|| invalid("filter"))?;
     Ok(conditions)
 }
 
@@ -61,7 +60,8 @@ fn collect(filter: Filter, conditions: &mut Vec<Condition>) -> Option<()> {
 
 /// Parses the path of a patch operation.
 pub(crate) fn path(text: &str) -> Result<PatchPath, ScimError> {
-    let invalid = |error| ScimError::bad_request("invalidPath", format!("path {text} cannot be parsed: {error}"));
+    let must_be = "it must be an attribute, such as displayName, or values of one, such as members[value eq \"id\"]";
+    let invalid = |_| ScimError::bad_request("invalidPath", format!("path {text} cannot be parsed; {must_be}"));
     quote_bare_words(text).parse().map_err(invalid)
 }
 

@@ -174,7 +174,8 @@ fn holds(Condition { field, value }: &Condition, group: &Group) -> bool {
     }
 }
 
-/// Returns groups with their members, unless these are not to be returned.
+/// Returns groups with their members, unless these are not to be returned. Without `meta.version`: lists do not read the revision of
+/// a group, which is a part of it.
 pub(crate) async fn resources(
     call: &Call<'_>,
     granted: &Granted<Read>,
@@ -200,7 +201,6 @@ async fn resource(
             "created": group.created_at,
             "lastModified": group.updated_at,
             "location": call.location(Kind::Group, &group.id.to_string()),
-            "version": format!("\"{}\"", group.tag()),
         },
     });
     if let Some(id) = &group.profile.external_id {
@@ -238,6 +238,7 @@ async fn reply(
 ) -> Result<Reply, ScimError> {
     let projection = projection(call.request)?;
     let mut body = resource(call, granted, group, &projection).await?;
+    body["meta"]["version"] = json!(format!("\"{}\"", group.tag()));
     projection.apply(&mut body);
     let instead = "the group with its members is larger than 4 MiB; ask for it with excludedAttributes=members";
     Ok(bounded(status, &body, instead)?.etag(group.tag()))
