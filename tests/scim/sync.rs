@@ -48,14 +48,14 @@ async fn second_sync_of_a_directory_writes_nothing() {
     let (users, groups) = (500 * factor, 50 * factor);
     let api = Api::start().await;
     push_all(&api, users, groups).await;
-    let digest = api.store.scan().await.unwrap();
+    let rows = api.store.scan().await.unwrap();
     api.recorder.take();
     push_all(&api, users, groups).await;
     let requests = api.recorder.take();
     let writes =
         requests.iter().filter(|request| !["GetItem", "BatchGetItem", "Query"].contains(&request.operation.as_str()));
     assert_eq!(writes.count(), 0);
-    assert_eq!(api.store.scan().await.unwrap().len(), digest.len());
+    assert_eq!(api.store.scan().await.unwrap().len(), rows.len());
     assert_eq!(listed(&get(&api, "/Users?count=1").await, "id").0, users as u64);
     assert_eq!(listed(&get(&api, "/Groups?count=1&excludedAttributes=members").await, "id").0, groups as u64);
     // For each user a search and a read; for each group a search and reads of the group, its members and its nested groups.
@@ -63,7 +63,7 @@ async fn second_sync_of_a_directory_writes_nothing() {
     assert!(per_user <= 5, "{} requests", requests.len());
 }
 
-/// 10,000 members arrive in one request, are replaced by others in one, and all leave in one.
+/// 2,900 members arrive in one request, a hundred are replaced in one, and all leave in one.
 #[tokio::test]
 async fn large_group_is_replaced_as_a_difference() {
     let api = Api::start().await;
