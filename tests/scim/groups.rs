@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{created, delete, get, group, listed, members, patch, post, put, refused, request, send, user};
+use crate::harness::faults::{Fault, Faults};
 use crate::harness::{Answer, Api, token};
 
 #[tokio::test]
@@ -108,6 +109,9 @@ async fn entity_tags_guard_changes() {
     assert_eq!(with(Method::PATCH, "if-match", &tag, &add).await.status, StatusCode::NO_CONTENT);
     refused(&with(Method::PUT, "if-match", &tag, &json!({ "displayName": "Team" })).await, 412, None);
     refused(&with(Method::DELETE, "if-match", &tag, &Value::Null).await, 412, None);
+    let more =
+        json!({ "Operations": [{ "op": "add", "path": "members", "value": [{ "value": user(&api, "bert").await }] }] });
+    refused(&with(Method::PATCH, "if-none-match", "*", &more).await, 412, None);
     assert_eq!(members(&api, &team).await, [anna]);
     let tag = get(&api, &path).await.header("etag").unwrap().to_owned();
     let rename = json!({ "displayName": "Renamed", "members": [] });
@@ -119,6 +123,30 @@ async fn entity_tags_guard_changes() {
         let list = get(&api, query).await.body;
         assert_eq!(list["Resources"][0]["meta"].get("version"), None, "{query}");
     }
+}
+
+/// Another member joins after the request has read everything, and before its first transaction, which gives the name.
+#[tokio::test]
+async fn conditional_put_removes_nobody_who_joined_meanwhile() {
+    let faults = Faults::default();
+    let api = &Api::start_faulty(&faults).await;
+    let (anna, bert, team) = (user(api, "anna").await, user(api, "bert").await, group(api, "Team").await);
+    let path = &format!("/Groups/{team}");
+    let tag = get(api, path).await.header("etag").unwrap().to_owned();
+    faults.next("TransactWriteItems", Fault::Holds);
+
+    let body = json!({ "displayName": "Renamed", "members": [{ "value": anna }] }).to_string();
+    let conditional = Answer::to(request(api, Method::PUT, path).header("if-match", tag).body(body));
+    let other = async {
+        faults.wait_for_held().await;
+        let joins = json!([{ "op": "add", "path": "members", "value": [{ "value": bert }] }]);
+        assert_eq!(patch(api, path, joins).await.status, StatusCode::NO_CONTENT);
+        faults.release();
+    };
+    let (answer, ()) = futures::future::join(conditional, other).await;
+
+    refused(&answer, 412, None);
+    assert_eq!(members(api, &team).await, [bert]);
 }
 
 /// The guard of privileged groups holds for an identity provider, too.

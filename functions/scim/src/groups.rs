@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::authz::{Administer, Granted, Read};
 use shared::domain::{
-    Error, ExternalId, Group, GroupChanges, GroupId, GroupName, GroupProfile, GroupSelection, Limit, Missing,
+    Error, ExternalId, Group, GroupChanges, GroupId, GroupName, GroupProfile, GroupSelection, GroupTag, Limit, Missing,
     Precondition,
 };
 use shared::http::condition::{Conditions, precondition};
@@ -84,6 +84,7 @@ async fn change(
 ) -> Result<GroupId, ScimError> {
     let (app, mut precondition) = (call.app, precondition(call.request)?);
     let before = require(app, &granted.to_read(), id).await?;
+    precondition.check_new(true)?;
     precondition.check(before.tag())?;
     members::require_possible(app, granted, Some(&before.id), &edit.members).await?;
     let name = edit.name.clone().filter(|name| *name != before.profile.name);
@@ -94,9 +95,12 @@ async fn change(
             Some(name) => reserve(app, granted, name, Some(&before.id)).await?,
             None => None,
         };
-        let (precondition, now) = (std::mem::take(&mut precondition), app.clock.now());
+        let now = app.clock.now();
         let update = app.store.update_group(granted, &before.id, &changes, &precondition, unique_name.as_ref(), now);
-        app.settle(granted, update.await?).await;
+        let (updated, _) = app.settle(granted, update.await?).await;
+        // The update does not look at members: they must be as they were before it.
+        let tag = GroupTag { version: updated.version, ..before.tag() };
+        precondition.only_at = precondition.only_at.map(|_| vec![tag]);
     }
     members::change(app, granted, &before.id, &edit.members, precondition).await?;
     Ok(before.id)
