@@ -20,10 +20,13 @@ enum Tags {
 }
 
 impl Tags {
-    fn contain(&self, state: &str, weakly: bool) -> bool {
+    fn contain(&self, state: &impl Display, weakly: bool) -> bool {
         match self {
             Self::Any => true,
-            Self::Some(tags) => tags.iter().any(|it| it.text == state && (weakly || !it.is_weak)),
+            Self::Some(tags) => {
+                let state = state.to_string();
+                tags.iter().any(|it| it.text == state && (weakly || !it.is_weak))
+            }
         }
     }
 }
@@ -90,7 +93,6 @@ impl Conditions {
     /// # Errors
     /// `changed`, when `If-Match` names other states.
     pub fn is_not_modified(&self, state: impl Display, changed: Error) -> Result<bool, Error> {
-        let state = state.to_string();
         if self.only_at.as_ref().is_some_and(|tags| !tags.contain(&state, false)) {
             return Err(changed);
         }
